@@ -1,0 +1,15 @@
+//! XML files -> typed, spanned model. Reads files and nothing else: no runtime, no network.
+//!
+//! [`load`](loader::load) reports every problem of a file set in one run; each names file, line and column.
+
+pub mod diagnostic;
+pub mod endpoint;
+pub mod loader;
+pub mod model;
+pub mod source;
+pub mod xml;
+
+/// Namespace of all Synapse configuration elements.
+pub const SYNAPSE_NS: &str = "http://ws.apache.org/ns/synapse";
+/// Namespace of what only axon knows (attributes and elements that Synapse ignores).
+pub const AXON_NS: &str = "urn:axon:1";

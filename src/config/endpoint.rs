@@ -1,0 +1,1 @@
+//! `endpoint` elements: one file per kind.

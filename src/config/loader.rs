@@ -1,0 +1,1 @@
+//! Finds the files of a configuration and reads them.

@@ -1,0 +1,259 @@
+//! The configuration as data: what the files say, with the place of every value.
+//!
+//! Nothing here knows the run time. Each room builds its own run-time types from this.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::source::{Sources, Span, Spanned};
+use super::xml::Element;
+
+/// Everything that one load found.
+#[derive(Debug, Default)]
+pub struct Model {
+    /// The files.
+    pub sources: Sources,
+    /// The configuration root: the folder (or the folder of the file) that relative paths start from.
+    pub root: PathBuf,
+    /// Top-level endpoints in load order; every one has a name.
+    pub endpoints: Vec<EndpointDef>,
+    /// Top-level sequences in load order.
+    pub sequences: Vec<SequenceDef>,
+    /// Artifacts that are well-formed but not served by this version, with the reason.
+    pub unsupported: Vec<UnsupportedDef>,
+}
+
+impl Model {
+    /// True when the files hold endpoints only, so that the short routing applies (design 13).
+    pub fn endpoints_only(&self) -> bool {
+        self.sequences.is_empty() && self.unsupported.is_empty()
+    }
+}
+
+/// An artifact that axon cannot run (yet).
+#[derive(Debug, Clone)]
+pub struct UnsupportedDef {
+    /// Element name (`proxy`, `api`, `task` ...).
+    pub kind: String,
+    /// Its name, when it has one.
+    pub name: Option<String>,
+    /// Where it stands.
+    pub span: Span,
+}
+
+/// A named sequence; its mediators are parsed by the mediation room.
+#[derive(Debug, Clone)]
+pub struct SequenceDef {
+    /// Name (`main`, `fault`, ...).
+    pub name: Spanned<String>,
+    /// Name of the sequence that handles its errors.
+    pub on_error: Option<Spanned<String>>,
+    /// The `sequence` element.
+    pub element: Element,
+}
+
+/// An `endpoint` element (spec/endpoints.md 2).
+#[derive(Debug, Clone)]
+pub struct EndpointDef {
+    /// Name; `None` for an anonymous child or inline endpoint.
+    pub name: Option<Spanned<String>>,
+    /// What it is.
+    pub kind: EndpointKind,
+    /// `onError`.
+    pub on_error: Option<Spanned<String>>,
+    /// `property` children in document order.
+    pub properties: Vec<PropertyDef>,
+    /// `description` text.
+    pub description: Option<String>,
+    /// The element.
+    pub span: Span,
+}
+
+/// The kinds of endpoint.
+#[derive(Debug, Clone)]
+pub enum EndpointKind {
+    /// `address`.
+    Address(AddressDef),
+    /// `default`.
+    Default(LeafDef),
+    /// `failover`.
+    Failover(FailoverDef),
+    /// `loadbalance`, with or without `session`.
+    LoadBalance(LoadBalanceDef),
+    /// `key="..."`.
+    Indirect(Spanned<String>),
+    /// A kind that this version does not serve; the text names it. Sending to it fails with a located fault.
+    Unsupported(Spanned<String>),
+}
+
+/// `address`.
+#[derive(Debug, Clone)]
+pub struct AddressDef {
+    /// Target; validated: http or https scheme, host, optional port.
+    pub uri: Spanned<String>,
+    /// Common settings.
+    pub leaf: LeafDef,
+}
+
+/// The settings common to all leaf endpoints (spec/endpoints.md 3). `None` = not written.
+#[derive(Debug, Clone, Default)]
+pub struct LeafDef {
+    /// `timeout/duration`.
+    pub timeout: Option<Spanned<Duration>>,
+    /// `timeout/responseAction`.
+    pub timeout_action: Option<Spanned<TimeoutAction>>,
+    /// `suspendOnFailure/errorCodes`; empty = every other code.
+    pub suspend_codes: Vec<i32>,
+    /// `suspendOnFailure/initialDuration`.
+    pub suspend_initial: Option<Spanned<Duration>>,
+    /// `suspendOnFailure/progressionFactor`.
+    pub suspend_factor: Option<Spanned<f64>>,
+    /// `suspendOnFailure/maximumDuration`.
+    pub suspend_maximum: Option<Spanned<Duration>>,
+    /// Where `suspendOnFailure` (or `suspendDurationOnFailure`) stands: the rule that an event names.
+    pub suspend_span: Option<Span>,
+    /// `markForSuspension/errorCodes`; empty = 101504 and 101505.
+    pub mark_codes: Vec<i32>,
+    /// `markForSuspension/retriesBeforeSuspension`.
+    pub mark_retries: Option<Spanned<u32>>,
+    /// `markForSuspension/retryDelay`.
+    pub mark_delay: Option<Spanned<Duration>>,
+    /// Where `markForSuspension` stands.
+    pub mark_span: Option<Span>,
+    /// `retryConfig/disabledErrorCodes`.
+    pub retry_disabled: Vec<i32>,
+    /// `retryConfig/enabledErrorCodes`.
+    pub retry_enabled: Vec<i32>,
+}
+
+/// `timeout/responseAction`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TimeoutAction {
+    /// Run the fault handlers.
+    Fault,
+    /// Forget the request.
+    Discard,
+    /// `never` / `none`.
+    None,
+}
+
+/// `failover`.
+#[derive(Debug, Clone)]
+pub struct FailoverDef {
+    /// Children; never empty.
+    pub children: Vec<EndpointDef>,
+    /// `dynamic`, default true.
+    pub dynamic: bool,
+    /// `ax:maxAttempts`: most children that one message may try.
+    pub max_attempts: Option<Spanned<u32>>,
+    /// `ax:retryNonIdempotent`.
+    pub retry_non_idempotent: Option<bool>,
+    /// The `failover` element.
+    pub span: Span,
+}
+
+/// `loadbalance`.
+#[derive(Debug, Clone)]
+pub struct LoadBalanceDef {
+    /// Children or members; never empty, never mixed.
+    pub children: LoadBalanceChildren,
+    /// `algorithm` or `policy`, as written.
+    pub algorithm: Option<Spanned<String>>,
+    /// `failover`, default true.
+    pub failover: bool,
+    /// `ax:maxAttempts`.
+    pub max_attempts: Option<Spanned<u32>>,
+    /// `ax:retryNonIdempotent`.
+    pub retry_non_idempotent: Option<bool>,
+    /// `session`.
+    pub session: Option<SessionDef>,
+    /// The `loadbalance` element.
+    pub span: Span,
+}
+
+/// What a load-balance group chooses among.
+#[derive(Debug, Clone)]
+pub enum LoadBalanceChildren {
+    /// `endpoint` children.
+    Endpoints(Vec<EndpointDef>),
+    /// `member` children.
+    Members(Vec<MemberDef>),
+}
+
+/// `member` (spec/endpoints.md 12).
+#[derive(Debug, Clone)]
+pub struct MemberDef {
+    /// `hostName`, without brackets.
+    pub host: Spanned<String>,
+    /// `httpPort`.
+    pub http_port: Option<u16>,
+    /// `httpsPort`.
+    pub https_port: Option<u16>,
+    /// Settings of the member's leaf.
+    pub leaf: LeafDef,
+    /// The element.
+    pub span: Span,
+}
+
+/// `session` (spec/endpoints.md 14).
+#[derive(Debug, Clone)]
+pub struct SessionDef {
+    /// `type`.
+    pub kind: Spanned<SessionKind>,
+    /// `sessionTimeout`.
+    pub timeout: Option<Spanned<Duration>>,
+    /// `ax:expiry="fixed"`; default sliding.
+    pub fixed_expiry: bool,
+    /// `ax:onUnavailable="rebind"`; default fail.
+    pub rebind: bool,
+    /// `ax:unknown="forward"`; default strip.
+    pub forward_unknown: bool,
+    /// `cookie` names; empty = the default list.
+    pub cookies: Vec<String>,
+}
+
+/// `session/@type`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum SessionKind {
+    /// Cookie.
+    Http,
+    /// SOAP header `ClientID`.
+    SimpleClient,
+    /// `ServiceGroupId` of Axis2.
+    Soap,
+}
+
+/// `property` of an endpoint.
+#[derive(Debug, Clone)]
+pub struct PropertyDef {
+    /// `name`.
+    pub name: Spanned<String>,
+    /// `value` or `expression`.
+    pub value: PropertyValue,
+    /// `scope`.
+    pub scope: Scope,
+    /// The element, which holds the prefixes that an expression uses.
+    pub element: Element,
+}
+
+/// Where a property's value comes from.
+#[derive(Debug, Clone)]
+pub enum PropertyValue {
+    /// `value`.
+    Literal(Spanned<String>),
+    /// `expression`.
+    Expression(Spanned<String>),
+}
+
+/// `scope` of a property.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Scope {
+    /// Message property.
+    Default,
+    /// HTTP header.
+    Transport,
+    /// Transport settings of the current message.
+    Axis2,
+    /// Client options.
+    Axis2Client,
+}

@@ -1,0 +1,5 @@
+//! axon: a reverse proxy and HTTP/SOAP mediation proxy that reads Apache Synapse configuration as it is.
+
+pub mod codes;
+pub mod config;
+pub mod util;

@@ -2,4 +2,6 @@
 
 pub mod codes;
 pub mod config;
+pub mod exchange;
+pub mod transport;
 pub mod util;

@@ -1,0 +1,169 @@
+//! One message on its way: the request, what became of it, and the answer.
+//!
+//! Owned by the connection's task and passed down as `&mut`; the answer returns up the same calls.
+//! Sits below mediation and endpoints, which both work on it, and above the transport, whose types it holds.
+
+use std::borrow::Cow;
+use std::net::SocketAddr;
+
+use bytes::Bytes;
+
+use crate::codes::ErrorCode;
+use crate::transport::head::{RequestHead, ResponseHead};
+use crate::util::clock::Tick;
+
+/// Which way the current message goes (Synapse: request or response flow).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Direction {
+    /// From the client.
+    #[default]
+    Request,
+    /// To the client.
+    Response,
+}
+
+/// A body as mediation sees it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Body {
+    /// No body.
+    #[default]
+    Empty,
+    /// The peer's own bytes, not looked at: the client's for a request, the back end's for an answer.
+    Incoming,
+    /// Held whole: made here, or read for a mediator.
+    Whole(Bytes),
+}
+
+/// Where the message came in.
+#[derive(Clone, Copy, Debug)]
+pub struct Arrival {
+    /// The client.
+    pub peer: SocketAddr,
+    /// The address that it connected to.
+    pub local: SocketAddr,
+    /// True on an HTTPS listener.
+    pub https: bool,
+}
+
+/// Why mediation or a send stopped (Synapse: the `ERROR_*` properties, spec/endpoints.md 7.3).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// `ERROR_CODE`.
+    pub code: ErrorCode,
+    /// `ERROR_MESSAGE`, one line.
+    pub message: String,
+    /// `ERROR_DETAIL`.
+    pub detail: String,
+}
+
+impl Fault {
+    /// A fault whose detail is its message.
+    pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
+        let message = message.into();
+        Self {
+            code,
+            detail: message.clone(),
+            message,
+        }
+    }
+}
+
+/// Message properties of one scope: a short list, last set wins.
+#[derive(Clone, Debug, Default)]
+pub struct Properties {
+    list: Vec<(Cow<'static, str>, String)>,
+}
+
+impl Properties {
+    /// The value of a property.
+    pub fn value(&self, name: &str) -> Option<&str> {
+        self.list
+            .iter()
+            .find(|(n, _)| n == name)
+            .map(|(_, v)| v.as_str())
+    }
+
+    /// Sets a property.
+    pub fn set(&mut self, name: impl Into<Cow<'static, str>>, value: impl Into<String>) {
+        let (name, value) = (name.into(), value.into());
+        match self.list.iter_mut().find(|(n, _)| *n == name) {
+            Some(entry) => entry.1 = value,
+            None => self.list.push((name, value)),
+        }
+    }
+
+    /// Removes a property.
+    pub fn remove(&mut self, name: &str) {
+        self.list.retain(|(n, _)| n != name);
+    }
+}
+
+/// One request and its answer.
+#[derive(Debug)]
+pub struct Exchange {
+    /// Where it came in.
+    pub arrival: Arrival,
+    /// When its head was complete.
+    pub started: Tick,
+    /// Which flow it is in.
+    pub direction: Direction,
+    /// The request's head; mediators may change it.
+    pub request: RequestHead,
+    /// The request's body.
+    pub request_body: Body,
+    /// The part of the path (and the query) behind the route, for REST messages (`REST_URL_POSTFIX`).
+    pub rest_suffix: RestSuffix,
+    /// The answer's head: the back end's, or one made here.
+    pub response: Option<ResponseHead>,
+    /// The answer's body.
+    pub response_body: Body,
+    /// Properties of the default (synapse) scope.
+    pub properties: Properties,
+    /// Properties of the axis2 scope of the current message.
+    pub axis2: Properties,
+    /// The error that the current fault flow is about.
+    pub fault: Option<Fault>,
+    /// Set by `send` in the response flow (and by `respond`): the answer goes to the client.
+    pub replied: bool,
+    /// `To` set by a header mediator; replaces the request's own for endpoints that follow it.
+    pub to: Option<String>,
+}
+
+/// How much of the request target lies behind the route.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RestSuffix {
+    /// Everything from this byte of the request target.
+    From(u32),
+    /// Nothing is appended.
+    #[default]
+    Nothing,
+}
+
+impl Exchange {
+    /// A new exchange for a request.
+    pub fn new(arrival: Arrival, started: Tick, request: RequestHead, request_body: Body) -> Self {
+        Self {
+            arrival,
+            started,
+            direction: Direction::Request,
+            request,
+            request_body,
+            rest_suffix: RestSuffix::Nothing,
+            response: None,
+            response_body: Body::Empty,
+            properties: Properties::default(),
+            axis2: Properties::default(),
+            fault: None,
+            replied: false,
+            to: None,
+        }
+    }
+
+    /// The bytes behind the route that a REST message carries on, query included.
+    pub fn suffix(&self) -> &[u8] {
+        match self.rest_suffix {
+            RestSuffix::From(at) => self.request.target().get(at as usize..).unwrap_or_default(),
+            RestSuffix::Nothing => b"",
+        }
+    }
+}

@@ -2,5 +2,20 @@
 //!
 //! Knows nothing of endpoints, sequences or sessions: it is given a target and a head, and says how far a try got.
 
+pub mod buffer;
+pub mod connection;
+pub mod downstream;
+pub mod drain;
 pub mod head;
 pub mod headers;
+pub mod http1;
+pub mod io;
+pub mod limits;
+pub mod listener;
+pub mod pool;
+pub mod pump;
+pub mod replay;
+pub mod reply;
+pub mod target;
+pub mod upstream;
+pub mod worker;

@@ -1,0 +1,85 @@
+//! One client connection: wait, read a head, have it served, go on or close.
+
+use std::future::poll_fn;
+use std::rc::Rc;
+use std::task::Poll;
+
+use super::downstream::{Client, HeadRead, within};
+use super::head::RequestHead;
+use super::head::standard_reason;
+use super::http1::strict::Refused;
+use super::worker::Worker;
+
+/// Serves one request: everything between a head read and an answer written.
+pub trait Handler {
+    /// Serves it and gives the connection back, with [`Client::keep_alive`] telling whether it may go on.
+    fn serve(&self, client: Box<Client>, head: RequestHead) -> impl Future<Output = (Box<Client>, RequestHead)>;
+
+    /// A head was refused before anything could be served.
+    fn refused(&self, client: &Client, refused: Refused);
+}
+
+/// Serves a connection to its end.
+pub async fn run<H: Handler>(mut client: Box<Client>, worker: Rc<Worker>, handler: Rc<H>) {
+    let _open = worker.drain.open();
+    let mut head = RequestHead::default();
+    loop {
+        if client.buf.is_empty() && !wait_for_request(&mut client, &worker).await {
+            return;
+        }
+        let read = match client.read_head_now(worker.limits.head, &mut head) {
+            Some(read) => read,
+            None => match within(worker.limits.head_time, client.read_head(worker.limits.head, &mut head)).await {
+                Some(read) => read,
+                None => HeadRead::Refused(Refused { status: 408, reason: "the request's head did not come in time" }),
+            },
+        };
+        let refused = match read {
+            HeadRead::Gone => return,
+            HeadRead::Refused(refused) => Some(refused),
+            HeadRead::Request(parsed) => client.begin(parsed, &head).err(),
+        };
+        if let Some(refused) = refused {
+            handler.refused(&client, refused);
+            refuse(&mut client, refused).await;
+            return;
+        }
+        // Boxed, and freed between requests: an idle connection stays small.
+        (client, head) = Box::pin(handler.serve(client, head)).await;
+        if !client.end_exchange() {
+            // Closing over unread bytes would reset the connection and could take the answer with it.
+            if !client.body.decoder.is_done() || !client.buf.is_empty() {
+                client.linger().await;
+            }
+            return;
+        }
+        // The head's storage grew with the request; an idle connection gives it up.
+        head = RequestHead::default();
+    }
+}
+
+/// Waits for the first byte of the next request. False: the client closed, was idle too long, or the proxy stops.
+async fn wait_for_request(client: &mut Client, worker: &Worker) -> bool {
+    let waiting = worker.drain.wait();
+    let first_byte = poll_fn(|cx| match client.poll_first_byte(cx) {
+        Poll::Ready(Ok(there)) => Poll::Ready(there),
+        Poll::Ready(Err(_)) => Poll::Ready(false),
+        Poll::Pending if waiting.poll_begun(cx) => Poll::Ready(false),
+        Poll::Pending => Poll::Pending,
+    });
+    within(worker.limits.client_idle, first_byte).await.unwrap_or(false)
+}
+
+/// Tells the client why and closes: after a head that cannot be trusted nothing on this connection can.
+async fn refuse(client: &mut Client, refused: Refused) {
+    let body = format!("{}\n", refused.reason);
+    let answer = format!(
+        "HTTP/1.1 {} {}\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+        refused.status,
+        standard_reason(refused.status),
+        body.len()
+    );
+    if client.io.write_all(answer.as_bytes()).await.is_ok() {
+        client.linger().await;
+    }
+}

@@ -1,0 +1,162 @@
+//! Heads written anew: what goes out is generated here, never copied.
+
+use crate::transport::head::{RequestHead, ResponseHead, Version};
+use crate::transport::headers::{Headers, Name};
+
+use super::framing::Framing;
+use super::parse::ConnectionTokens;
+
+/// What a request head to a back end is made of.
+#[derive(Debug)]
+pub struct RequestLine<'a> {
+    /// Method to send.
+    pub method: &'a [u8],
+    /// Path and query to send.
+    pub target: &'a [u8],
+    /// Value of `Host`.
+    pub host: &'a [u8],
+    /// How the body goes out.
+    pub framing: Framing,
+    /// The body is empty, but the client said so with a length of its own.
+    pub empty_length: bool,
+    /// Ask for a WebSocket.
+    pub upgrade: bool,
+}
+
+/// Writes a request head for a back end.
+pub fn request(out: &mut Vec<u8>, line: &RequestLine<'_>, head: &RequestHead) {
+    out.extend_from_slice(line.method);
+    out.push(b' ');
+    out.extend_from_slice(line.target);
+    out.extend_from_slice(b" HTTP/1.1\r\nHost: ");
+    out.extend_from_slice(line.host);
+    out.extend_from_slice(b"\r\n");
+    fields(out, &head.headers, |id| matches!(id, Name::Host | Name::Expect));
+    match line.framing {
+        Framing::Length(n) => length(out, n),
+        Framing::Chunked | Framing::UntilClose => out.extend_from_slice(b"Transfer-Encoding: chunked\r\n"),
+        Framing::None if line.empty_length => length(out, 0),
+        Framing::None => {}
+    }
+    if line.upgrade {
+        out.extend_from_slice(b"Connection: Upgrade\r\nUpgrade: websocket\r\n");
+    }
+    out.extend_from_slice(b"\r\n");
+}
+
+/// How an answer goes to a client.
+#[derive(Clone, Copy, Debug)]
+pub struct ResponseLine {
+    /// How the body goes out; `UntilClose` = the connection ends it (HTTP/1.0 clients).
+    pub framing: Framing,
+    /// The answer has no body by definition (HEAD, 204, 304): its own `Content-Length` is told, if it had one.
+    pub bodiless: bool,
+    /// Keep the connection open afterwards.
+    pub keep_alive: bool,
+    /// What the client speaks.
+    pub client: Version,
+    /// The answer is a `101` to a WebSocket request.
+    pub upgrade: bool,
+}
+
+/// Writes an answer's head for a client.
+pub fn response(out: &mut Vec<u8>, line: ResponseLine, head: &ResponseHead) {
+    out.extend_from_slice(b"HTTP/1.1 ");
+    out.extend_from_slice(itoa::Buffer::new().format(head.status).as_bytes());
+    out.push(b' ');
+    out.extend_from_slice(head.reason());
+    out.extend_from_slice(b"\r\n");
+    fields(out, &head.headers, |_| false);
+    match line.framing {
+        _ if line.bodiless => {
+            // 204 and 1xx must not carry a length (RFC 9110 section 8.6); HEAD and 304 may tell the one of the GET.
+            if head.status >= 200 && head.status != 204 && let Some(n) = head.headers.value(Name::ContentLength) {
+                out.extend_from_slice(b"Content-Length: ");
+                out.extend_from_slice(n);
+                out.extend_from_slice(b"\r\n");
+            }
+        }
+        Framing::Length(n) => length(out, n),
+        Framing::None => length(out, 0),
+        Framing::Chunked => out.extend_from_slice(b"Transfer-Encoding: chunked\r\n"),
+        Framing::UntilClose => {}
+    }
+    if line.upgrade {
+        out.extend_from_slice(b"Connection: Upgrade\r\nUpgrade: websocket\r\n");
+    } else if !line.keep_alive {
+        out.extend_from_slice(b"Connection: close\r\n");
+    } else if line.client == Version::Http10 {
+        out.extend_from_slice(b"Connection: keep-alive\r\n");
+    }
+    out.extend_from_slice(b"\r\n");
+}
+
+/// An interim answer (1xx) to be passed on.
+pub fn interim(out: &mut Vec<u8>, head: &ResponseHead) {
+    out.extend_from_slice(b"HTTP/1.1 ");
+    out.extend_from_slice(itoa::Buffer::new().format(head.status).as_bytes());
+    out.push(b' ');
+    out.extend_from_slice(head.reason());
+    out.extend_from_slice(b"\r\n");
+    fields(out, &head.headers, |_| false);
+    out.extend_from_slice(b"\r\n");
+}
+
+fn length(out: &mut Vec<u8>, n: u64) {
+    out.extend_from_slice(b"Content-Length: ");
+    out.extend_from_slice(itoa::Buffer::new().format(n).as_bytes());
+    out.extend_from_slice(b"\r\n");
+}
+
+/// The end-to-end fields: no hop-by-hop field, none that `Connection` names, none that `skip` names.
+fn fields(out: &mut Vec<u8>, headers: &Headers, skip: impl Fn(Name) -> bool) {
+    let nominated = ConnectionTokens::of(headers).names_fields;
+    for (id, name, value) in headers.iter() {
+        if id.is_hop_by_hop() || skip(id) || nominated && ConnectionTokens::nominates(headers, name) {
+            continue;
+        }
+        out.extend_from_slice(name);
+        out.extend_from_slice(b": ");
+        out.extend_from_slice(value);
+        out.extend_from_slice(b"\r\n");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(out: &[u8]) -> &str {
+        std::str::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn a_request_head_is_written_anew() {
+        let mut head = RequestHead::default();
+        head.set_method(b"POST");
+        for (n, v) in [("Host", "client"), ("sOAPAction", "\"x\""), ("Connection", "close, X-Mine"), ("X-Mine", "1"), ("TE", "trailers"), ("Content-Length", "99"), ("Expect", "100-continue")] {
+            head.headers.append(n.as_bytes(), v.as_bytes());
+        }
+        let mut out = Vec::new();
+        let line = RequestLine { method: b"POST", target: b"/svc", host: b"back:1", framing: Framing::Length(5), empty_length: false, upgrade: false };
+        request(&mut out, &line, &head);
+        assert_eq!(text(&out), "POST /svc HTTP/1.1\r\nHost: back:1\r\nsOAPAction: \"x\"\r\nContent-Length: 5\r\n\r\n");
+    }
+
+    #[test]
+    fn an_answer_says_how_it_ends() {
+        let mut head = ResponseHead::new(200);
+        head.headers.append(b"Content-Length", b"7");
+        head.headers.append(b"A", b"b");
+        let write = |line| {
+            let mut out = Vec::new();
+            response(&mut out, line, &head);
+            String::from_utf8(out).unwrap()
+        };
+        let line = ResponseLine { framing: Framing::Chunked, bodiless: false, keep_alive: true, client: Version::Http11, upgrade: false };
+        assert_eq!(write(line), "HTTP/1.1 200 OK\r\nA: b\r\nTransfer-Encoding: chunked\r\n\r\n");
+        assert_eq!(write(ResponseLine { bodiless: true, ..line }), "HTTP/1.1 200 OK\r\nA: b\r\nContent-Length: 7\r\n\r\n");
+        let old = ResponseLine { framing: Framing::UntilClose, keep_alive: false, client: Version::Http10, ..line };
+        assert_eq!(write(old), "HTTP/1.1 200 OK\r\nA: b\r\nConnection: close\r\n\r\n");
+    }
+}

@@ -1,0 +1,67 @@
+//! Listening sockets: bound once and exclusively, accepted from by every worker.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener as StdListener};
+use std::rc::Rc;
+use std::time::Duration;
+
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::net::TcpListener;
+
+use super::connection::{self, Handler};
+use super::downstream::Client;
+use super::io::Io;
+use super::worker::Worker;
+
+/// Connections that may wait to be accepted.
+const BACKLOG: i32 = 4096;
+/// Pause after an accept that failed because descriptors or memory ran out.
+const EXHAUSTED_PAUSE: Duration = Duration::from_millis(50);
+
+/// Binds an address; a port in use is an error, as users expect.
+pub fn bind(address: SocketAddr) -> io::Result<StdListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    // On Linux this lets a restart bind while old connections fade; it does not let two listeners share a port.
+    socket.set_reuse_address(true)?;
+    if address.is_ipv6() {
+        socket.set_only_v6(!address.ip().is_unspecified())?;
+    }
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    socket.set_nonblocking(true)?;
+    Ok(socket.into())
+}
+
+/// Accepts until the stop begins, then takes what still waits and ends.
+pub async fn accept<H: Handler + 'static>(listener: StdListener, worker: Rc<Worker>, handler: Rc<H>) -> io::Result<()> {
+    let listener = TcpListener::from_std(listener)?;
+    let local = listener.local_addr()?;
+    let waiting = worker.drain.wait();
+    loop {
+        let accepted = std::future::poll_fn(|cx| match listener.poll_accept(cx) {
+            std::task::Poll::Pending if waiting.poll_begun(cx) => std::task::Poll::Ready(None),
+            other => other.map(Some),
+        })
+        .await;
+        match accepted {
+            None => return Ok(()),
+            Some(Ok((stream, peer))) => {
+                let local = if local.ip().is_unspecified() { stream.local_addr().unwrap_or(local) } else { local };
+                if let Ok(io) = Io::new(stream) {
+                    let client = Box::new(Client::new(io, peer, local));
+                    tokio::task::spawn_local(connection::run(client, worker.clone(), handler.clone()));
+                }
+            }
+            Some(Err(error)) if is_about_one_connection(&error) => {}
+            // Out of descriptors or memory: wait for some to come back instead of spinning.
+            Some(Err(_)) => tokio::time::sleep(EXHAUSTED_PAUSE).await,
+        }
+    }
+}
+
+fn is_about_one_connection(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionRefused | io::ErrorKind::Interrupted
+    )
+}

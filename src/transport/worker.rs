@@ -1,0 +1,115 @@
+//! One worker: a thread with its own event loop, pools and buffers; nothing on the request path is shared or locked.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+
+use tokio::net::TcpStream;
+
+use super::drain::Drain;
+use super::io::Io;
+use super::limits::{DNS_NAMES_MAX, DNS_TTL, Limits};
+use super::pool::Pool;
+use super::target::Target;
+use crate::util::clock::{self, Tick};
+
+/// Most head-sized byte vectors kept for reuse.
+const SPARE_MAX: usize = 256;
+
+/// What one worker owns.
+#[derive(Debug)]
+pub struct Worker {
+    /// Number of the worker, from 0.
+    pub index: usize,
+    /// Bounds and timers.
+    pub limits: Limits,
+    /// Idle connections to back ends.
+    pub pool: RefCell<Pool>,
+    /// The stop.
+    pub drain: Drain,
+    /// Random state for choices that need no secrecy.
+    seed: Cell<u64>,
+    names: RefCell<HashMap<String, (Tick, Vec<SocketAddr>)>>,
+    spare: RefCell<Vec<Vec<u8>>>,
+}
+
+impl Worker {
+    /// A worker with its number, bounds and random seed.
+    pub fn new(index: usize, limits: Limits, seed: u64) -> Self {
+        Self {
+            index,
+            limits,
+            pool: RefCell::default(),
+            drain: Drain::default(),
+            seed: Cell::new(seed | 1),
+            names: RefCell::default(),
+            spare: RefCell::default(),
+        }
+    }
+
+    /// The time.
+    pub fn now(&self) -> Tick {
+        clock::now()
+    }
+
+    /// The next random number (xorshift).
+    pub fn random(&self) -> u64 {
+        let mut x = self.seed.get();
+        x ^= x << 13;
+        x ^= x >> 7;
+        x ^= x << 17;
+        self.seed.set(x);
+        x
+    }
+
+    /// An empty byte vector with room for a head.
+    pub fn spare_bytes(&self) -> Vec<u8> {
+        self.spare.borrow_mut().pop().unwrap_or_else(|| Vec::with_capacity(1024))
+    }
+
+    /// Takes a byte vector back.
+    pub fn recycle(&self, mut bytes: Vec<u8>) {
+        let mut spare = self.spare.borrow_mut();
+        if spare.len() < SPARE_MAX && bytes.capacity() <= super::buffer::SMALL {
+            bytes.clear();
+            spare.push(bytes);
+        }
+    }
+
+    /// Connects to a target; each of its addresses is tried.
+    pub async fn dial(&self, target: &Target) -> io::Result<Io> {
+        let mut last = None;
+        for address in self.addresses(target).await? {
+            match TcpStream::connect(address).await {
+                Ok(stream) => return Io::new(stream),
+                Err(error) => last = Some(error),
+            }
+        }
+        // What a name means may have changed: ask again next time.
+        self.names.borrow_mut().remove(&target.host);
+        Err(last.unwrap_or_else(|| io::Error::new(io::ErrorKind::NotFound, format!("{} has no address", target.host))))
+    }
+
+    async fn addresses(&self, target: &Target) -> io::Result<Vec<SocketAddr>> {
+        if let Ok(ip) = target.host.parse::<IpAddr>() {
+            return Ok(vec![SocketAddr::new(ip, target.port)]);
+        }
+        let now = self.now();
+        let with_port = |list: &[SocketAddr]| list.iter().map(|a| SocketAddr::new(a.ip(), target.port)).collect();
+        if let Some((until, list)) = self.names.borrow().get(&target.host)
+            && *until > now
+        {
+            return Ok(with_port(list));
+        }
+        let list: Vec<_> = tokio::net::lookup_host((target.host.as_str(), target.port)).await?.collect();
+        let mut names = self.names.borrow_mut();
+        if names.len() >= DNS_NAMES_MAX {
+            names.retain(|_, (until, _)| *until > now);
+        }
+        if names.len() < DNS_NAMES_MAX {
+            names.insert(target.host.clone(), (now + DNS_TTL, list.clone()));
+        }
+        Ok(list)
+    }
+}

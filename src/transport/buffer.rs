@@ -29,7 +29,8 @@ fn class(size: usize) -> usize {
 }
 
 fn take(size: usize) -> Box<[u8]> {
-    FREE.with(|free| free.borrow_mut()[class(size)].pop()).unwrap_or_else(|| vec![0; size].into_boxed_slice())
+    FREE.with(|free| free.borrow_mut()[class(size)].pop())
+        .unwrap_or_else(|| vec![0; size].into_boxed_slice())
 }
 
 fn give(storage: Box<[u8]>) {
@@ -83,7 +84,8 @@ impl Buf {
     /// Moves `len` bytes at `from` to `to` (both from the first byte held).
     pub fn shift(&mut self, from: usize, to: usize, len: usize) {
         let base = self.start;
-        self.storage.copy_within(base + from..base + from + len, base + to);
+        self.storage
+            .copy_within(base + from..base + from + len, base + to);
     }
 
     /// Room to read into, at least one byte: borrows storage, makes room in front, or takes the next size.
@@ -154,7 +156,9 @@ impl Buf {
     pub fn extend(&mut self, bytes: &[u8]) -> bool {
         let mut rest = bytes;
         while !rest.is_empty() {
-            let Some(room) = self.room() else { return false };
+            let Some(room) = self.room() else {
+                return false;
+            };
             let n = room.len().min(rest.len());
             room[..n].copy_from_slice(&rest[..n]);
             self.filled(n);

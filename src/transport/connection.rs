@@ -13,7 +13,11 @@ use super::worker::Worker;
 /// Serves one request: everything between a head read and an answer written.
 pub trait Handler {
     /// Serves it and gives the connection back, with [`Client::keep_alive`] telling whether it may go on.
-    fn serve(&self, client: Box<Client>, head: RequestHead) -> impl Future<Output = (Box<Client>, RequestHead)>;
+    fn serve(
+        &self,
+        client: Box<Client>,
+        head: RequestHead,
+    ) -> impl Future<Output = (Box<Client>, RequestHead)>;
 
     /// A head was refused before anything could be served.
     fn refused(&self, client: &Client, refused: Refused);
@@ -29,9 +33,17 @@ pub async fn run<H: Handler>(mut client: Box<Client>, worker: Rc<Worker>, handle
         }
         let read = match client.read_head_now(worker.limits.head, &mut head) {
             Some(read) => read,
-            None => match within(worker.limits.head_time, client.read_head(worker.limits.head, &mut head)).await {
+            None => match within(
+                worker.limits.head_time,
+                client.read_head(worker.limits.head, &mut head),
+            )
+            .await
+            {
                 Some(read) => read,
-                None => HeadRead::Refused(Refused { status: 408, reason: "the request's head did not come in time" }),
+                None => HeadRead::Refused(Refused {
+                    status: 408,
+                    reason: "the request's head did not come in time",
+                }),
             },
         };
         let refused = match read {
@@ -67,7 +79,9 @@ async fn wait_for_request(client: &mut Client, worker: &Worker) -> bool {
         Poll::Pending if waiting.poll_begun(cx) => Poll::Ready(false),
         Poll::Pending => Poll::Pending,
     });
-    within(worker.limits.client_idle, first_byte).await.unwrap_or(false)
+    within(worker.limits.client_idle, first_byte)
+        .await
+        .unwrap_or(false)
 }
 
 /// Tells the client why and closes: after a head that cannot be trusted nothing on this connection can.

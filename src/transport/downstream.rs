@@ -97,7 +97,11 @@ impl Client {
     }
 
     /// The head that is already in the buffer, or what is wrong with its beginning; `None`: more is needed.
-    pub fn read_head_now(&mut self, limits: HeadLimits, head: &mut RequestHead) -> Option<HeadRead> {
+    pub fn read_head_now(
+        &mut self,
+        limits: HeadLimits,
+        head: &mut RequestHead,
+    ) -> Option<HeadRead> {
         match parse::request(self.buf.data(), limits, head) {
             Ok(Some(parsed)) => Some(HeadRead::Request(parsed)),
             Ok(None) => None,
@@ -129,7 +133,11 @@ impl Client {
         self.body.decoder = Decoder::new(parsed.framing);
         self.body.replay = Replay::default();
         self.body.continue_due = parsed.expects_continue;
-        self.body.empty_length = parsed.framing == Framing::None && head.headers.value(super::headers::Name::ContentLength).is_some();
+        self.body.empty_length = parsed.framing == Framing::None
+            && head
+                .headers
+                .value(super::headers::Name::ContentLength)
+                .is_some();
         self.body.held = match self.body.decoder.next(&mut self.buf)? {
             Next::Data { len, last: true } => Some(len),
             Next::End => Some(0),
@@ -178,7 +186,13 @@ impl Client {
 
     /// The body as the source of a pump; what is sent is kept within the bounds of `keep`.
     pub fn source<'a>(&'a mut self, keep: Option<&'a ReplayLimits>) -> Source<'a> {
-        Source { io: &mut self.io, buf: &mut self.buf, decoder: &mut self.body.decoder, replay: Some(&mut self.body.replay), keep }
+        Source {
+            io: &mut self.io,
+            buf: &mut self.buf,
+            decoder: &mut self.body.decoder,
+            replay: Some(&mut self.body.replay),
+            keep,
+        }
     }
 
     /// True when the body can still be sent from its first byte.

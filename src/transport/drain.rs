@@ -36,7 +36,12 @@ impl Drain {
     /// Begins the stop and wakes all who wait.
     pub fn begin(&self) {
         self.begun.set(true);
-        for waker in self.waiting.borrow_mut().iter_mut().filter_map(Option::take) {
+        for waker in self
+            .waiting
+            .borrow_mut()
+            .iter_mut()
+            .filter_map(Option::take)
+        {
             waker.wake();
         }
         self.wake_if_empty();

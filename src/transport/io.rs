@@ -70,7 +70,11 @@ impl Io {
     }
 
     /// Writes some of the pieces.
-    pub fn poll_write(&mut self, cx: &mut Context<'_>, pieces: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+    pub fn poll_write(
+        &mut self,
+        cx: &mut Context<'_>,
+        pieces: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
         match pieces {
             [one] => Pin::new(&mut self.stream).poll_write(cx, one),
             _ => Pin::new(&mut self.stream).poll_write_vectored(cx, pieces),

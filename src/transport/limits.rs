@@ -35,10 +35,17 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            head: HeadLimits { bytes: 64 * 1024, fields: 100 },
+            head: HeadLimits {
+                bytes: 64 * 1024,
+                fields: 100,
+            },
             soap_header_bytes: 256 * 1024,
             message_bytes: 16 * 1024 * 1024,
-            replay: ReplayLimits { memory: 1024 * 1024, disk: 64 * 1024 * 1024, disk_total: 1024 * 1024 * 1024 },
+            replay: ReplayLimits {
+                memory: 1024 * 1024,
+                disk: 64 * 1024 * 1024,
+                disk_total: 1024 * 1024 * 1024,
+            },
             head_time: Duration::from_secs(10),
             client_idle: Duration::from_secs(75),
             body_progress: Duration::from_secs(30),

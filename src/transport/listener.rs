@@ -20,7 +20,11 @@ const EXHAUSTED_PAUSE: Duration = Duration::from_millis(50);
 
 /// Binds an address; a port in use is an error, as users expect.
 pub fn bind(address: SocketAddr) -> io::Result<StdListener> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    let socket = Socket::new(
+        Domain::for_address(address),
+        Type::STREAM,
+        Some(Protocol::TCP),
+    )?;
     // On Linux this lets a restart bind while old connections fade; it does not let two listeners share a port.
     socket.set_reuse_address(true)?;
     if address.is_ipv6() {
@@ -33,7 +37,11 @@ pub fn bind(address: SocketAddr) -> io::Result<StdListener> {
 }
 
 /// Accepts until the stop begins, then takes what still waits and ends.
-pub async fn accept<H: Handler + 'static>(listener: StdListener, worker: Rc<Worker>, handler: Rc<H>) -> io::Result<()> {
+pub async fn accept<H: Handler + 'static>(
+    listener: StdListener,
+    worker: Rc<Worker>,
+    handler: Rc<H>,
+) -> io::Result<()> {
     let listener = TcpListener::from_std(listener)?;
     let local = listener.local_addr()?;
     let waiting = worker.drain.wait();
@@ -46,10 +54,18 @@ pub async fn accept<H: Handler + 'static>(listener: StdListener, worker: Rc<Work
         match accepted {
             None => return Ok(()),
             Some(Ok((stream, peer))) => {
-                let local = if local.ip().is_unspecified() { stream.local_addr().unwrap_or(local) } else { local };
+                let local = if local.ip().is_unspecified() {
+                    stream.local_addr().unwrap_or(local)
+                } else {
+                    local
+                };
                 if let Ok(io) = Io::new(stream) {
                     let client = Box::new(Client::new(io, peer, local));
-                    tokio::task::spawn_local(connection::run(client, worker.clone(), handler.clone()));
+                    tokio::task::spawn_local(connection::run(
+                        client,
+                        worker.clone(),
+                        handler.clone(),
+                    ));
                 }
             }
             Some(Err(error)) if is_about_one_connection(&error) => {}
@@ -62,6 +78,9 @@ pub async fn accept<H: Handler + 'static>(listener: StdListener, worker: Rc<Work
 fn is_about_one_connection(error: &io::Error) -> bool {
     matches!(
         error.kind(),
-        io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionRefused | io::ErrorKind::Interrupted
+        io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::ConnectionRefused
+            | io::ErrorKind::Interrupted
     )
 }

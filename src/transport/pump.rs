@@ -134,50 +134,80 @@ impl Pump {
     }
 
     /// Writes what it can, reads when that is written. Ready when the whole body is out.
-    pub fn poll(&mut self, cx: &mut Context<'_>, source: &mut Source<'_>, to: &mut Io) -> Poll<Result<(), PumpError>> {
+    pub fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        source: &mut Source<'_>,
+        to: &mut Io,
+    ) -> Poll<Result<(), PumpError>> {
         loop {
-            while !self.is_flushed() {
-                ready!(self.poll_flush(cx, source, to)).map_err(PumpError::Write)?;
+            // Line up what is at hand behind the bytes that wait already, so that one write takes both.
+            if self.run_at == self.run
+                && self.tail_at == self.tail.len()
+                && self.out.len() - self.out_at <= COPIED_RUN
+            {
+                self.run_written(source);
+                if !self.finishing && !self.line_up(source)? && self.is_flushed() {
+                    ready!(self.poll_read(cx, source))?;
+                    continue;
+                }
             }
-            self.run_written(source);
-            if self.finishing {
-                return Poll::Ready(Ok(()));
-            }
-            if self.replay_part(source)? {
+            if self.is_flushed() {
+                if self.finishing {
+                    return Poll::Ready(Ok(()));
+                }
                 continue;
             }
-            match source.decoder.next(source.buf).map_err(PumpError::Source)? {
-                Next::Data { len, last } => self.begin_run(len, last, source),
-                Next::End => {
-                    self.finishing = true;
-                    if self.chunked {
-                        self.tail.clear();
-                        self.tail_at = 0;
-                        self.tail.extend_from_slice(b"0\r\n");
-                        self.tail.extend_from_slice(source.decoder.trailers());
-                        self.tail.extend_from_slice(b"\r\n");
-                    }
-                }
-                Next::More => {
-                    if self.hungry && source.buf.is_empty() {
-                        source.buf.grow();
-                        self.hungry = false;
-                    }
-                    let n = ready!(source.io.poll_fill(cx, source.buf)).map_err(PumpError::Read)?;
-                    if n == 0 {
-                        source.decoder.connection_ended().map_err(PumpError::Source)?;
-                    }
-                    self.hungry = source.buf.is_full();
+            ready!(self.poll_flush(cx, source, to)).map_err(PumpError::Write)?;
+        }
+    }
+
+    /// The next piece at hand, without reading; false when there is none.
+    fn line_up(&mut self, source: &mut Source<'_>) -> Result<bool, PumpError> {
+        if self.replay_part(source)? {
+            return Ok(true);
+        }
+        match source.decoder.next(source.buf).map_err(PumpError::Source)? {
+            Next::Data { len, last } => self.begin_run(len, last, source),
+            Next::End => {
+                self.finishing = true;
+                if self.chunked {
+                    self.out.extend_from_slice(b"0\r\n");
+                    self.out.extend_from_slice(source.decoder.trailers());
+                    self.out.extend_from_slice(b"\r\n");
                 }
             }
+            Next::More => return Ok(false),
         }
+        Ok(true)
+    }
+
+    fn poll_read(
+        &mut self,
+        cx: &mut Context<'_>,
+        source: &mut Source<'_>,
+    ) -> Poll<Result<(), PumpError>> {
+        if self.hungry && source.buf.is_empty() {
+            source.buf.grow();
+            self.hungry = false;
+        }
+        let n = ready!(source.io.poll_fill(cx, source.buf)).map_err(PumpError::Read)?;
+        if n == 0 {
+            source
+                .decoder
+                .connection_ended()
+                .map_err(PumpError::Source)?;
+        }
+        self.hungry = source.buf.is_full();
+        Poll::Ready(Ok(()))
     }
 
     /// As [`poll`](Self::poll) for a pump whose bytes are all its own.
     pub fn poll_own(&mut self, cx: &mut Context<'_>, to: &mut Io) -> Poll<Result<(), PumpError>> {
         debug_assert!(self.finishing && self.run == 0);
         while self.out_at < self.out.len() {
-            let n = ready!(to.poll_write(cx, &[IoSlice::new(&self.out[self.out_at..])])).map_err(PumpError::Write)?;
+            let n = ready!(to.poll_write(cx, &[IoSlice::new(&self.out[self.out_at..])]))
+                .map_err(PumpError::Write)?;
             if n == 0 {
                 return Poll::Ready(Err(PumpError::Write(io::ErrorKind::WriteZero.into())));
             }
@@ -187,7 +217,12 @@ impl Pump {
         Poll::Ready(Ok(()))
     }
 
-    fn poll_flush(&mut self, cx: &mut Context<'_>, source: &Source<'_>, to: &mut Io) -> Poll<io::Result<()>> {
+    fn poll_flush(
+        &mut self,
+        cx: &mut Context<'_>,
+        source: &Source<'_>,
+        to: &mut Io,
+    ) -> Poll<io::Result<()>> {
         let run: &[u8] = match self.from {
             From::Live => &source.buf.data()[self.run_at..self.run],
             // A replayed part was copied to `out`.
@@ -196,8 +231,13 @@ impl Pump {
         let (out, tail) = (&self.out[self.out_at..], &self.tail[self.tail_at..]);
         let n = match (run.is_empty(), tail.is_empty()) {
             (true, true) => ready!(to.poll_write(cx, &[IoSlice::new(out)]))?,
-            _ if out.is_empty() && tail.is_empty() => ready!(to.poll_write(cx, &[IoSlice::new(run)]))?,
-            _ => ready!(to.poll_write(cx, &[IoSlice::new(out), IoSlice::new(run), IoSlice::new(tail)]))?,
+            _ if out.is_empty() && tail.is_empty() => {
+                ready!(to.poll_write(cx, &[IoSlice::new(run)]))?
+            }
+            _ => ready!(to.poll_write(
+                cx,
+                &[IoSlice::new(out), IoSlice::new(run), IoSlice::new(tail)]
+            ))?,
         };
         if n == 0 {
             return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
@@ -250,7 +290,10 @@ impl Pump {
         self.run_at = 0;
         match (&mut source.replay, source.keep) {
             (Some(replay), Some(limits)) => {
-                if run >= COPIED_RUN && source.decoder.run_is_all(source.buf) && replay.fits_memory(run as u64, limits) {
+                if run >= COPIED_RUN
+                    && source.decoder.run_is_all(source.buf)
+                    && replay.fits_memory(run as u64, limits)
+                {
                     replay.keep(source.buf.split());
                     source.decoder.run_taken();
                     return;
@@ -265,12 +308,16 @@ impl Pump {
 
     /// Takes the next kept part, when there is one; true when something is to be written.
     fn replay_part(&mut self, source: &mut Source<'_>) -> Result<bool, PumpError> {
-        let From::Replay(at) = self.from else { return Ok(false) };
+        let From::Replay(at) = self.from else {
+            return Ok(false);
+        };
         let Some(replay) = &source.replay else {
             self.from = From::Live;
             return Ok(false);
         };
-        let part = replay.part(at, &mut self.scratch).map_err(PumpError::Read)?;
+        let part = replay
+            .part(at, &mut self.scratch)
+            .map_err(PumpError::Read)?;
         if part.is_empty() {
             self.from = From::Live;
             return Ok(false);

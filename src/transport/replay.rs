@@ -87,7 +87,10 @@ impl Replay {
             return;
         }
         if self.fits_memory(run.len() as u64, limits) {
-            let appended = self.memory.last_mut().is_some_and(|last| last.capacity() - last.len() >= run.len() && last.extend(run));
+            let appended = self
+                .memory
+                .last_mut()
+                .is_some_and(|last| last.capacity() - last.len() >= run.len() && last.extend(run));
             if !appended {
                 let mut buf = Buf::default();
                 if run.len() > SMALL {
@@ -146,13 +149,17 @@ impl Replay {
             }
             at -= len;
         }
-        let Some(file) = &self.file else { return Ok(&[]) };
+        let Some(file) = &self.file else {
+            return Ok(&[]);
+        };
         if at >= self.file_bytes {
             return Ok(&[]);
         }
         scratch.consume(scratch.len());
         let left = usize::try_from(self.file_bytes - at).unwrap_or(usize::MAX);
-        let Some(room) = scratch.room() else { return Ok(&[]) };
+        let Some(room) = scratch.room() else {
+            return Ok(&[]);
+        };
         let want = room.len().min(left);
         let n = file.read_at(&mut room[..want], at)?;
         if n == 0 {
@@ -176,7 +183,10 @@ mod tests {
     fn all(replay: &Replay) -> Vec<u8> {
         let (mut out, mut scratch) = (Vec::new(), Buf::default());
         loop {
-            let part = replay.part(out.len() as u64, &mut scratch).unwrap().to_vec();
+            let part = replay
+                .part(out.len() as u64, &mut scratch)
+                .unwrap()
+                .to_vec();
             if part.is_empty() {
                 return out;
             }
@@ -186,7 +196,11 @@ mod tests {
 
     #[test]
     fn memory_then_disk_then_lost() {
-        let limits = ReplayLimits { memory: 40_000, disk: 60_000, disk_total: u64::MAX };
+        let limits = ReplayLimits {
+            memory: 40_000,
+            disk: 60_000,
+            disk_total: u64::MAX,
+        };
         let mut replay = Replay::default();
         let body: Vec<u8> = (0..90_000u32).map(|n| n as u8).collect();
         for run in body.chunks(10_000) {
@@ -202,7 +216,11 @@ mod tests {
 
     #[test]
     fn the_total_on_disk_is_a_bound() {
-        let limits = ReplayLimits { memory: 0, disk: 1000, disk_total: 0 };
+        let limits = ReplayLimits {
+            memory: 0,
+            disk: 1000,
+            disk_total: 0,
+        };
         let mut replay = Replay::default();
         replay.keep_copy(&[1; 10], &limits);
         assert!(!replay.is_whole());

@@ -50,18 +50,33 @@ pub struct Replied {
 }
 
 /// Writes an answer. Afterwards [`Client::keep_alive`] tells whether the connection may go on.
-pub async fn reply(worker: &Worker, client: &mut Client, head: &ResponseHead, body: ReplyBody) -> Replied {
+pub async fn reply(
+    worker: &Worker,
+    client: &mut Client,
+    head: &ResponseHead,
+    body: ReplyBody,
+) -> Replied {
     client.keep_alive &= !worker.drain.has_begun();
     let bodiless = client.asked == Method::Head || matches!(head.status, 100..=199 | 204 | 304);
     match body {
-        ReplyBody::Upstream(upstream, target) if head.status == 101 => tunnel(worker, client, head, upstream, &target).await,
-        ReplyBody::Upstream(upstream, target) => relay(worker, client, head, upstream, target, bodiless).await,
+        ReplyBody::Upstream(upstream, target) if head.status == 101 => {
+            tunnel(worker, client, head, upstream, &target).await
+        }
+        ReplyBody::Upstream(upstream, target) => {
+            relay(worker, client, head, upstream, target, bodiless).await
+        }
         ReplyBody::Empty => whole(worker, client, head, &[], bodiless).await,
         ReplyBody::Bytes(bytes) => whole(worker, client, head, &bytes, bodiless).await,
     }
 }
 
-async fn whole(worker: &Worker, client: &mut Client, head: &ResponseHead, bytes: &[u8], bodiless: bool) -> Replied {
+async fn whole(
+    worker: &Worker,
+    client: &mut Client,
+    head: &ResponseHead,
+    bytes: &[u8],
+    bodiless: bool,
+) -> Replied {
     client.keep_alive &= client.body.held.is_some() || client.body.decoder.is_done();
     let mut out = worker.spare_bytes();
     let line = ResponseLine {
@@ -74,7 +89,8 @@ async fn whole(worker: &Worker, client: &mut Client, head: &ResponseHead, bytes:
     write::response(&mut out, line, head);
     let bytes = if bodiless { &[][..] } else { bytes };
     out.extend_from_slice(bytes);
-    let written = tokio::time::timeout(worker.limits.body_progress, client.io.write_all(&out)).await;
+    let written =
+        tokio::time::timeout(worker.limits.body_progress, client.io.write_all(&out)).await;
     worker.recycle(out);
     let end = match written {
         Ok(Ok(())) => ReplyEnd::Complete,
@@ -82,20 +98,39 @@ async fn whole(worker: &Worker, client: &mut Client, head: &ResponseHead, bytes:
         Err(_) => ReplyEnd::Stalled,
     };
     client.keep_alive &= end == ReplyEnd::Complete;
-    Replied { end, body_bytes: bytes.len() as u64 }
+    Replied {
+        end,
+        body_bytes: bytes.len() as u64,
+    }
 }
 
-async fn relay(worker: &Worker, client: &mut Client, head: &ResponseHead, mut upstream: Box<Upstream>, target: Target, bodiless: bool) -> Replied {
+async fn relay(
+    worker: &Worker,
+    client: &mut Client,
+    head: &ResponseHead,
+    mut upstream: Box<Upstream>,
+    target: Target,
+    bodiless: bool,
+) -> Replied {
     let framing = match upstream.framing {
-        Framing::Chunked | Framing::UntilClose if client.version == Version::Http11 => Framing::Chunked,
+        Framing::Chunked | Framing::UntilClose if client.version == Version::Http11 => {
+            Framing::Chunked
+        }
         Framing::Chunked | Framing::UntilClose => Framing::UntilClose,
         other => other,
     };
     // The answer is here before the request is out: what is left of it may never be read.
-    let request_open = upstream.sending.is_some() || !(client.body.held.is_some() || client.body.decoder.is_done());
+    let request_open = upstream.sending.is_some()
+        || !(client.body.held.is_some() || client.body.decoder.is_done());
     client.keep_alive &= framing != Framing::UntilClose && !request_open;
     let mut out = worker.spare_bytes();
-    let line = ResponseLine { framing, bodiless, keep_alive: client.keep_alive, client: client.version, upgrade: false };
+    let line = ResponseLine {
+        framing,
+        bodiless,
+        keep_alive: client.keep_alive,
+        client: client.version,
+        upgrade: false,
+    };
     write::response(&mut out, line, head);
     let mut pump = Pump::new(out, framing);
     if framing == Framing::None {
@@ -118,12 +153,21 @@ async fn relay(worker: &Worker, client: &mut Client, head: &ResponseHead, mut up
             if upstream.is_reusable() {
                 let keep = upstream.keep_alive_s.map_or(worker.limits.pool_idle, |s| {
                     // One second less than the back end says, so that axon closes first.
-                    worker.limits.pool_idle.min(Duration::from_secs(u64::from(s.saturating_sub(1))))
+                    worker
+                        .limits
+                        .pool_idle
+                        .min(Duration::from_secs(u64::from(s.saturating_sub(1))))
                 });
                 upstream.buf.release();
-                worker.pool.borrow_mut().put(&target, upstream, keep, worker.now());
+                worker
+                    .pool
+                    .borrow_mut()
+                    .put(&target, upstream, keep, worker.now());
             }
-            Replied { end: ReplyEnd::Complete, body_bytes }
+            Replied {
+                end: ReplyEnd::Complete,
+                body_bytes,
+            }
         }
         Err(end) => {
             client.keep_alive = false;
@@ -140,7 +184,12 @@ fn progress(pump: &Pump, upstream: &Upstream) -> u64 {
 }
 
 /// Both directions: the rest of the request, and the answer.
-fn poll_relay(cx: &mut Context<'_>, client: &mut Client, upstream: &mut Upstream, pump: &mut Pump) -> Poll<Result<(), ReplyEnd>> {
+fn poll_relay(
+    cx: &mut Context<'_>,
+    client: &mut Client,
+    upstream: &mut Upstream,
+    pump: &mut Pump,
+) -> Poll<Result<(), ReplyEnd>> {
     if let Some(mut sending) = upstream.sending.take() {
         match sending.poll(cx, &mut client.source(None), &mut upstream.io) {
             Poll::Pending => upstream.sending = Some(sending),
@@ -156,18 +205,32 @@ fn poll_relay(cx: &mut Context<'_>, client: &mut Client, upstream: &mut Upstream
     match pump.poll(cx, &mut upstream.source(), &mut client.io) {
         Poll::Ready(Ok(())) => Poll::Ready(Ok(())),
         Poll::Ready(Err(PumpError::Write(_))) => Poll::Ready(Err(ReplyEnd::ClientGone)),
-        Poll::Ready(Err(PumpError::Read(_) | PumpError::Source(_))) => Poll::Ready(Err(ReplyEnd::BackEndBroke)),
+        Poll::Ready(Err(PumpError::Read(_) | PumpError::Source(_))) => {
+            Poll::Ready(Err(ReplyEnd::BackEndBroke))
+        }
         Poll::Pending => Poll::Pending,
     }
 }
 
 /// After a `101`: bytes both ways until both sides have ended (RFC 9110 section 7.8). Nothing is looked at.
-async fn tunnel(worker: &Worker, client: &mut Client, head: &ResponseHead, mut upstream: Box<Upstream>, target: &Target) -> Replied {
+async fn tunnel(
+    worker: &Worker,
+    client: &mut Client,
+    head: &ResponseHead,
+    mut upstream: Box<Upstream>,
+    target: &Target,
+) -> Replied {
     use super::http1::framing::Decoder;
     let _ = target;
     client.keep_alive = false;
     let mut out = worker.spare_bytes();
-    let line = ResponseLine { framing: Framing::None, bodiless: true, keep_alive: true, client: client.version, upgrade: true };
+    let line = ResponseLine {
+        framing: Framing::None,
+        bodiless: true,
+        keep_alive: true,
+        client: client.version,
+        upgrade: true,
+    };
     write::response(&mut out, line, head);
     client.io.keep_probing();
     upstream.io.keep_probing();
@@ -183,14 +246,30 @@ async fn tunnel(worker: &Worker, client: &mut Client, head: &ResponseHead, mut u
             if drain_until.is_none() && waiting.poll_begun(cx) {
                 return Poll::Ready(None);
             }
-            match poll_side(cx, &mut down, &mut down_end, &mut upstream.source(), &mut client.io) {
+            match poll_side(
+                cx,
+                &mut down,
+                &mut down_end,
+                &mut upstream.source(),
+                &mut client.io,
+            ) {
                 Err(_) => return Poll::Ready(Some(ReplyEnd::ClientGone)),
-                Ok(()) if down_end == Side::Ended && up_end == Side::Ended => return Poll::Ready(Some(ReplyEnd::Complete)),
+                Ok(()) if down_end == Side::Ended && up_end == Side::Ended => {
+                    return Poll::Ready(Some(ReplyEnd::Complete));
+                }
                 Ok(()) => {}
             }
-            match poll_side(cx, &mut up, &mut up_end, &mut client.source(None), &mut upstream.io) {
+            match poll_side(
+                cx,
+                &mut up,
+                &mut up_end,
+                &mut client.source(None),
+                &mut upstream.io,
+            ) {
                 Err(_) => Poll::Ready(Some(ReplyEnd::BackEndBroke)),
-                Ok(()) if down_end == Side::Ended && up_end == Side::Ended => Poll::Ready(Some(ReplyEnd::Complete)),
+                Ok(()) if down_end == Side::Ended && up_end == Side::Ended => {
+                    Poll::Ready(Some(ReplyEnd::Complete))
+                }
                 Ok(()) => Poll::Pending,
             }
         });
@@ -212,7 +291,10 @@ async fn tunnel(worker: &Worker, client: &mut Client, head: &ResponseHead, mut u
     worker.recycle(up.into_storage());
     client.buf.consume(client.buf.len());
     client.body.decoder = Decoder::new(Framing::None);
-    Replied { end: result, body_bytes }
+    Replied {
+        end: result,
+        body_bytes,
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -224,16 +306,28 @@ enum Side {
 }
 
 /// One direction of a tunnel: when the source ends, the destination is told so.
-fn poll_side(cx: &mut Context<'_>, pump: &mut Pump, side: &mut Side, source: &mut super::pump::Source<'_>, to: &mut super::io::Io) -> io::Result<()> {
+fn poll_side(
+    cx: &mut Context<'_>,
+    pump: &mut Pump,
+    side: &mut Side,
+    source: &mut super::pump::Source<'_>,
+    to: &mut super::io::Io,
+) -> io::Result<()> {
     if *side == Side::Open {
         match pump.poll(cx, source, to) {
             Poll::Pending => return Ok(()),
             Poll::Ready(Ok(())) => *side = Side::Finishing,
-            Poll::Ready(Err(PumpError::Read(error) | PumpError::Write(error))) => return Err(error),
-            Poll::Ready(Err(PumpError::Source(refused))) => return Err(io::Error::other(refused.reason)),
+            Poll::Ready(Err(PumpError::Read(error) | PumpError::Write(error))) => {
+                return Err(error);
+            }
+            Poll::Ready(Err(PumpError::Source(refused))) => {
+                return Err(io::Error::other(refused.reason));
+            }
         }
     }
-    if *side == Side::Finishing && let Poll::Ready(result) = to.poll_finish(cx) {
+    if *side == Side::Finishing
+        && let Poll::Ready(result) = to.poll_finish(cx)
+    {
         *side = Side::Ended;
         result?;
     }

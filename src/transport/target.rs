@@ -18,16 +18,34 @@ pub struct Target {
 impl Target {
     /// Builds the authority from its parts.
     pub fn new(https: bool, host: &str, port: u16) -> Self {
-        let name = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
+        let name = if host.contains(':') {
+            format!("[{host}]")
+        } else {
+            host.to_owned()
+        };
         let default = if https { 443 } else { 80 };
-        let authority = if port == default { name } else { format!("{name}:{port}") };
-        Self { https, host: host.to_owned(), port, authority }
+        let authority = if port == default {
+            name
+        } else {
+            format!("{name}:{port}")
+        };
+        Self {
+            https,
+            host: host.to_owned(),
+            port,
+            authority,
+        }
     }
 }
 
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}://{}", if self.https { "https" } else { "http" }, self.authority)
+        write!(
+            f,
+            "{}://{}",
+            if self.https { "https" } else { "http" },
+            self.authority
+        )
     }
 }
 

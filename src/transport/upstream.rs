@@ -57,7 +57,13 @@ impl Upstream {
 
     /// The answer as the source of a pump.
     pub fn source(&mut self) -> Source<'_> {
-        Source { io: &mut self.io, buf: &mut self.buf, decoder: &mut self.decoder, replay: None, keep: None }
+        Source {
+            io: &mut self.io,
+            buf: &mut self.buf,
+            decoder: &mut self.decoder,
+            replay: None,
+            keep: None,
+        }
     }
 
     /// True when both sides of the exchange ended exactly and nothing else came.
@@ -83,7 +89,9 @@ impl Upstream {
         }
         let n = poll_fn(|cx| self.io.poll_fill(cx, &mut self.buf)).await?;
         if n == 0 {
-            self.decoder.connection_ended().map_err(|r| io::Error::new(io::ErrorKind::UnexpectedEof, r.reason))?;
+            self.decoder
+                .connection_ended()
+                .map_err(|r| io::Error::new(io::ErrorKind::UnexpectedEof, r.reason))?;
         }
         Ok(n > 0)
     }
@@ -178,10 +186,20 @@ pub struct Answer {
 }
 
 /// Makes one try. The client is there for its body, for interim answers, and for `100 Continue`.
-pub async fn attempt(worker: &Worker, mut client: Option<&mut Client>, this: &Try<'_>) -> Result<Answer, TryError> {
-    let mut progress = Progress { stage: Stage::Connect, interim: 0 };
+pub async fn attempt(
+    worker: &Worker,
+    mut client: Option<&mut Client>,
+    this: &Try<'_>,
+) -> Result<Answer, TryError> {
+    let mut progress = Progress {
+        stage: Stage::Connect,
+        interim: 0,
+    };
     // A connection from the pool may be dead already: then the beginning of the body is needed once more.
-    let in_memory = ReplayLimits { disk: 0, ..worker.limits.replay };
+    let in_memory = ReplayLimits {
+        disk: 0,
+        ..worker.limits.replay
+    };
     let work = async {
         let mut idle = worker.pool.borrow_mut().take(this.target, worker.now());
         loop {
@@ -189,14 +207,30 @@ pub async fn attempt(worker: &Worker, mut client: Option<&mut Client>, this: &Tr
                 Some(idle) => (idle, true),
                 None => (connect(worker, this.target).await?, false),
             };
-            progress = Progress { stage: Stage::Head, interim: 0 };
+            progress = Progress {
+                stage: Stage::Head,
+                interim: 0,
+            };
             let keep = match this.body {
                 TryBody::Client { keep: true } => Some(&worker.limits.replay),
                 TryBody::Client { keep: false } if reused => Some(&in_memory),
                 _ => None,
             };
-            match converse(worker, upstream, client.as_deref_mut(), this, keep, &mut progress).await {
-                Err(TryError::Failed { .. }) if reused && progress.stage < Stage::Answer && may_repeat(client.as_deref(), this) => {
+            match converse(
+                worker,
+                upstream,
+                client.as_deref_mut(),
+                this,
+                keep,
+                &mut progress,
+            )
+            .await
+            {
+                Err(TryError::Failed { .. })
+                    if reused
+                        && progress.stage < Stage::Answer
+                        && may_repeat(client.as_deref(), this) =>
+                {
                     worker.pool.borrow_mut().stale += 1;
                 }
                 other => return other,
@@ -206,9 +240,17 @@ pub async fn attempt(worker: &Worker, mut client: Option<&mut Client>, this: &Tr
     match tokio::time::timeout(this.deadline, work).await {
         Ok(result) => result,
         Err(_) => Err(TryError::Failed {
-            code: if progress.stage == Stage::Connect { ErrorCode::CONNECT_TIMEOUT } else { ErrorCode::RESPONSE_TIMEOUT },
+            code: if progress.stage == Stage::Connect {
+                ErrorCode::CONNECT_TIMEOUT
+            } else {
+                ErrorCode::RESPONSE_TIMEOUT
+            },
             stage: progress.stage,
-            text: format!("no answer from {} within {} ms", this.target, this.deadline.as_millis()),
+            text: format!(
+                "no answer from {} within {} ms",
+                this.target,
+                this.deadline.as_millis()
+            ),
         }),
     }
 }
@@ -221,14 +263,30 @@ fn may_repeat(client: Option<&Client>, this: &Try<'_>) -> bool {
 }
 
 async fn connect(worker: &Worker, target: &Target) -> Result<Box<Upstream>, TryError> {
-    let failed = |code, text| TryError::Failed { code, stage: Stage::Connect, text };
+    let failed = |code, text| TryError::Failed {
+        code,
+        stage: Stage::Connect,
+        text,
+    };
     if target.https {
-        return Err(failed(ErrorCode::CONNECT_FAILED, format!("{target}: TLS to back ends is not supported yet")));
+        return Err(failed(
+            ErrorCode::CONNECT_FAILED,
+            format!("{target}: TLS to back ends is not supported yet"),
+        ));
     }
     match tokio::time::timeout(worker.limits.connect, worker.dial(target)).await {
         Ok(Ok(io)) => Ok(Box::new(Upstream::new(io))),
-        Ok(Err(error)) => Err(failed(ErrorCode::CONNECT_FAILED, format!("connection to {target} failed: {error}"))),
-        Err(_) => Err(failed(ErrorCode::CONNECT_TIMEOUT, format!("connection to {target} not established within {} ms", worker.limits.connect.as_millis()))),
+        Ok(Err(error)) => Err(failed(
+            ErrorCode::CONNECT_FAILED,
+            format!("connection to {target} failed: {error}"),
+        )),
+        Err(_) => Err(failed(
+            ErrorCode::CONNECT_TIMEOUT,
+            format!(
+                "connection to {target} not established within {} ms",
+                worker.limits.connect.as_millis()
+            ),
+        )),
     }
 }
 
@@ -237,7 +295,6 @@ struct Progress {
     stage: Stage,
     interim: u32,
 }
-
 
 /// What the two directions together came to.
 enum Event {
@@ -255,7 +312,11 @@ async fn converse(
     keep: Option<&ReplayLimits>,
     progress: &mut Progress,
 ) -> Result<Answer, TryError> {
-    let mut sending = Sending { pump: Some(first_bytes(worker, client.as_deref(), this)), keep, error: None };
+    let mut sending = Sending {
+        pump: Some(first_bytes(worker, client.as_deref(), this)),
+        keep,
+        error: None,
+    };
     if let (TryBody::Client { .. }, Some(client)) = (this.body, client.as_deref_mut())
         && client.send_continue().await.is_err()
     {
@@ -263,7 +324,17 @@ async fn converse(
     }
     let mut head = ResponseHead::default();
     loop {
-        let event = poll_fn(|cx| poll_both(cx, &mut upstream, client.as_deref_mut(), this, &mut sending, progress)).await?;
+        let event = poll_fn(|cx| {
+            poll_both(
+                cx,
+                &mut upstream,
+                client.as_deref_mut(),
+                this,
+                &mut sending,
+                progress,
+            )
+        })
+        .await?;
         match event {
             Event::Ended(error) => {
                 let error = sending.error.take().unwrap_or(error);
@@ -271,21 +342,38 @@ async fn converse(
             }
             Event::Received => {
                 progress.stage = Stage::Answer;
-                let parsed = parse::response(upstream.buf.data(), worker.limits.head, this.asked, &mut head)
-                    .map_err(|refused| protocol(this.target, progress.stage, refused.reason))?;
-                let Some(parsed) = parsed else { continue };
-                upstream.buf.consume(parsed.head_len);
-                match head.status {
-                    101 if this.upgrade => return Ok(Answer { upstream, head }),
-                    101 => return Err(protocol(this.target, progress.stage, "a 101 that nobody asked for")),
-                    100..=199 => {
-                        progress.interim += 1;
-                        if progress.interim > INTERIM_ANSWERS_MAX {
-                            return Err(protocol(this.target, progress.stage, "too many interim answers"));
+                // An interim answer and the one that counts may come in one read.
+                while let Some(parsed) = parse::response(
+                    upstream.buf.data(),
+                    worker.limits.head,
+                    this.asked,
+                    &mut head,
+                )
+                .map_err(|refused| protocol(this.target, progress.stage, refused.reason))?
+                {
+                    upstream.buf.consume(parsed.head_len);
+                    match head.status {
+                        101 if this.upgrade => return Ok(Answer { upstream, head }),
+                        101 => {
+                            return Err(protocol(
+                                this.target,
+                                progress.stage,
+                                "a 101 that nobody asked for",
+                            ));
                         }
-                        pass_interim(client.as_deref_mut(), &head).await?;
+                        100..=199 => {
+                            progress.interim += 1;
+                            if progress.interim > INTERIM_ANSWERS_MAX {
+                                return Err(protocol(
+                                    this.target,
+                                    progress.stage,
+                                    "too many interim answers",
+                                ));
+                            }
+                            pass_interim(client.as_deref_mut(), &head).await?;
+                        }
+                        _ => return Ok(finish(upstream, head, parsed, sending)),
                     }
-                    _ => return Ok(finish(upstream, head, parsed, sending)),
                 }
             }
         }
@@ -309,9 +397,9 @@ fn first_bytes(worker: &Worker, client: Option<&Client>, this: &Try<'_>) -> Pump
     let pump = Pump::new(out, this.framing);
     match (this.body, client) {
         (TryBody::Bytes(bytes), _) => pump.with_bytes(bytes),
-        (TryBody::Client { .. }, Some(client)) if this.framing != Framing::None => {
-            pump.replaying(&client.body.replay).holding(client.body.held.is_some())
-        }
+        (TryBody::Client { .. }, Some(client)) if this.framing != Framing::None => pump
+            .replaying(&client.body.replay)
+            .holding(client.body.held.is_some()),
         _ => pump.head_only(),
     }
 }
@@ -327,11 +415,17 @@ fn poll_both(
 ) -> Poll<Result<Event, TryError>> {
     if let Some(pump) = sending.pump.as_mut() {
         let polled = match (this.body, client) {
-            (TryBody::Client { .. }, Some(client)) => pump.poll(cx, &mut client.source(sending.keep), &mut upstream.io),
+            (TryBody::Client { .. }, Some(client)) => {
+                pump.poll(cx, &mut client.source(sending.keep), &mut upstream.io)
+            }
             _ => pump.poll_own(cx, &mut upstream.io),
         };
         if progress.stage < Stage::Answer && pump.written > 0 {
-            progress.stage = if pump.written >= this.head.len() as u64 { Stage::Body } else { Stage::Head };
+            progress.stage = if pump.written >= this.head.len() as u64 {
+                Stage::Body
+            } else {
+                Stage::Head
+            };
         }
         match polled {
             Poll::Ready(Ok(())) => {
@@ -344,7 +438,9 @@ fn poll_both(
                 sending.error = Some(error);
             }
             Poll::Ready(Err(PumpError::Read(_))) => return Poll::Ready(Err(TryError::ClientGone)),
-            Poll::Ready(Err(PumpError::Source(refused))) => return Poll::Ready(Err(TryError::ClientRefused(refused))),
+            Poll::Ready(Err(PumpError::Source(refused))) => {
+                return Poll::Ready(Err(TryError::ClientRefused(refused)));
+            }
             Poll::Pending => {}
         }
     }
@@ -363,12 +459,21 @@ async fn pass_interim(client: Option<&mut Client>, head: &ResponseHead) -> Resul
     {
         let mut out = Vec::new();
         write::interim(&mut out, head);
-        client.io.write_all(&out).await.map_err(|_| TryError::ClientGone)?;
+        client
+            .io
+            .write_all(&out)
+            .await
+            .map_err(|_| TryError::ClientGone)?;
     }
     Ok(())
 }
 
-fn finish(mut upstream: Box<Upstream>, head: ResponseHead, parsed: ResponseParsed, sending: Sending<'_>) -> Answer {
+fn finish(
+    mut upstream: Box<Upstream>,
+    head: ResponseHead,
+    parsed: ResponseParsed,
+    sending: Sending<'_>,
+) -> Answer {
     upstream.framing = parsed.framing;
     upstream.decoder = Decoder::new(parsed.framing);
     upstream.keep_alive = parsed.keep_alive && sending.error.is_none();
@@ -379,17 +484,40 @@ fn finish(mut upstream: Box<Upstream>, head: ResponseHead, parsed: ResponseParse
 
 fn ended(target: &Target, stage: Stage, error: &io::Error) -> TryError {
     let (code, what) = match (stage, error.kind()) {
-        (Stage::Answer, io::ErrorKind::UnexpectedEof) => (ErrorCode::CONNECTION_CLOSED, "closed the connection in the middle of an answer's head".to_owned()),
-        (Stage::Answer, _) => (ErrorCode::RECEIVE_FAILED, format!("broke the connection in the middle of an answer's head: {error}")),
-        (_, io::ErrorKind::UnexpectedEof) => (ErrorCode::CONNECTION_CLOSED, "closed the connection without an answer".to_owned()),
-        (_, io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionAborted) => {
-            (ErrorCode::CONNECTION_CLOSED, "reset the connection without an answer".to_owned())
-        }
+        (Stage::Answer, io::ErrorKind::UnexpectedEof) => (
+            ErrorCode::CONNECTION_CLOSED,
+            "closed the connection in the middle of an answer's head".to_owned(),
+        ),
+        (Stage::Answer, _) => (
+            ErrorCode::RECEIVE_FAILED,
+            format!("broke the connection in the middle of an answer's head: {error}"),
+        ),
+        (_, io::ErrorKind::UnexpectedEof) => (
+            ErrorCode::CONNECTION_CLOSED,
+            "closed the connection without an answer".to_owned(),
+        ),
+        (
+            _,
+            io::ErrorKind::ConnectionReset
+            | io::ErrorKind::BrokenPipe
+            | io::ErrorKind::ConnectionAborted,
+        ) => (
+            ErrorCode::CONNECTION_CLOSED,
+            "reset the connection without an answer".to_owned(),
+        ),
         _ => (ErrorCode::SEND_FAILED, format!("failed: {error}")),
     };
-    TryError::Failed { code, stage, text: format!("{target} {what}") }
+    TryError::Failed {
+        code,
+        stage,
+        text: format!("{target} {what}"),
+    }
 }
 
 fn protocol(target: &Target, stage: Stage, reason: &str) -> TryError {
-    TryError::Failed { code: ErrorCode::PROTOCOL_VIOLATION, stage, text: format!("{target} did not answer in HTTP: {reason}") }
+    TryError::Failed {
+        code: ErrorCode::PROTOCOL_VIOLATION,
+        stage,
+        text: format!("{target} did not answer in HTTP: {reason}"),
+    }
 }

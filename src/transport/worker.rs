@@ -65,7 +65,10 @@ impl Worker {
 
     /// An empty byte vector with room for a head.
     pub fn spare_bytes(&self) -> Vec<u8> {
-        self.spare.borrow_mut().pop().unwrap_or_else(|| Vec::with_capacity(1024))
+        self.spare
+            .borrow_mut()
+            .pop()
+            .unwrap_or_else(|| Vec::with_capacity(1024))
     }
 
     /// Takes a byte vector back.
@@ -88,7 +91,12 @@ impl Worker {
         }
         // What a name means may have changed: ask again next time.
         self.names.borrow_mut().remove(&target.host);
-        Err(last.unwrap_or_else(|| io::Error::new(io::ErrorKind::NotFound, format!("{} has no address", target.host))))
+        Err(last.unwrap_or_else(|| {
+            io::Error::new(
+                io::ErrorKind::NotFound,
+                format!("{} has no address", target.host),
+            )
+        }))
     }
 
     async fn addresses(&self, target: &Target) -> io::Result<Vec<SocketAddr>> {
@@ -96,13 +104,19 @@ impl Worker {
             return Ok(vec![SocketAddr::new(ip, target.port)]);
         }
         let now = self.now();
-        let with_port = |list: &[SocketAddr]| list.iter().map(|a| SocketAddr::new(a.ip(), target.port)).collect();
+        let with_port = |list: &[SocketAddr]| {
+            list.iter()
+                .map(|a| SocketAddr::new(a.ip(), target.port))
+                .collect()
+        };
         if let Some((until, list)) = self.names.borrow().get(&target.host)
             && *until > now
         {
             return Ok(with_port(list));
         }
-        let list: Vec<_> = tokio::net::lookup_host((target.host.as_str(), target.port)).await?.collect();
+        let list: Vec<_> = tokio::net::lookup_host((target.host.as_str(), target.port))
+            .await?
+            .collect();
         let mut names = self.names.borrow_mut();
         if names.len() >= DNS_NAMES_MAX {
             names.retain(|_, (until, _)| *until > now);

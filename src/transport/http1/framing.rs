@@ -24,7 +24,11 @@ pub enum Framing {
 impl Framing {
     /// `Length`, or `None` for 0.
     pub fn length(n: u64) -> Framing {
-        if n == 0 { Framing::None } else { Framing::Length(n) }
+        if n == 0 {
+            Framing::None
+        } else {
+            Framing::Length(n)
+        }
     }
 }
 
@@ -82,7 +86,13 @@ impl Decoder {
             Framing::Chunked => State::ChunkSize,
             Framing::UntilClose => State::UntilClose,
         };
-        Self { state, run: 0, gap: 0, trailers: Vec::new(), trailer_bytes: 0 }
+        Self {
+            state,
+            run: 0,
+            gap: 0,
+            trailers: Vec::new(),
+            trailer_bytes: 0,
+        }
     }
 
     /// True when the body was read to its end and all payload was taken.
@@ -131,7 +141,10 @@ impl Decoder {
         match (self.run, self.state) {
             (0, State::Done) => Next::End,
             (0, _) => Next::More,
-            (len, state) => Next::Data { len, last: state == State::Done },
+            (len, state) => Next::Data {
+                len,
+                last: state == State::Done,
+            },
         }
     }
 
@@ -163,10 +176,16 @@ impl Decoder {
                 Ok(())
             }
             State::Length(left) => {
-                let n = usize::try_from(left).unwrap_or(usize::MAX).min(buf.len() - self.run);
+                let n = usize::try_from(left)
+                    .unwrap_or(usize::MAX)
+                    .min(buf.len() - self.run);
                 self.run += n;
                 let left = left - n as u64;
-                self.state = if left == 0 { State::Done } else { State::Length(left) };
+                self.state = if left == 0 {
+                    State::Done
+                } else {
+                    State::Length(left)
+                };
                 Ok(())
             }
             _ => self.advance_chunked(buf),
@@ -206,7 +225,11 @@ impl Decoder {
                     run += n;
                     raw += n;
                     let left = left - n as u64;
-                    self.state = if left == 0 { State::ChunkEnd } else { State::ChunkData(left) };
+                    self.state = if left == 0 {
+                        State::ChunkEnd
+                    } else {
+                        State::ChunkData(left)
+                    };
                 }
                 State::ChunkEnd => match input {
                     [b'\r', b'\n', ..] => {
@@ -221,7 +244,9 @@ impl Decoder {
                     None => break,
                 },
                 State::Done => break,
-                State::Length(_) | State::UntilClose => unreachable!("only chunked states are visited here"),
+                State::Length(_) | State::UntilClose => {
+                    unreachable!("only chunked states are visited here")
+                }
             }
         }
         if run == 0 {
@@ -237,14 +262,20 @@ impl Decoder {
     fn trailer_line(&mut self, input: &[u8]) -> Result<Option<usize>, Refused> {
         let Some(lf) = memchr::memchr(b'\n', input) else {
             if input.len() + self.trailer_bytes > TRAILER_BYTES {
-                return Err(Refused { status: 431, reason: "the trailer section is too long" });
+                return Err(Refused {
+                    status: 431,
+                    reason: "the trailer section is too long",
+                });
             }
             return Ok(None);
         };
         let line = &input[..=lf];
         self.trailer_bytes += line.len();
         if self.trailer_bytes > TRAILER_BYTES {
-            return Err(Refused { status: 431, reason: "the trailer section is too long" });
+            return Err(Refused {
+                status: 431,
+                reason: "the trailer section is too long",
+            });
         }
         super::strict::line_ends(line)?;
         let line = &line[..line.len() - 2];
@@ -252,9 +283,13 @@ impl Decoder {
             self.state = State::Done;
             return Ok(Some(2));
         }
-        let colon = memchr::memchr(b':', line).ok_or(Refused::bad("a trailer line without a colon"))?;
+        let colon =
+            memchr::memchr(b':', line).ok_or(Refused::bad("a trailer line without a colon"))?;
         let (name, value) = (&line[..colon], line[colon + 1..].trim_ascii());
-        if name.is_empty() || !name.iter().all(|&b| is_token(b)) || value.iter().any(|&b| b < 0x20 && b != b'\t' || b == 0x7f) {
+        if name.is_empty()
+            || !name.iter().all(|&b| is_token(b))
+            || value.iter().any(|&b| b < 0x20 && b != b'\t' || b == 0x7f)
+        {
             return Err(Refused::bad("a malformed trailer field"));
         }
         if may_be_trailer(name) {
@@ -277,12 +312,26 @@ fn may_be_trailer(name: &[u8]) -> bool {
     }
     if matches!(
         id,
-        Name::Authorization | Name::Cookie | Name::SetCookie | Name::Host | Name::Expect | Name::ContentType | Name::Location | Name::SoapAction
+        Name::Authorization
+            | Name::Cookie
+            | Name::SetCookie
+            | Name::Host
+            | Name::Expect
+            | Name::ContentType
+            | Name::Location
+            | Name::SoapAction
     ) {
         return false;
     }
-    let starts = |p: &str| name.len() >= p.len() && name[..p.len()].eq_ignore_ascii_case(p.as_bytes());
-    !(starts("content-") || starts("proxy-") || starts("if-") || starts("cache-control") || starts("range") || starts("max-forwards") || starts("x-forwarded"))
+    let starts =
+        |p: &str| name.len() >= p.len() && name[..p.len()].eq_ignore_ascii_case(p.as_bytes());
+    !(starts("content-")
+        || starts("proxy-")
+        || starts("if-")
+        || starts("cache-control")
+        || starts("range")
+        || starts("max-forwards")
+        || starts("x-forwarded"))
 }
 
 /// A token character (RFC 9110 section 5.6.2).
@@ -295,7 +344,9 @@ fn chunk_size(input: &[u8]) -> Result<Option<(u64, usize)>, Refused> {
     const BAD: Refused = Refused::bad("a malformed chunk size");
     let line = match memchr::memchr(b'\n', &input[..input.len().min(CHUNK_LINE_BYTES)]) {
         Some(lf) => &input[..=lf],
-        None if input.len() >= CHUNK_LINE_BYTES => return Err(Refused::bad("a chunk-size line that is too long")),
+        None if input.len() >= CHUNK_LINE_BYTES => {
+            return Err(Refused::bad("a chunk-size line that is too long"));
+        }
         None => {
             // Judge early what can only get worse, so that nobody waits for the rest.
             return match input.first() {
@@ -306,15 +357,27 @@ fn chunk_size(input: &[u8]) -> Result<Option<(u64, usize)>, Refused> {
     };
     super::strict::line_ends(line)?;
     let text = &line[..line.len() - 2];
-    let digits = text.iter().position(|b| !b.is_ascii_hexdigit()).unwrap_or(text.len());
+    let digits = text
+        .iter()
+        .position(|b| !b.is_ascii_hexdigit())
+        .unwrap_or(text.len());
     let extension = &text[digits..];
-    if digits == 0 || !(extension.is_empty() || extension[0] == b';') || extension.iter().any(|&b| b < 0x20 && b != b'\t' || b == 0x7f) {
+    if digits == 0
+        || !(extension.is_empty() || extension[0] == b';')
+        || extension
+            .iter()
+            .any(|&b| b < 0x20 && b != b'\t' || b == 0x7f)
+    {
         return Err(BAD);
     }
     let mut size = 0u64;
     for &d in &text[..digits] {
         let value = (d as char).to_digit(16).ok_or(BAD)?;
-        size = size.checked_mul(16).and_then(|s| s.checked_add(u64::from(value))).filter(|&s| s <= i64::MAX as u64).ok_or(BAD)?;
+        size = size
+            .checked_mul(16)
+            .and_then(|s| s.checked_add(u64::from(value)))
+            .filter(|&s| s <= i64::MAX as u64)
+            .ok_or(BAD)?;
     }
     Ok(Some((size, line.len())))
 }
@@ -352,7 +415,11 @@ mod tests {
     fn chunks_come_out_as_one_run_whatever_the_cuts() {
         let body = b"5\r\nhello\r\n0001;x=y\r\n \r\n6\r\nworld!\r\n000\r\n\r\n";
         for step in 1..body.len() + 1 {
-            assert_eq!(decode_all(Framing::Chunked, body, step).as_deref(), Ok(&b"hello world!"[..]), "step {step}");
+            assert_eq!(
+                decode_all(Framing::Chunked, body, step).as_deref(),
+                Ok(&b"hello world!"[..]),
+                "step {step}"
+            );
         }
     }
 
@@ -360,7 +427,9 @@ mod tests {
     fn the_last_piece_says_so_when_the_end_is_in_the_buffer() {
         let mut d = Decoder::new(Framing::Chunked);
         let mut buf = Buf::default();
-        assert!(buf.extend(b"5\r\nhello\r\n1\r\n!\r\n0\r\nX-T: 1\r\nContent-Length: 9\r\n\r\nNEXT"));
+        assert!(
+            buf.extend(b"5\r\nhello\r\n1\r\n!\r\n0\r\nX-T: 1\r\nContent-Length: 9\r\n\r\nNEXT")
+        );
         assert_eq!(d.next(&mut buf), Ok(Next::Data { len: 6, last: true }));
         assert_eq!(&buf.data()[..6], b"hello!");
         d.consume(&mut buf, 6);
@@ -387,17 +456,41 @@ mod tests {
             b"5\r\nhel",
         ] {
             for step in 1..bad.len() + 1 {
-                assert!(decode_all(Framing::Chunked, bad, step).is_err(), "{:?} step {step}", String::from_utf8_lossy(bad));
+                assert!(
+                    decode_all(Framing::Chunked, bad, step).is_err(),
+                    "{:?} step {step}",
+                    String::from_utf8_lossy(bad)
+                );
             }
         }
-        assert!(decode_all(Framing::Chunked, &b"1;".iter().copied().chain(vec![b'a'; 300]).collect::<Vec<_>>(), 7).is_err());
+        assert!(
+            decode_all(
+                Framing::Chunked,
+                &b"1;"
+                    .iter()
+                    .copied()
+                    .chain(vec![b'a'; 300])
+                    .collect::<Vec<_>>(),
+                7
+            )
+            .is_err()
+        );
     }
 
     #[test]
     fn a_length_ends_exactly_and_a_short_body_is_an_error() {
-        assert_eq!(decode_all(Framing::Length(3), b"abcdef", 2).as_deref(), Ok(&b"abc"[..]));
+        assert_eq!(
+            decode_all(Framing::Length(3), b"abcdef", 2).as_deref(),
+            Ok(&b"abc"[..])
+        );
         assert!(decode_all(Framing::Length(7), b"abcdef", 2).is_err());
-        assert_eq!(decode_all(Framing::UntilClose, b"abc", 2).as_deref(), Ok(&b"abc"[..]));
-        assert_eq!(decode_all(Framing::None, b"abc", 2).as_deref(), Ok(&b""[..]));
+        assert_eq!(
+            decode_all(Framing::UntilClose, b"abc", 2).as_deref(),
+            Ok(&b"abc"[..])
+        );
+        assert_eq!(
+            decode_all(Framing::None, b"abc", 2).as_deref(),
+            Ok(&b""[..])
+        );
     }
 }

@@ -68,18 +68,31 @@ fn head_end(raw: &[u8], limits: HeadLimits) -> Result<Option<usize>, Refused> {
     }
 }
 
-const TOO_LONG: Refused = Refused { status: 431, reason: "the head is longer than [limits] head_bytes" };
+const TOO_LONG: Refused = Refused {
+    status: 431,
+    reason: "the head is longer than [limits] head_bytes",
+};
 
 /// Reads a request head. `Ok(None)`: more bytes are needed.
-pub fn request(raw: &[u8], limits: HeadLimits, head: &mut RequestHead) -> Result<Option<RequestParsed>, Refused> {
+pub fn request(
+    raw: &[u8],
+    limits: HeadLimits,
+    head: &mut RequestHead,
+) -> Result<Option<RequestParsed>, Refused> {
     let skipped = leading_lines(raw)?;
     let raw = &raw[skipped..];
-    let Some(end) = head_end(raw, limits)? else { return Ok(None) };
+    let Some(end) = head_end(raw, limits)? else {
+        return Ok(None);
+    };
     head.clear();
     let mut room = [const { MaybeUninit::<httparse::Header<'_>>::uninit() }; FIELDS_MAX];
     let mut parsed = httparse::Request::new(&mut []);
     let fields = limits.fields.min(FIELDS_MAX);
-    match httparse::ParserConfig::default().parse_request_with_uninit_headers(&mut parsed, &raw[..end], &mut room[..fields]) {
+    match httparse::ParserConfig::default().parse_request_with_uninit_headers(
+        &mut parsed,
+        &raw[..end],
+        &mut room[..fields],
+    ) {
         Ok(httparse::Status::Complete(_)) => {}
         Ok(httparse::Status::Partial) => return Err(Refused::bad("an incomplete head")),
         Err(error) => return Err(refusal(error)),
@@ -91,7 +104,10 @@ pub fn request(raw: &[u8], limits: HeadLimits, head: &mut RequestHead) -> Result
     copy_fields(parsed.headers, &mut head.headers)?;
     let method = parsed.method.unwrap_or_default().as_bytes();
     if method.len() > METHOD_BYTES {
-        return Err(Refused { status: 501, reason: "a method of that length is not known" });
+        return Err(Refused {
+            status: 501,
+            reason: "a method of that length is not known",
+        });
     }
     head.set_method(method);
     let authority = take_target(parsed.path.unwrap_or_default().as_bytes(), head)?;
@@ -106,12 +122,21 @@ pub fn request(raw: &[u8], limits: HeadLimits, head: &mut RequestHead) -> Result
         && head.method == Method::Get
         && head.version == Version::Http11
         && framing == Framing::None
-        && head.headers.values(Name::Upgrade).any(|v| v.eq_ignore_ascii_case(b"websocket"));
+        && head
+            .headers
+            .values(Name::Upgrade)
+            .any(|v| v.eq_ignore_ascii_case(b"websocket"));
     let keep_alive = match head.version {
         Version::Http11 => !connection.close,
         Version::Http10 => connection.keep_alive && !connection.close,
     };
-    Ok(Some(RequestParsed { head_len: skipped + end, framing, keep_alive, expects_continue, upgrade }))
+    Ok(Some(RequestParsed {
+        head_len: skipped + end,
+        framing,
+        keep_alive,
+        expects_continue,
+        upgrade,
+    }))
 }
 
 /// Empty lines in front of the request line.
@@ -128,10 +153,18 @@ fn leading_lines(raw: &[u8]) -> Result<usize, Refused> {
 
 fn refusal(error: httparse::Error) -> Refused {
     match error {
-        httparse::Error::TooManyHeaders => Refused { status: 431, reason: "more fields than [limits] headers" },
-        httparse::Error::Version => Refused { status: 505, reason: "only HTTP/1.0 and HTTP/1.1 are spoken here" },
+        httparse::Error::TooManyHeaders => Refused {
+            status: 431,
+            reason: "more fields than [limits] headers",
+        },
+        httparse::Error::Version => Refused {
+            status: 505,
+            reason: "only HTTP/1.0 and HTTP/1.1 are spoken here",
+        },
         httparse::Error::HeaderName => Refused::bad("a malformed field name"),
-        httparse::Error::HeaderValue => Refused::bad("a field value with a byte that is not allowed"),
+        httparse::Error::HeaderValue => {
+            Refused::bad("a field value with a byte that is not allowed")
+        }
         httparse::Error::Status => Refused::bad("a malformed status line"),
         _ => Refused::bad("a malformed request line"),
     }
@@ -152,18 +185,30 @@ fn copy_fields(fields: &[httparse::Header<'_>], into: &mut Headers) -> Result<()
 fn take_target<'a>(raw: &'a [u8], head: &mut RequestHead) -> Result<Option<&'a [u8]>, Refused> {
     strict::target(raw)?;
     if head.method == Method::Connect {
-        return Err(Refused { status: 501, reason: "CONNECT is not served" });
+        return Err(Refused {
+            status: 501,
+            reason: "CONNECT is not served",
+        });
     }
     match raw {
         [b'/', ..] => head.set_target(raw),
         b"*" if head.method == Method::Options => head.set_target(raw),
         _ => {
-            let scheme = memchr::memmem::find(raw, b"://").ok_or(Refused::bad("the request target is neither a path nor a URL"))?;
-            if !raw[..scheme].eq_ignore_ascii_case(b"http") && !raw[..scheme].eq_ignore_ascii_case(b"https") {
-                return Err(Refused::bad("the request target has a scheme other than http or https"));
+            let scheme = memchr::memmem::find(raw, b"://").ok_or(Refused::bad(
+                "the request target is neither a path nor a URL",
+            ))?;
+            if !raw[..scheme].eq_ignore_ascii_case(b"http")
+                && !raw[..scheme].eq_ignore_ascii_case(b"https")
+            {
+                return Err(Refused::bad(
+                    "the request target has a scheme other than http or https",
+                ));
             }
             let rest = &raw[scheme + 3..];
-            let end = rest.iter().position(|b| matches!(b, b'/' | b'?')).unwrap_or(rest.len());
+            let end = rest
+                .iter()
+                .position(|b| matches!(b, b'/' | b'?'))
+                .unwrap_or(rest.len());
             let (authority, path) = rest.split_at(end);
             if memchr::memchr(b'@', authority).is_some() {
                 return Err(Refused::bad("the request target holds user information"));
@@ -190,7 +235,9 @@ fn check_host(head: &RequestHead, absolute: bool) -> Result<(), Refused> {
     match (hosts.next(), hosts.next()) {
         (Some(_), Some(_)) => Err(Refused::bad("more than one Host field")),
         (Some(host), None) => strict::host(host),
-        (None, _) if head.version == Version::Http11 => Err(Refused::bad("an HTTP/1.1 request without Host")),
+        (None, _) if head.version == Version::Http11 => {
+            Err(Refused::bad("an HTTP/1.1 request without Host"))
+        }
         (None, _) => {
             debug_assert!(!absolute || head.version == Version::Http10);
             Ok(())
@@ -203,7 +250,10 @@ fn expectation(head: &RequestHead, framing: Framing) -> Result<bool, Refused> {
     let mut expected = false;
     for value in head.headers.values(Name::Expect) {
         if !value.eq_ignore_ascii_case(b"100-continue") {
-            return Err(Refused { status: 417, reason: "an expectation other than 100-continue" });
+            return Err(Refused {
+                status: 417,
+                reason: "an expectation other than 100-continue",
+            });
         }
         expected = head.version == Version::Http11 && framing != Framing::None;
     }
@@ -211,16 +261,30 @@ fn expectation(head: &RequestHead, framing: Framing) -> Result<bool, Refused> {
 }
 
 /// Reads the head of an answer to a request of method `asked`. `Ok(None)`: more bytes are needed.
-pub fn response(raw: &[u8], limits: HeadLimits, asked: Method, head: &mut ResponseHead) -> Result<Option<ResponseParsed>, Refused> {
+pub fn response(
+    raw: &[u8],
+    limits: HeadLimits,
+    asked: Method,
+    head: &mut ResponseHead,
+) -> Result<Option<ResponseParsed>, Refused> {
+    if raw.is_empty() {
+        return Ok(None);
+    }
     if !b"HTTP/1.".starts_with(&raw[..raw.len().min(7)]) {
         return Err(Refused::bad("the answer does not begin with HTTP/1."));
     }
-    let Some(end) = head_end(raw, limits)? else { return Ok(None) };
+    let Some(end) = head_end(raw, limits)? else {
+        return Ok(None);
+    };
     head.clear();
     let mut room = [const { MaybeUninit::<httparse::Header<'_>>::uninit() }; FIELDS_MAX];
     let mut parsed = httparse::Response::new(&mut []);
     let fields = limits.fields.min(FIELDS_MAX);
-    match httparse::ParserConfig::default().parse_response_with_uninit_headers(&mut parsed, &raw[..end], &mut room[..fields]) {
+    match httparse::ParserConfig::default().parse_response_with_uninit_headers(
+        &mut parsed,
+        &raw[..end],
+        &mut room[..fields],
+    ) {
         Ok(httparse::Status::Complete(_)) => {}
         Ok(httparse::Status::Partial) => return Err(Refused::bad("an incomplete head")),
         Err(error) => return Err(refusal(error)),
@@ -244,13 +308,20 @@ pub fn response(raw: &[u8], limits: HeadLimits, asked: Method, head: &mut Respon
         Version::Http11 => !connection.close,
         Version::Http10 => connection.keep_alive && !connection.close,
     } && framing != Framing::UntilClose;
-    Ok(Some(ResponseParsed { head_len: end, framing, keep_alive, keep_alive_s: keep_alive_hint(&head.headers) }))
+    Ok(Some(ResponseParsed {
+        head_len: end,
+        framing,
+        keep_alive,
+        keep_alive_s: keep_alive_hint(&head.headers),
+    }))
 }
 
 /// `Keep-Alive: timeout=N`.
 fn keep_alive_hint(headers: &Headers) -> Option<u32> {
     let value = std::str::from_utf8(headers.value(Name::KeepAlive)?).ok()?;
-    value.split(',').find_map(|p| p.trim().strip_prefix("timeout=")?.parse().ok())
+    value
+        .split(',')
+        .find_map(|p| p.trim().strip_prefix("timeout=")?.parse().ok())
 }
 
 /// The options of the `Connection` fields that mean something here.
@@ -270,7 +341,10 @@ impl ConnectionTokens {
     /// Reads all `Connection` fields.
     pub fn of(headers: &Headers) -> Self {
         let mut tokens = Self::default();
-        for token in headers.values(Name::Connection).flat_map(|v| v.split(|&b| b == b',')) {
+        for token in headers
+            .values(Name::Connection)
+            .flat_map(|v| v.split(|&b| b == b','))
+        {
             match token.trim_ascii() {
                 [] => {}
                 t if t.eq_ignore_ascii_case(b"close") => tokens.close = true,
@@ -284,7 +358,10 @@ impl ConnectionTokens {
 
     /// True when a `Connection` field names this one.
     pub fn nominates(headers: &Headers, name: &[u8]) -> bool {
-        headers.values(Name::Connection).flat_map(|v| v.split(|&b| b == b',')).any(|t| t.trim_ascii().eq_ignore_ascii_case(name))
+        headers
+            .values(Name::Connection)
+            .flat_map(|v| v.split(|&b| b == b','))
+            .any(|t| t.trim_ascii().eq_ignore_ascii_case(name))
     }
 }
 

@@ -1,7 +1,7 @@
 //! The strict checks on a raw head (RFC 9112 sections 2.2, 3.2, 5, 6): what httparse lets pass and a proxy must not.
 
-use crate::transport::headers::{Headers, Name};
 use crate::transport::head::{Method, Version};
+use crate::transport::headers::{Headers, Name};
 
 use super::framing::Framing;
 
@@ -17,7 +17,10 @@ pub struct Refused {
 impl Refused {
     /// A refusal with status 400.
     pub const fn bad(reason: &'static str) -> Self {
-        Self { status: 400, reason }
+        Self {
+            status: 400,
+            reason,
+        }
     }
 }
 
@@ -45,7 +48,9 @@ pub fn target(raw: &[u8]) -> Result<(), Refused> {
     if raw.iter().all(|&b| (0x21..0x7f).contains(&b) && b != b'#') {
         Ok(())
     } else {
-        Err(Refused::bad("the request target has a byte that no URI may hold"))
+        Err(Refused::bad(
+            "the request target has a byte that no URI may hold",
+        ))
     }
 }
 
@@ -62,7 +67,10 @@ pub fn host(value: &[u8]) -> Result<(), Refused> {
         _ => {
             let end = memchr::memchr(b':', value).unwrap_or(value.len());
             let name = &value[..end];
-            if !name.iter().all(|&b| b.is_ascii_alphanumeric() || b"-._~%!$&'()*+;=".contains(&b)) {
+            if !name
+                .iter()
+                .all(|&b| b.is_ascii_alphanumeric() || b"-._~%!$&'()*+;=".contains(&b))
+            {
                 return Err(BAD);
             }
             (name, &value[end..])
@@ -73,11 +81,16 @@ pub fn host(value: &[u8]) -> Result<(), Refused> {
         [b':', digits @ ..] => {
             digits.len() <= 5
                 && digits.iter().all(u8::is_ascii_digit)
-                && (digits.is_empty() || std::str::from_utf8(digits).is_ok_and(|d| d.parse::<u16>().is_ok()))
+                && (digits.is_empty()
+                    || std::str::from_utf8(digits).is_ok_and(|d| d.parse::<u16>().is_ok()))
         }
         _ => false,
     };
-    if name.is_empty() || !port_ok { Err(BAD) } else { Ok(()) }
+    if name.is_empty() || !port_ok {
+        Err(BAD)
+    } else {
+        Ok(())
+    }
 }
 
 /// A `Content-Length` value: digits only, within 63 bits.
@@ -85,8 +98,17 @@ fn length(value: &[u8]) -> Result<u64, Refused> {
     if value.is_empty() || value.len() > 19 || !value.iter().all(u8::is_ascii_digit) {
         return Err(Refused::bad("Content-Length is not a plain number"));
     }
-    let n = value.iter().fold(0u64, |n, &d| n.wrapping_mul(10).wrapping_add(u64::from(d - b'0')));
-    if n > i64::MAX as u64 { Err(Refused { status: 413, reason: "Content-Length is beyond any body" }) } else { Ok(n) }
+    let n = value.iter().fold(0u64, |n, &d| {
+        n.wrapping_mul(10).wrapping_add(u64::from(d - b'0'))
+    });
+    if n > i64::MAX as u64 {
+        Err(Refused {
+            status: 413,
+            reason: "Content-Length is beyond any body",
+        })
+    } else {
+        Ok(n)
+    }
 }
 
 /// What the framing fields say, decided once: one length, or exactly `chunked`, or nothing; never both.
@@ -100,14 +122,19 @@ pub fn framing_fields(headers: &Headers, version: Version) -> Result<Option<Fram
                     return Err(Refused::bad("Transfer-Encoding does not exist in HTTP/1.0"));
                 }
                 if !value.eq_ignore_ascii_case(b"chunked") {
-                    return Err(Refused { status: 501, reason: "the only transfer coding understood is chunked" });
+                    return Err(Refused {
+                        status: 501,
+                        reason: "the only transfer coding understood is chunked",
+                    });
                 }
                 Framing::Chunked
             }
             _ => continue,
         };
         if found.is_some() {
-            return Err(Refused::bad("more than one framing field (Content-Length, Transfer-Encoding)"));
+            return Err(Refused::bad(
+                "more than one framing field (Content-Length, Transfer-Encoding)",
+            ));
         }
         found = Some(next);
     }
@@ -120,7 +147,12 @@ pub fn request_framing(headers: &Headers, version: Version) -> Result<Framing, R
 }
 
 /// The framing of an answer's body, given what was asked (RFC 9112 section 6.3).
-pub fn response_framing(headers: &Headers, version: Version, status: u16, asked: Method) -> Result<Framing, Refused> {
+pub fn response_framing(
+    headers: &Headers,
+    version: Version,
+    status: u16,
+    asked: Method,
+) -> Result<Framing, Refused> {
     let fields = framing_fields(headers, version)?;
     Ok(match status {
         _ if asked == Method::Head => Framing::None,
@@ -145,17 +177,33 @@ mod tests {
     fn lone_cr_lf_and_nul_are_refused_and_a_cut_crlf_is_not() {
         assert!(line_ends(b"GET / HTTP/1.1\r\nA: b\r\n\r\n").is_ok());
         assert!(line_ends(b"GET / HTTP/1.1\r").is_ok());
-        for raw in [&b"GET / HTTP/1.1\nA: b"[..], b"GET / HTTP/1.1\r\nA: b\rc", b"GET / HTTP/1.1\r\nA: \0b", b"A\r\r\n"] {
+        for raw in [
+            &b"GET / HTTP/1.1\nA: b"[..],
+            b"GET / HTTP/1.1\r\nA: b\rc",
+            b"GET / HTTP/1.1\r\nA: \0b",
+            b"A\r\r\n",
+        ] {
             assert!(line_ends(raw).is_err(), "{raw:?}");
         }
     }
 
     #[test]
     fn hosts() {
-        for good in ["a", "a.b:80", "[::1]", "[::1]:8080", "a:", "1.2.3.4:65535", "xn--a_b"] {
+        for good in [
+            "a",
+            "a.b:80",
+            "[::1]",
+            "[::1]:8080",
+            "a:",
+            "1.2.3.4:65535",
+            "xn--a_b",
+        ] {
             assert!(host(good.as_bytes()).is_ok(), "{good}");
         }
-        for bad in ["", ":80", "a b", "a,b", "a:b", "a:99999", "[::1", "[zz]", "a@b", "[::1]x", "a/b", "a:80:80"] {
+        for bad in [
+            "", ":80", "a b", "a,b", "a:b", "a:99999", "[::1", "[zz]", "a@b", "[::1]x", "a/b",
+            "a:80:80",
+        ] {
             assert!(host(bad.as_bytes()).is_err(), "{bad}");
         }
     }
@@ -166,11 +214,17 @@ mod tests {
         assert_eq!(ok(&[]), Ok(None));
         assert_eq!(ok(&[("content-length", "5")]), Ok(Some(Framing::Length(5))));
         assert_eq!(ok(&[("content-length", "0")]), Ok(Some(Framing::None)));
-        assert_eq!(ok(&[("Transfer-Encoding", "Chunked")]), Ok(Some(Framing::Chunked)));
+        assert_eq!(
+            ok(&[("Transfer-Encoding", "Chunked")]),
+            Ok(Some(Framing::Chunked))
+        );
         for bad in [
             &[("content-length", "5"), ("content-length", "5")][..],
             &[("content-length", "5"), ("transfer-encoding", "chunked")],
-            &[("transfer-encoding", "chunked"), ("transfer-encoding", "chunked")],
+            &[
+                ("transfer-encoding", "chunked"),
+                ("transfer-encoding", "chunked"),
+            ],
             &[("transfer-encoding", "gzip, chunked")],
             &[("transfer-encoding", "")],
             &[("content-length", "+5")],
@@ -181,7 +235,13 @@ mod tests {
         ] {
             assert!(ok(bad).is_err(), "{bad:?}");
         }
-        assert!(framing_fields(&fields(&[("transfer-encoding", "chunked")]), Version::Http10).is_err());
+        assert!(
+            framing_fields(
+                &fields(&[("transfer-encoding", "chunked")]),
+                Version::Http10
+            )
+            .is_err()
+        );
     }
 
     #[test]
@@ -189,9 +249,17 @@ mod tests {
         let h = fields(&[("content-length", "4")]);
         let f = |status, asked| response_framing(&h, Version::Http11, status, asked);
         assert_eq!(f(200, Method::Get), Ok(Framing::Length(4)));
-        for (status, asked) in [(204, Method::Get), (304, Method::Get), (200, Method::Head), (101, Method::Get)] {
+        for (status, asked) in [
+            (204, Method::Get),
+            (304, Method::Get),
+            (200, Method::Head),
+            (101, Method::Get),
+        ] {
             assert_eq!(f(status, asked), Ok(Framing::None));
         }
-        assert_eq!(response_framing(&fields(&[]), Version::Http11, 200, Method::Get), Ok(Framing::UntilClose));
+        assert_eq!(
+            response_framing(&fields(&[]), Version::Http11, 200, Method::Get),
+            Ok(Framing::UntilClose)
+        );
     }
 }

@@ -31,10 +31,14 @@ pub fn request(out: &mut Vec<u8>, line: &RequestLine<'_>, head: &RequestHead) {
     out.extend_from_slice(b" HTTP/1.1\r\nHost: ");
     out.extend_from_slice(line.host);
     out.extend_from_slice(b"\r\n");
-    fields(out, &head.headers, |id| matches!(id, Name::Host | Name::Expect));
+    fields(out, &head.headers, |id| {
+        matches!(id, Name::Host | Name::Expect)
+    });
     match line.framing {
         Framing::Length(n) => length(out, n),
-        Framing::Chunked | Framing::UntilClose => out.extend_from_slice(b"Transfer-Encoding: chunked\r\n"),
+        Framing::Chunked | Framing::UntilClose => {
+            out.extend_from_slice(b"Transfer-Encoding: chunked\r\n")
+        }
         Framing::None if line.empty_length => length(out, 0),
         Framing::None => {}
     }
@@ -70,7 +74,10 @@ pub fn response(out: &mut Vec<u8>, line: ResponseLine, head: &ResponseHead) {
     match line.framing {
         _ if line.bodiless => {
             // 204 and 1xx must not carry a length (RFC 9110 section 8.6); HEAD and 304 may tell the one of the GET.
-            if head.status >= 200 && head.status != 204 && let Some(n) = head.headers.value(Name::ContentLength) {
+            if head.status >= 200
+                && head.status != 204
+                && let Some(n) = head.headers.value(Name::ContentLength)
+            {
                 out.extend_from_slice(b"Content-Length: ");
                 out.extend_from_slice(n);
                 out.extend_from_slice(b"\r\n");
@@ -112,7 +119,8 @@ fn length(out: &mut Vec<u8>, n: u64) {
 fn fields(out: &mut Vec<u8>, headers: &Headers, skip: impl Fn(Name) -> bool) {
     let nominated = ConnectionTokens::of(headers).names_fields;
     for (id, name, value) in headers.iter() {
-        if id.is_hop_by_hop() || skip(id) || nominated && ConnectionTokens::nominates(headers, name) {
+        if id.is_hop_by_hop() || skip(id) || nominated && ConnectionTokens::nominates(headers, name)
+        {
             continue;
         }
         out.extend_from_slice(name);
@@ -134,13 +142,31 @@ mod tests {
     fn a_request_head_is_written_anew() {
         let mut head = RequestHead::default();
         head.set_method(b"POST");
-        for (n, v) in [("Host", "client"), ("sOAPAction", "\"x\""), ("Connection", "close, X-Mine"), ("X-Mine", "1"), ("TE", "trailers"), ("Content-Length", "99"), ("Expect", "100-continue")] {
+        for (n, v) in [
+            ("Host", "client"),
+            ("sOAPAction", "\"x\""),
+            ("Connection", "close, X-Mine"),
+            ("X-Mine", "1"),
+            ("TE", "trailers"),
+            ("Content-Length", "99"),
+            ("Expect", "100-continue"),
+        ] {
             head.headers.append(n.as_bytes(), v.as_bytes());
         }
         let mut out = Vec::new();
-        let line = RequestLine { method: b"POST", target: b"/svc", host: b"back:1", framing: Framing::Length(5), empty_length: false, upgrade: false };
+        let line = RequestLine {
+            method: b"POST",
+            target: b"/svc",
+            host: b"back:1",
+            framing: Framing::Length(5),
+            empty_length: false,
+            upgrade: false,
+        };
         request(&mut out, &line, &head);
-        assert_eq!(text(&out), "POST /svc HTTP/1.1\r\nHost: back:1\r\nsOAPAction: \"x\"\r\nContent-Length: 5\r\n\r\n");
+        assert_eq!(
+            text(&out),
+            "POST /svc HTTP/1.1\r\nHost: back:1\r\nsOAPAction: \"x\"\r\nContent-Length: 5\r\n\r\n"
+        );
     }
 
     #[test]
@@ -153,10 +179,33 @@ mod tests {
             response(&mut out, line, &head);
             String::from_utf8(out).unwrap()
         };
-        let line = ResponseLine { framing: Framing::Chunked, bodiless: false, keep_alive: true, client: Version::Http11, upgrade: false };
-        assert_eq!(write(line), "HTTP/1.1 200 OK\r\nA: b\r\nTransfer-Encoding: chunked\r\n\r\n");
-        assert_eq!(write(ResponseLine { bodiless: true, ..line }), "HTTP/1.1 200 OK\r\nA: b\r\nContent-Length: 7\r\n\r\n");
-        let old = ResponseLine { framing: Framing::UntilClose, keep_alive: false, client: Version::Http10, ..line };
-        assert_eq!(write(old), "HTTP/1.1 200 OK\r\nA: b\r\nConnection: close\r\n\r\n");
+        let line = ResponseLine {
+            framing: Framing::Chunked,
+            bodiless: false,
+            keep_alive: true,
+            client: Version::Http11,
+            upgrade: false,
+        };
+        assert_eq!(
+            write(line),
+            "HTTP/1.1 200 OK\r\nA: b\r\nTransfer-Encoding: chunked\r\n\r\n"
+        );
+        assert_eq!(
+            write(ResponseLine {
+                bodiless: true,
+                ..line
+            }),
+            "HTTP/1.1 200 OK\r\nA: b\r\nContent-Length: 7\r\n\r\n"
+        );
+        let old = ResponseLine {
+            framing: Framing::UntilClose,
+            keep_alive: false,
+            client: Version::Http10,
+            ..line
+        };
+        assert_eq!(
+            write(old),
+            "HTTP/1.1 200 OK\r\nA: b\r\nConnection: close\r\n\r\n"
+        );
     }
 }

@@ -1,6 +1,7 @@
 //! What `axon check` says: one faulty file per rule, compared with the expected words.
 //!
 //! `UPDATE_EXPECTED=1 cargo test --test check` writes the expectations anew; read the difference before committing it.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::fs;
 use std::path::{Path, PathBuf};

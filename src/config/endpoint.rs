@@ -132,11 +132,18 @@ fn kind(element: &Element, diagnostics: &mut Diagnostics) -> Option<EndpointKind
         "loadbalance" => {
             load_balance::parse(first, group_session, diagnostics).map(EndpointKind::LoadBalance)
         }
-        other => Some(unsupported(
-            format!("the endpoint kind {other}"),
-            first.name_span,
-            diagnostics,
-        )),
+        other => {
+            let security = first.elements().find(|e| e.name == "enableSec");
+            if let Some(security) = security {
+                let row = DiagnosticCode::SecurityMissing.row();
+                diagnostics.error(row.code, security.name_span, row.text);
+            }
+            Some(unsupported(
+                format!("the endpoint kind {other}"),
+                first.name_span,
+                diagnostics,
+            ))
+        }
     }
 }
 

@@ -155,17 +155,18 @@ impl<'a> Loader<'a> {
                 ];
                 self.text(path, &bytes, origin, &folders);
             }
-            Err(Refusal::TooLarge) => {
-                let row = DiagnosticCode::FileTooLarge.row();
-                let span = self.nowhere(path);
-                self.diagnostics
-                    .error_help(row.code, span, row.text, row.help);
-            }
-            Err(Refusal::Io(error)) => self.unreadable(path, &error.to_string()),
+            Err(error) => self.unreadable(path, &error.to_string()),
         }
     }
 
     fn text(&mut self, path: &Path, bytes: &[u8], origin: Origin, folders: &[PathBuf]) {
+        if bytes.len() as u64 > MAX_FILE_BYTES {
+            let row = DiagnosticCode::FileTooLarge.row();
+            let span = self.nowhere(path);
+            self.diagnostics
+                .error_help(row.code, span, row.text, row.help);
+            return;
+        }
         let decoded = decode(bytes);
         let file = self.model.sources.add(path, decoded.text);
         if let Some((at, message)) = decoded.problem {
@@ -208,26 +209,12 @@ impl<'a> Loader<'a> {
     }
 }
 
-enum Refusal {
-    TooLarge,
-    Io(std::io::Error),
-}
-
-impl From<std::io::Error> for Refusal {
-    fn from(error: std::io::Error) -> Self {
-        Refusal::Io(error)
-    }
-}
-
-fn read(path: &Path) -> Result<Vec<u8>, Refusal> {
+/// Reads a file, at most one byte more than is allowed, whatever its size was said to be.
+fn read(path: &Path) -> std::io::Result<Vec<u8>> {
     use std::io::Read;
     let mut bytes = Vec::new();
-    // One byte more than allowed tells a file that is too large, whatever its size was said to be.
     std::fs::File::open(path)?
         .take(MAX_FILE_BYTES + 1)
         .read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > MAX_FILE_BYTES {
-        return Err(Refusal::TooLarge);
-    }
     Ok(bytes)
 }

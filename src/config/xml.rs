@@ -134,7 +134,7 @@ impl Element {
         let Some(first) = parts.next() else {
             return Spanned::new(String::new(), self.name_span);
         };
-        let last = parts.last().unwrap_or(first);
+        let last = parts.next_back().unwrap_or(first);
         let (mut start, mut end) = (first.span.start, last.span.end);
         // With entities inside, the text's length is not its length in the file: then the whole text is marked.
         if first.value.len() == (first.span.end - first.span.start) as usize {

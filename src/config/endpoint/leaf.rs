@@ -32,7 +32,7 @@ impl Leaf {
 pub(super) fn parse(element: &Element, words: &Vocabulary, diagnostics: &mut Diagnostics) -> Leaf {
     vocabulary::check(element, words, diagnostics);
     tracing(element, diagnostics);
-    security(element, diagnostics);
+    no_reliable_messaging(element, diagnostics);
     let wishes = [
         choice(
             element,
@@ -43,6 +43,7 @@ pub(super) fn parse(element: &Element, words: &Vocabulary, diagnostics: &mut Dia
         choice(element, "optimize", &["mtom", "swa"], diagnostics),
         encoding(element, diagnostics),
         addressing(element, diagnostics),
+        computed_timeout(element, diagnostics),
     ];
     Leaf {
         settings: suspension::parse(&[element], diagnostics),
@@ -75,11 +76,7 @@ pub(super) fn tracing(element: &Element, diagnostics: &mut Diagnostics) {
     }
 }
 
-fn security(element: &Element, diagnostics: &mut Diagnostics) {
-    if let Some(wish) = element.child("enableSec") {
-        let row = DiagnosticCode::SecurityMissing.row();
-        diagnostics.error(row.code, wish.name_span, row.text);
-    }
+fn no_reliable_messaging(element: &Element, diagnostics: &mut Diagnostics) {
     if let Some(wish) = element.child("enableRM") {
         diagnostics.warn(
             DiagnosticCode::NoEffect,
@@ -126,6 +123,15 @@ fn encoding(element: &Element, diagnostics: &mut Diagnostics) -> Option<Endpoint
         return None;
     }
     Some(unsupported("encoding".to_owned(), value.span, diagnostics))
+}
+
+/// `{expression}` as a duration: an extension of the newer code base.
+fn computed_timeout(element: &Element, diagnostics: &mut Diagnostics) -> Option<EndpointKind> {
+    let duration = element.child("timeout")?.child("duration")?.text_spanned();
+    suspension::is_computed(&duration.value).then(|| {
+        let what = "a timeout computed from the message".to_owned();
+        unsupported(what, duration.span, diagnostics)
+    })
 }
 
 fn addressing(element: &Element, diagnostics: &mut Diagnostics) -> Option<EndpointKind> {

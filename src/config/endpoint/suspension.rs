@@ -19,7 +19,13 @@ pub(super) fn parse(from: &[&Element], diagnostics: &mut Diagnostics) -> LeafDef
     let mut leaf = LeafDef::default();
     if let Some(timeout) = block("timeout") {
         vocabulary::check(timeout, &vocabulary::TIMEOUT, diagnostics);
-        leaf.timeout = child_millis(timeout, "duration", diagnostics);
+        // On a leaf, the leaf's reader reports an expression; a member cannot have one.
+        let computed = timeout
+            .child("duration")
+            .is_some_and(|d| is_computed(&d.text()));
+        if !(computed && from.len() == 1) {
+            leaf.timeout = child_millis(timeout, "duration", diagnostics);
+        }
         leaf.timeout_action = timeout_action(timeout, diagnostics);
     }
     if let Some(old) = block("suspendDurationOnFailure") {
@@ -42,6 +48,11 @@ pub(super) fn parse(from: &[&Element], diagnostics: &mut Diagnostics) -> LeafDef
         leaf.retry_enabled = child_codes(retry, "enabledErrorCodes", diagnostics);
     }
     leaf
+}
+
+/// True for a duration that is an expression.
+pub(super) fn is_computed(duration: &str) -> bool {
+    duration.starts_with('{')
 }
 
 fn suspension(suspend: &Element, leaf: &mut LeafDef, diagnostics: &mut Diagnostics) {

@@ -275,6 +275,7 @@ fn what_later_versions_run_is_unsupported_and_never_sent_as_it_is() {
         "<address uri=\"http://h/\" optimize=\"mtom\"/>",
         "<address uri=\"http://h/\" encoding=\"UTF-16\"/>",
         "<address uri=\"http://h/\"><enableAddressing/></address>",
+        "<address uri=\"http://h/\"><timeout><duration>{get-property('t')}</duration></timeout></address>",
         "<address uri=\"jms:/q\"/>",
         "<wsdl uri=\"file:a.wsdl\" service=\"s\" port=\"p\"/>",
         "<http uri-template=\"http://h/\"/>",
@@ -329,6 +330,22 @@ fn each_slip_has_its_code() {
     ];
     for (inside, expected) in cases {
         assert_eq!(codes(&inside), expected, "{inside}");
+    }
+}
+
+#[test]
+fn security_is_asked_for_nowhere_in_vain() {
+    for inside in [
+        "<default><enableSec/></default>",
+        "<enableSec/><default/>",
+        "<wsdl><enableSec/></wsdl>",
+        "<loadbalance><member hostName=\"h\"><enableSec/></member></loadbalance>",
+    ] {
+        let found = codes(inside);
+        assert!(
+            found.contains(&Code::SecurityMissing),
+            "{inside}: {found:?}"
+        );
     }
 }
 

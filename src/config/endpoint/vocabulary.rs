@@ -192,22 +192,6 @@ pub const PROPERTY: Vocabulary = Vocabulary {
     many: &[],
 };
 
-/// All tables.
-pub const ALL: &[&Vocabulary] = &[
-    &ENDPOINT,
-    &ADDRESS,
-    &DEFAULT,
-    &TIMEOUT,
-    &SUSPEND,
-    &MARK,
-    &RETRY,
-    &FAILOVER,
-    &LOAD_BALANCE,
-    &MEMBER,
-    &SESSION,
-    &PROPERTY,
-];
-
 /// The name that Synapse's reader knows for one that its documentation prints.
 pub fn canonical(name: &str) -> &str {
     match name {
@@ -225,6 +209,12 @@ pub fn check(element: &Element, words: &Vocabulary, diagnostics: &mut Diagnostic
     let mut seen: Vec<&str> = Vec::new();
     for child in element.elements() {
         let name = canonical(&child.name);
+        if name == "enableSec" {
+            // Wherever it stands: messages must not go out unprotected because nobody looked there.
+            let row = DiagnosticCode::SecurityMissing.row();
+            diagnostics.error(row.code, child.name_span, row.text);
+            continue;
+        }
         let ours = [SYNAPSE_NS, AXON_NS, ""].contains(&child.namespace.as_str());
         let once = words.once.contains(&name);
         if !ours || !(once || words.many.contains(&name)) {
@@ -309,7 +299,20 @@ mod tests {
     #[test]
     fn every_kind_is_a_child_of_endpoint_and_no_word_stands_twice() {
         assert!(KINDS.iter().all(|k| ENDPOINT.once.contains(k)));
-        for table in ALL {
+        for table in [
+            &ENDPOINT,
+            &ADDRESS,
+            &DEFAULT,
+            &TIMEOUT,
+            &SUSPEND,
+            &MARK,
+            &RETRY,
+            &FAILOVER,
+            &LOAD_BALANCE,
+            &MEMBER,
+            &SESSION,
+            &PROPERTY,
+        ] {
             let mut children: Vec<_> = table.once.iter().chain(table.many).collect();
             children.sort_unstable();
             children.dedup();

@@ -4,13 +4,13 @@ use std::path::Path;
 
 use super::{Loader, Origin};
 use crate::codes::DiagnosticCode;
+use crate::config::SYNAPSE_NS;
 use crate::config::diagnostic::Severity;
 use crate::config::endpoint;
 use crate::config::model::{EndpointDef, EndpointKind, SequenceDef, UnsupportedDef};
 use crate::config::source::Spanned;
 use crate::config::suggest::nearest;
 use crate::config::xml::Element;
-use crate::config::{AXON_NS, SYNAPSE_NS};
 
 /// What shares one set of names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -119,7 +119,7 @@ impl Loader<'_> {
         self.missing_namespace(root, Severity::Error);
         for child in root.elements() {
             match child.name.as_str() {
-                _ if !child.is(&child.name) && child.namespace != AXON_NS => self.stranger(child),
+                _ if !child.is(&child.name) => self.stranger(child),
                 "description" => {}
                 "endpoint" => self.endpoint(child, None),
                 name if is_artifact(name) => self.artifact(child),

@@ -251,6 +251,25 @@ fn the_real_world_files_beside_the_project_get_their_verdicts() {
             wrong.push(crate::config::render::human(&model.sources, &list));
         }
     }
+    let named = [
+        "initialDuration not a number",
+        "mediator at the top level of definitions",
+        "truncated file",
+        "closing tag turned into an opening tag",
+    ];
+    let mutants = fs::read_to_string(corpus.join("mutants/MANIFEST.tsv")).unwrap();
+    for row in mutants.lines().skip(1) {
+        let columns: Vec<&str> = row.split('\t').collect();
+        let (_, diagnostics) = load(
+            &[corpus.join("mutants").join(columns[0])],
+            Path::new("unused"),
+        );
+        let inside_a_proxy = columns[0].contains("proxy-");
+        if named.contains(&columns[2]) && !inside_a_proxy && diagnostics.errors() == 0 {
+            wrong.push(format!("{}: {} was not noticed", columns[0], columns[2]));
+        }
+    }
+    load(&[corpus.join("rules")], Path::new("unused"));
     assert!(
         wrong.is_empty(),
         "{} files:\n{}",

@@ -121,11 +121,13 @@ impl Builder<'_> {
             (E::UnclosedRootNode | E::UnexpectedEndOfStream, Some(open)) => {
                 format!("the file ends inside the element {}>", &text[open])
             }
+            (E::UnexpectedCloseTag(expected, found, _), _) => {
+                format!("</{expected}> was expected here, not </{found}>")
+            }
             (E::NoRootNode, _) => "the file has no root element".to_owned(),
             _ => {
-                let message = error.to_string();
-                let suffix = format!(" at {position}");
-                message.strip_suffix(&suffix).unwrap_or(&message).to_owned()
+                // The place is told beside the message, not inside it.
+                error.to_string().replace(&format!(" at {position}"), "")
             }
         };
         self.diagnostics.error(
@@ -243,7 +245,7 @@ mod tests {
         (roots, found)
     }
 
-    fn at<'t>(text: &'t str, span: Span) -> &'t str {
+    fn at(text: &str, span: Span) -> &str {
         &text[span.start as usize..span.end as usize]
     }
 

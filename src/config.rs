@@ -2,11 +2,16 @@
 //!
 //! [`load`](loader::load) reports every problem of a file set in one run; each names file, line and column.
 
+mod decode;
 pub mod diagnostic;
 pub mod endpoint;
 pub mod loader;
 pub mod model;
+pub mod properties;
+pub mod render;
 pub mod source;
+mod substitution;
+pub mod suggest;
 pub mod xml;
 
 /// Namespace of all Synapse configuration elements.

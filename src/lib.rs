@@ -1,7 +1,9 @@
 //! axon: a reverse proxy and HTTP/SOAP mediation proxy that reads Apache Synapse configuration as it is.
 
+pub mod check;
 pub mod codes;
 pub mod config;
 pub mod exchange;
 pub mod transport;
+pub mod settings;
 pub mod util;

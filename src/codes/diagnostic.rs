@@ -32,11 +32,80 @@ macro_rules! diagnostics {
 diagnostics! {
     Malformed = 101, "the file is not well-formed XML", "correct the syntax at the given place";
     UnknownRoot = 102, "the root element is not a configuration element", "use definitions, endpoint, sequence or another artifact in the Synapse namespace";
+    DoctypeRefused = 103, "the file has a document type declaration", "remove the DOCTYPE; entities and external subsets are never read";
+    TooDeep = 104, "elements are nested more than 256 deep", "flatten the configuration";
+    BadEncoding = 105, "the file's bytes are not text in the encoding that it declares", "save the file as UTF-8, UTF-16 or ISO-8859-1 and declare that";
+    MissingNamespace = 106, "an element is not in the Synapse namespace", "add xmlns=\"http://ws.apache.org/ns/synapse\" to the root element";
+    TrailingContent = 107, "there is content after the root element", "remove it; it is not read";
+    FileTooLarge = 108, "the file is larger than 16 MiB", "split the configuration into one file per artifact";
+    TooManyFiles = 109, "there are more than 10,000 files", "name a folder that holds only configuration";
+    Unreadable = 110, "the file cannot be read", "check the path and its permissions";
+    SettingsMalformed = 111, "the settings file is not valid TOML", "correct the syntax at the given place";
+    NoConfiguration = 112, "nothing was found to load", "name a file with definitions or an endpoint, or a folder that holds such files";
     NotSupportedYet = 201, "a part of the language that this version does not run", "the artifact answers with a fault that names this place";
+    UnknownElement = 202, "an element that is not part of the language", "check the spelling; Synapse ignores it silently";
+    UnknownAttribute = 203, "an attribute that is not part of the language", "check the spelling; Synapse ignores it silently";
+    MissingAttribute = 204, "a required attribute is missing", "add the attribute";
+    MissingName = 205, "a top-level artifact has no name", "add a name attribute";
+    NoEndpointKind = 206, "the endpoint says nothing about where to send", "put one of address, default, loadbalance or failover inside, or refer to another endpoint with key";
+    EmptyGroup = 207, "the group has no children", "list at least one endpoint";
+    MixedChildren = 208, "the group has both endpoint and member children", "use one of the two";
+    DuplicateElement = 209, "an element is given twice where one is read", "keep one; the first one counts";
+    ConflictingAttributes = 210, "two attributes exclude each other", "keep one of them";
+    NoEffect = 211, "something is written that has no effect here", "remove it, or see what takes its place";
+    DuplicateName = 301, "a name is defined twice", "rename or remove one of the two";
+    DuplicateKey = 302, "the same key is used twice among siblings", "remove one of the two";
+    UnresolvedKey = 303, "a reference leads to nothing", "define the name, or correct the reference";
+    KeyCycle = 304, "references lead round in a circle", "let one of them name an endpoint with an address";
+    BadNumber = 401, "a number was expected", "write digits only; durations are in milliseconds";
+    NegativeNumber = 402, "the number may not be negative", "use zero or more";
+    BadValue = 403, "the value is not one of those possible here", "use one of the values in the message";
+    BadAddress = 404, "the address is not a usable URL", "write http://host:port/path or https://host:port/path";
+    UnsupportedScheme = 405, "the address needs a transport that axon does not have", "axon sends over http and https; the endpoint answers with a fault that names this place";
+    UnknownAlgorithm = 406, "no balancing algorithm has that name", "use roundRobin or weightedRoundRobin, or their Java class names";
+    BadWeight = 407, "the weight is not a whole number above zero", "correct the property loadbalance.weight";
+    UnknownSetting = 408, "the settings file has a key that axon does not know", "check the spelling";
+    BadSetting = 409, "a setting has a value of the wrong kind", "see the message for what is expected";
+    Unresolved = 501, "a placeholder cannot be filled in", "define what it names, or give a default: ${env.NAME:-value}";
+    SecurityMissing = 701, "the endpoint asks for message security, which axon does not have", "messages would go out unprotected: remove enableSec and protect the connection with https";
+    FailoverIgnored = 901, "failover is written on a session-affine group, where it does not apply", "make the children failover groups to fail over inside a session";
+    ShrinkingSuspension = 902, "each suspension is shorter than the one before", "use a progressionFactor of 1 or more";
+}
+
+impl DiagnosticCode {
+    /// The row of this code.
+    pub fn row(self) -> &'static DiagnosticText {
+        // The macro makes one row per variant, in the variants' ascending order.
+        let at = DIAGNOSTICS.partition_point(|row| row.code < self);
+        &DIAGNOSTICS[at]
+    }
 }
 
 impl fmt::Display for DiagnosticCode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "AX{:04}", *self as u16)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_ascend_and_every_row_has_text_and_help() {
+        assert!(DIAGNOSTICS.windows(2).all(|w| w[0].code < w[1].code));
+        for row in DIAGNOSTICS {
+            assert!(!row.text.is_empty() && !row.help.is_empty(), "{}", row.code);
+            assert!(!row.text.ends_with('.'), "{}", row.code);
+        }
+    }
+
+    #[test]
+    fn a_code_finds_its_own_row_and_prints_four_digits() {
+        assert_eq!(
+            DiagnosticCode::DuplicateName.row().code,
+            DiagnosticCode::DuplicateName
+        );
+        assert_eq!(DiagnosticCode::DuplicateName.to_string(), "AX0301");
     }
 }

@@ -14,6 +14,17 @@ pub enum Severity {
     Error,
 }
 
+impl Severity {
+    /// The word that people and tools see.
+    pub fn word(self) -> &'static str {
+        match self {
+            Severity::Warning => "warning",
+            Severity::Unsupported => "unsupported",
+            Severity::Error => "error",
+        }
+    }
+}
+
 /// One problem.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Diagnostic {
@@ -29,16 +40,28 @@ pub struct Diagnostic {
     pub help: Option<String>,
 }
 
+/// Most problems that one load keeps; what comes after them is only counted.
+const MAX_KEPT: usize = 10_000;
+
 /// Collects the problems of one load.
 #[derive(Debug, Default)]
 pub struct Diagnostics {
     list: Vec<Diagnostic>,
+    errors: usize,
 }
 
 impl Diagnostics {
     /// Adds a problem.
     pub fn push(&mut self, diagnostic: Diagnostic) {
-        self.list.push(diagnostic);
+        self.errors += usize::from(diagnostic.severity == Severity::Error);
+        // An error is let through in the last half, so that warnings alone cannot crowd it out.
+        let limit = match diagnostic.severity {
+            Severity::Error => MAX_KEPT,
+            _ => MAX_KEPT / 2,
+        };
+        if self.list.len() < limit {
+            self.list.push(diagnostic);
+        }
     }
 
     /// Adds an error.
@@ -105,7 +128,7 @@ impl Diagnostics {
         message: String,
         help: Option<String>,
     ) {
-        self.list.push(Diagnostic {
+        self.push(Diagnostic {
             code,
             severity,
             span,
@@ -119,9 +142,14 @@ impl Diagnostics {
         &self.list
     }
 
+    /// How many errors there are so far: a parser compares before and after.
+    pub fn errors(&self) -> usize {
+        self.errors
+    }
+
     /// True when at least one is an error.
     pub fn has_errors(&self) -> bool {
-        self.list.iter().any(|d| d.severity == Severity::Error)
+        self.errors > 0
     }
 
     /// Gives the problems up, sorted by place.

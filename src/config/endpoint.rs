@@ -1,1 +1,184 @@
 //! `endpoint` elements: one file per kind.
+//!
+//! [`parse`] reads any `endpoint` element, top-level, child of a group or inside a mediator (spec/endpoints.md 2). It reports every
+//! problem and gives a definition only when there was no error. The names of all elements and attributes stand in
+//! [`vocabulary`]. Where Synapse ignores a slip silently, this reader warns.
+
+mod address;
+mod failover;
+mod group;
+mod indirect;
+mod leaf;
+mod load_balance;
+mod member;
+mod property;
+mod session;
+mod suspension;
+mod value;
+pub mod vocabulary;
+
+#[cfg(test)]
+mod tests;
+
+use super::diagnostic::Diagnostics;
+use super::model::{EndpointDef, EndpointKind};
+use super::source::{Span, Spanned};
+use super::suggest::nearest;
+use super::xml::{Element, Node};
+use crate::codes::DiagnosticCode;
+
+/// Reads an `endpoint` element; `None` when an error was reported.
+pub fn parse(element: &Element, diagnostics: &mut Diagnostics) -> Option<EndpointDef> {
+    let before = diagnostics.errors();
+    vocabulary::check(element, &vocabulary::ENDPOINT, diagnostics);
+    leaf::tracing(element, diagnostics);
+    let kind = kind(element, diagnostics);
+    let name = value::optional_name(element, "name", diagnostics);
+    let on_error = value::optional_name(element, "onError", diagnostics);
+    let properties = element
+        .elements()
+        .filter(|e| e.is("property"))
+        .filter_map(|e| property::parse(e, diagnostics))
+        .collect();
+    let description = element.child("description").map(Element::text);
+    if diagnostics.errors() > before {
+        return None;
+    }
+    Some(EndpointDef {
+        name,
+        kind: kind?,
+        on_error,
+        properties,
+        description,
+        span: element.span,
+    })
+}
+
+/// Reads a group, `address` or other kind that stands bare, as the published pages print them, with the `session` before it.
+pub fn parse_bare(
+    kind: &Element,
+    session: Option<&Element>,
+    diagnostics: &mut Diagnostics,
+) -> Option<EndpointDef> {
+    let around = Element {
+        name: "endpoint".to_owned(),
+        namespace: kind.namespace.clone(),
+        attributes: Vec::new(),
+        children: session
+            .into_iter()
+            .chain([kind])
+            .cloned()
+            .map(Node::Element)
+            .collect(),
+        prefixes: kind.prefixes.clone(),
+        name_span: kind.name_span,
+        span: kind.span,
+    };
+    parse(&around, diagnostics)
+}
+
+/// True for the name of an element that says what an endpoint is.
+pub fn is_kind(name: &str) -> bool {
+    vocabulary::KINDS.contains(&vocabulary::canonical(name))
+}
+
+/// Which kind it is: the first that matches, in Synapse's order (spec/endpoints.md 2.1).
+fn kind(element: &Element, diagnostics: &mut Diagnostics) -> Option<EndpointKind> {
+    let mut kinds: Vec<&Element> = element
+        .elements()
+        .filter(|e| e.is(&e.name) && is_kind(&e.name))
+        .collect();
+    let order = |e: &&Element| {
+        let name = vocabulary::canonical(&e.name);
+        vocabulary::KINDS.iter().position(|k| *k == name)
+    };
+    kinds.sort_by_key(order);
+    if element.attribute("key").is_some() {
+        return indirect::parse(element, kinds.first().copied(), diagnostics);
+    }
+    for attribute in ["key-expression", "template"] {
+        if let Some(value) = element.attribute(attribute) {
+            return Some(unsupported(
+                format!("an endpoint with {attribute}"),
+                value.span,
+                diagnostics,
+            ));
+        }
+    }
+    let Some(&first) = kinds.first() else {
+        return no_kind(element, diagnostics);
+    };
+    for other in kinds.iter().skip(1) {
+        diagnostics.warn(
+            DiagnosticCode::DuplicateElement,
+            other.name_span,
+            format!(
+                "the endpoint is of the kind {}; {} is ignored",
+                first.name, other.name
+            ),
+            "split it into two endpoints, or put both into a group",
+        );
+    }
+    let group_session = element.child("session");
+    match vocabulary::canonical(&first.name) {
+        "address" => address::parse(first, diagnostics),
+        "default" => Some(
+            leaf::parse(first, &vocabulary::DEFAULT, diagnostics).into_kind(EndpointKind::Default),
+        ),
+        "failover" => {
+            session_without_effect(group_session, diagnostics);
+            failover::parse(first, diagnostics).map(EndpointKind::Failover)
+        }
+        "loadbalance" => {
+            load_balance::parse(first, group_session, diagnostics).map(EndpointKind::LoadBalance)
+        }
+        other => {
+            let security = first.elements().find(|e| e.name == "enableSec");
+            if let Some(security) = security {
+                let row = DiagnosticCode::SecurityMissing.row();
+                diagnostics.error(row.code, security.name_span, row.text);
+            }
+            Some(unsupported(
+                format!("the endpoint kind {other}"),
+                first.name_span,
+                diagnostics,
+            ))
+        }
+    }
+}
+
+fn session_without_effect(session: Option<&Element>, diagnostics: &mut Diagnostics) {
+    if let Some(session) = session {
+        diagnostics.warn(
+            DiagnosticCode::NoEffect,
+            session.name_span,
+            "session has an effect only beside loadbalance",
+            "remove it, or make the group a loadbalance",
+        );
+    }
+}
+
+fn no_kind(element: &Element, diagnostics: &mut Diagnostics) -> Option<EndpointKind> {
+    let row = DiagnosticCode::NoEndpointKind.row();
+    let meant = element
+        .elements()
+        .find_map(|e| nearest(&e.name, vocabulary::KINDS.iter().copied()));
+    let help = match meant {
+        Some(word) => format!("did you mean {word}?"),
+        None => row.help.to_owned(),
+    };
+    diagnostics.error_help(row.code, element.name_span, row.text, help);
+    None
+}
+
+/// Reports something that this version does not run; the endpoint answers with a fault that names it.
+fn unsupported(what: String, span: Span, diagnostics: &mut Diagnostics) -> EndpointKind {
+    let row = DiagnosticCode::NotSupportedYet.row();
+    diagnostics.unsupported(
+        row.code,
+        span,
+        format!("{what} is not supported yet"),
+        "messages to this endpoint are answered with a fault that names this place",
+    );
+    EndpointKind::Unsupported(Spanned::new(what, span))
+}

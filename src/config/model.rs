@@ -24,9 +24,13 @@ pub struct Model {
 }
 
 impl Model {
-    /// True when the files hold endpoints only, so that the short routing applies (design 13).
+    /// True when the files hold no sequence, proxy or API, so that the short routing applies.
     pub fn endpoints_only(&self) -> bool {
-        self.sequences.is_empty() && self.unsupported.is_empty()
+        self.sequences.is_empty()
+            && !self
+                .unsupported
+                .iter()
+                .any(|u| matches!(u.kind.as_str(), "proxy" | "api"))
     }
 }
 

@@ -103,6 +103,21 @@ impl Sources {
         }
     }
 
+    /// The text of a line that [`position`](Self::position) gave, without its line break.
+    pub fn line(&self, file: FileId, line: u32) -> &str {
+        let source = self.file(file);
+        let at = (line as usize).saturating_sub(1);
+        let start = source
+            .line_starts
+            .get(at)
+            .map_or(source.text.len(), |&s| s as usize);
+        let end = source
+            .line_starts
+            .get(at + 1)
+            .map_or(source.text.len(), |&e| e as usize);
+        source.text[start..end].trim_end_matches(['\r', '\n'])
+    }
+
     /// `file:line:column` of the start of a span.
     pub fn locate(&self, span: Span) -> String {
         let at = self.position(span.file, span.start);
@@ -133,5 +148,7 @@ mod tests {
             }),
             "a.xml:2:1"
         );
+        let lines = [1, 2, 3, 4].map(|line| sources.line(id, line));
+        assert_eq!(lines, ["ab", "çd", "", ""]);
     }
 }

@@ -2,8 +2,20 @@
 //!
 //! The parser is roxmltree; the tree is copied out of it so that a model can outlive the file's text and each
 //! room can parse its own part (a mediator's attributes are read by the mediator's file, not here).
+//!
+//! [`Element`] is the cursor that the rooms read with; [`parse`] is the way from text to it.
 
+mod parse;
+mod scan;
+
+pub(super) use parse::parse;
+
+use super::diagnostic::Diagnostics;
 use super::source::{Span, Spanned};
+use crate::codes::DiagnosticCode;
+
+/// Deepest nesting of elements that is accepted.
+pub const MAX_DEPTH: usize = 256;
 
 /// One XML element.
 #[derive(Clone, Debug)]
@@ -87,6 +99,52 @@ impl Element {
             }
         }
         out.trim().to_owned()
+    }
+
+    /// An attribute that must be there and not be empty; its absence is reported.
+    pub fn req_attr(&self, name: &str, diagnostics: &mut Diagnostics) -> Option<&Spanned<String>> {
+        match self.attribute(name) {
+            Some(value) if value.value.trim().is_empty() => {
+                diagnostics.error(
+                    DiagnosticCode::MissingAttribute,
+                    value.span,
+                    format!("the attribute {name} of {} is empty", self.name),
+                );
+                None
+            }
+            Some(value) => Some(value),
+            None => {
+                diagnostics.error_help(
+                    DiagnosticCode::MissingAttribute,
+                    self.name_span,
+                    format!("{} has no attribute {name}", self.name),
+                    format!("add {name}=\"...\""),
+                );
+                None
+            }
+        }
+    }
+
+    /// All text directly inside, trimmed, with its place (the element's name when there is none).
+    pub fn text_spanned(&self) -> Spanned<String> {
+        let mut parts = self.children.iter().filter_map(|n| match n {
+            Node::Text(t) if !t.value.trim().is_empty() => Some(t),
+            _ => None,
+        });
+        let Some(first) = parts.next() else {
+            return Spanned::new(String::new(), self.name_span);
+        };
+        let last = parts.next_back().unwrap_or(first);
+        let (mut start, mut end) = (first.span.start, last.span.end);
+        // With entities inside, the text's length is not its length in the file: then the whole text is marked.
+        if first.value.len() == (first.span.end - first.span.start) as usize {
+            start += (first.value.len() - first.value.trim_start().len()) as u32;
+        }
+        if last.value.len() == (last.span.end - last.span.start) as usize {
+            end -= (last.value.len() - last.value.trim_end().len()) as u32;
+        }
+        let file = self.name_span.file;
+        Spanned::new(self.text(), Span { file, start, end })
     }
 
     /// The namespace URI that a prefix means here.

@@ -1,0 +1,28 @@
+//! `<endpoint key="..."/>`: another endpoint by name (spec/endpoints.md 5.1).
+
+use crate::codes::DiagnosticCode;
+use crate::config::diagnostic::Diagnostics;
+use crate::config::model::EndpointKind;
+use crate::config::source::Spanned;
+use crate::config::xml::Element;
+
+/// Reads the key; it wins over a body, which is then ignored.
+pub(super) fn parse(
+    element: &Element,
+    body: Option<&Element>,
+    diagnostics: &mut Diagnostics,
+) -> Option<EndpointKind> {
+    let key = element.req_attr("key", diagnostics)?;
+    if let Some(body) = body {
+        diagnostics.warn(
+            DiagnosticCode::NoEffect,
+            body.name_span,
+            format!("{} is ignored because the endpoint has a key", body.name),
+            "remove the key or the body",
+        );
+    }
+    Some(EndpointKind::Indirect(Spanned::new(
+        key.value.trim().to_owned(),
+        key.span,
+    )))
+}

@@ -1,0 +1,188 @@
+//! Values out of attributes and text: numbers, durations, lists of codes, switches.
+//!
+//! A message says what was expected, never what was found: the value may have come from a secret, and the place shows it as the
+//! user wrote it.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use crate::codes::DiagnosticCode;
+use crate::config::diagnostic::Diagnostics;
+use crate::config::source::Spanned;
+use crate::config::xml::Element;
+
+/// A trimmed name that may be absent; an empty one counts as absent, with a warning.
+pub(super) fn optional_name(
+    element: &Element,
+    attribute: &str,
+    diagnostics: &mut Diagnostics,
+) -> Option<Spanned<String>> {
+    let value = element.attribute(attribute)?;
+    let name = value.value.trim();
+    if name.is_empty() {
+        diagnostics.warn(
+            DiagnosticCode::NoEffect,
+            value.span,
+            format!("the attribute {attribute} is empty and is ignored"),
+            "give it a value, or remove it",
+        );
+        return None;
+    }
+    Some(Spanned::new(name.to_owned(), value.span))
+}
+
+/// A whole number.
+pub(super) fn number<T: FromStr>(
+    what: &str,
+    text: &Spanned<String>,
+    diagnostics: &mut Diagnostics,
+) -> Option<Spanned<T>> {
+    let parsed = text.value.trim().parse().ok();
+    if parsed.is_none() {
+        let digits = text.value.trim().trim_start_matches('-');
+        let numeric = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
+        let (code, message) = match (numeric, text.value.trim().starts_with('-')) {
+            (true, true) => (
+                DiagnosticCode::NegativeNumber,
+                format!("{what} may not be negative"),
+            ),
+            (true, false) => (
+                DiagnosticCode::BadNumber,
+                format!("{what} is too large a number"),
+            ),
+            (false, _) => (
+                DiagnosticCode::BadNumber,
+                format!("{what} is not a whole number"),
+            ),
+        };
+        diagnostics.error_help(code, text.span, message, code.row().help);
+    }
+    parsed.map(|value| Spanned::new(value, text.span))
+}
+
+/// The text of a child element as a whole number.
+pub(super) fn child_number<T: FromStr>(
+    parent: &Element,
+    child: &str,
+    diagnostics: &mut Diagnostics,
+) -> Option<Spanned<T>> {
+    let text = parent.child(child)?.text_spanned();
+    number(child, &text, diagnostics)
+}
+
+/// The text of a child element as milliseconds; -1 is Synapse's way of writing "not set".
+pub(super) fn child_millis(
+    parent: &Element,
+    child: &str,
+    diagnostics: &mut Diagnostics,
+) -> Option<Spanned<Duration>> {
+    let text = parent.child(child)?.text_spanned();
+    if text.value == "-1" {
+        return None;
+    }
+    let ms = number::<u64>(child, &text, diagnostics)?;
+    Some(Spanned::new(Duration::from_millis(ms.value), ms.span))
+}
+
+/// The text of a child element as a list of error codes, separated by commas and white space (spec/endpoints.md 2.3).
+pub(super) fn child_codes(
+    parent: &Element,
+    child: &str,
+    diagnostics: &mut Diagnostics,
+) -> Vec<i32> {
+    let Some(text) = parent.child(child).map(Element::text_spanned) else {
+        return Vec::new();
+    };
+    let mut codes = Vec::new();
+    for item in text.value.split([',', ' ', '\t', '\r', '\n']) {
+        if item.is_empty() {
+            continue;
+        }
+        match item.parse() {
+            Ok(code) => codes.push(code),
+            Err(_) => {
+                diagnostics.error_help(
+                    DiagnosticCode::BadNumber,
+                    text.span,
+                    format!("{child} holds something that is not an error code"),
+                    "separate codes by commas: 101503,101504",
+                );
+                break;
+            }
+        }
+    }
+    codes
+}
+
+/// A switch whose default is on; only the words in `off` turn it off (spec/endpoints.md 10, 11).
+pub(super) fn on_unless(
+    element: &Element,
+    attribute: &str,
+    off: &[&str],
+    diagnostics: &mut Diagnostics,
+) -> bool {
+    let Some(value) = element.attribute(attribute) else {
+        return true;
+    };
+    let word = value.value.trim().to_ascii_lowercase();
+    if off.contains(&word.as_str()) {
+        return false;
+    }
+    if word != "true" {
+        diagnostics.warn(
+            DiagnosticCode::BadValue,
+            value.span,
+            format!("{attribute} is neither true nor false; as in Synapse it counts as true"),
+            "write true or false",
+        );
+    }
+    true
+}
+
+/// A strict switch of axon's own namespace.
+pub(super) fn axon_switch(
+    element: &Element,
+    attribute: &str,
+    diagnostics: &mut Diagnostics,
+) -> Option<bool> {
+    axon_choice(element, attribute, &["false", "true"], diagnostics).map(|at| at == 1)
+}
+
+/// Which of the words an attribute of axon's own namespace holds.
+pub(super) fn axon_choice(
+    element: &Element,
+    attribute: &str,
+    words: &[&str],
+    diagnostics: &mut Diagnostics,
+) -> Option<usize> {
+    let value = element.attribute_ns(crate::config::AXON_NS, attribute)?;
+    let at = words.iter().position(|w| *w == value.value.trim());
+    if at.is_none() {
+        diagnostics.error_help(
+            DiagnosticCode::BadValue,
+            value.span,
+            format!("ax:{attribute} has a value that is not possible"),
+            format!("use one of: {}", words.join(", ")),
+        );
+    }
+    at
+}
+
+/// `ax:maxAttempts`: at least one.
+pub(super) fn max_attempts(
+    element: &Element,
+    diagnostics: &mut Diagnostics,
+) -> Option<Spanned<u32>> {
+    let text = element.attribute_ns(crate::config::AXON_NS, "maxAttempts")?;
+    let attempts = number::<u32>("ax:maxAttempts", text, diagnostics)?;
+    if attempts.value == 0 {
+        diagnostics.error_help(
+            DiagnosticCode::BadValue,
+            attempts.span,
+            "with ax:maxAttempts=\"0\" no message could be sent",
+            "use 1 or more",
+        );
+        return None;
+    }
+    Some(attempts)
+}

@@ -1,0 +1,314 @@
+//! What one file holds: `definitions`, one artifact, or a bare group as the published pages print them.
+
+use std::path::Path;
+
+use super::{Loader, Origin};
+use crate::codes::DiagnosticCode;
+use crate::config::SYNAPSE_NS;
+use crate::config::diagnostic::Severity;
+use crate::config::endpoint;
+use crate::config::model::{EndpointDef, EndpointKind, SequenceDef, UnsupportedDef};
+use crate::config::source::Spanned;
+use crate::config::suggest::nearest;
+use crate::config::xml::Element;
+
+/// What shares one set of names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Space {
+    /// Endpoints, sequences and local entries are looked up by the same key.
+    Key,
+    /// Any other kind has names of its own.
+    Kind(&'static str),
+}
+
+/// Artifacts that this version does not run: element, and the attribute that names it.
+const LATER: &[(&str, &str)] = &[
+    ("localEntry", "key"),
+    ("proxy", "name"),
+    ("task", "name"),
+    ("eventSource", "name"),
+    ("priorityExecutor", "name"),
+    ("api", "name"),
+    ("template", "name"),
+    ("messageStore", "name"),
+    ("messageProcessor", "name"),
+    ("inboundEndpoint", "name"),
+    ("import", "name"),
+];
+
+/// Artifacts that nothing depends on here: accepted with a note.
+const NOTED: &[&str] = &["registry", "taskManager"];
+
+impl Loader<'_> {
+    /// Reads the root elements of one file.
+    pub(super) fn roots(&mut self, path: &Path, roots: &[Element], origin: Origin) {
+        self.recognised += 1;
+        let stem = path.file_stem().map(|s| s.to_string_lossy().into_owned());
+        match roots {
+            [session, group] => self.bare(group, Some(session), stem),
+            [root] => self.root_element(root, stem, origin),
+            _ => {}
+        }
+    }
+
+    fn root_element(&mut self, root: &Element, stem: Option<String>, origin: Origin) {
+        let ours = root.namespace == SYNAPSE_NS || root.namespace.is_empty();
+        if root.name == "gateway-config" {
+            return self.later(root, "gateway-config", "name");
+        }
+        if ours && root.name == "definitions" {
+            return self.definitions(root);
+        }
+        if ours && root.name == "endpoint" {
+            self.missing_namespace(root, Severity::Warning);
+            return self.endpoint(root, stem);
+        }
+        if ours && endpoint::is_kind(&root.name) {
+            return self.bare(root, None, stem);
+        }
+        if ours && is_artifact(&root.name) {
+            self.missing_namespace(root, Severity::Error);
+            return self.artifact(root);
+        }
+        match origin {
+            Origin::Named => self.unknown_root(root, ours),
+            Origin::Found => self.recognised -= 1,
+        }
+    }
+
+    fn unknown_root(&mut self, root: &Element, ours: bool) {
+        let row = DiagnosticCode::UnknownRoot.row();
+        let known = artifact_names().chain(["definitions", "loadBalance", "address", "failover"]);
+        let known_word = nearest(&root.name, known);
+        let (message, help) = match (ours, known_word) {
+            (true, Some(meant)) => (
+                format!("{} is not a configuration element", root.name),
+                format!("did you mean {meant}?"),
+            ),
+            (false, Some(meant)) if meant == root.name => (
+                format!("{} is in a namespace that Synapse does not read", root.name),
+                format!("write xmlns=\"{SYNAPSE_NS}\""),
+            ),
+            _ => (
+                format!("{} is not a configuration element", root.name),
+                row.help.to_owned(),
+            ),
+        };
+        self.diagnostics
+            .error_help(row.code, root.name_span, message, help);
+    }
+
+    fn missing_namespace(&mut self, root: &Element, severity: Severity) {
+        if !root.namespace.is_empty() {
+            return;
+        }
+        let row = DiagnosticCode::MissingNamespace.row();
+        let message = format!("{} is not in the Synapse namespace", root.name);
+        match severity {
+            Severity::Error => {
+                self.diagnostics
+                    .error_help(row.code, root.name_span, message, row.help);
+            }
+            _ => self
+                .diagnostics
+                .warn(row.code, root.name_span, message, row.help),
+        }
+    }
+
+    fn definitions(&mut self, root: &Element) {
+        self.missing_namespace(root, Severity::Error);
+        for child in root.elements() {
+            match child.name.as_str() {
+                _ if !child.is(&child.name) => self.stranger(child),
+                "description" => {}
+                "endpoint" => self.endpoint(child, None),
+                name if is_artifact(name) => self.artifact(child),
+                _ => self.stranger(child),
+            }
+        }
+    }
+
+    fn stranger(&mut self, child: &Element) {
+        let code = DiagnosticCode::UnknownElement;
+        let help = match nearest(&child.name, artifact_names()) {
+            Some(meant) if meant != child.name => format!("did you mean {meant}?"),
+            _ => "mediators belong into a sequence; other elements have no place here".to_owned(),
+        };
+        let message = format!("{} may not stand directly in definitions", child.name);
+        self.diagnostics
+            .error_help(code, child.name_span, message, help);
+    }
+
+    /// Any artifact but an endpoint.
+    fn artifact(&mut self, element: &Element) {
+        if element.name == "sequence" {
+            return self.sequence(element);
+        }
+        if let Some((kind, name)) = LATER.iter().find(|(kind, _)| *kind == element.name) {
+            return self.later(element, kind, name);
+        }
+        self.diagnostics.warn(
+            DiagnosticCode::NoEffect,
+            element.name_span,
+            format!("{} has no effect in this version", element.name),
+            "what refers to it is reported where it does",
+        );
+    }
+
+    fn later(&mut self, element: &Element, kind: &'static str, name: &str) {
+        let code = DiagnosticCode::NotSupportedYet;
+        self.diagnostics.unsupported(
+            code,
+            element.name_span,
+            format!("{kind} is not supported yet"),
+            "the rest of the configuration is loaded without it",
+        );
+        let name = element
+            .attribute(name)
+            .map(|n| Spanned::new(n.value.trim().to_owned(), n.span))
+            .filter(|n| !n.value.is_empty());
+        if let Some(name) = &name {
+            let space = match kind {
+                "localEntry" => Space::Key,
+                kind => Space::Kind(kind),
+            };
+            if !self.claim(space, kind, name) {
+                return;
+            }
+        }
+        self.model.unsupported.push(UnsupportedDef {
+            kind: kind.to_owned(),
+            name: name.map(|n| n.value),
+            span: element.span,
+        });
+    }
+
+    fn sequence(&mut self, element: &Element) {
+        if let Some(key) = element.attribute("key") {
+            self.diagnostics.error_help(
+                DiagnosticCode::ConflictingAttributes,
+                key.span,
+                "a top-level sequence cannot be a reference",
+                "write the mediators inside it, or refer to the other sequence where it is used",
+            );
+            return;
+        }
+        let Some(name) = name(element) else {
+            return self.nameless(element);
+        };
+        if !self.claim(Space::Key, "sequence", &name) {
+            return;
+        }
+        let on_error = element
+            .attribute("onError")
+            .map(|e| Spanned::new(e.value.trim().to_owned(), e.span))
+            .filter(|e| !e.value.is_empty());
+        self.model.sequences.push(SequenceDef {
+            name,
+            on_error,
+            element: element.clone(),
+        });
+    }
+
+    fn endpoint(&mut self, element: &Element, stem: Option<String>) {
+        let before = self.diagnostics.list().len();
+        let parsed = endpoint::parse(element, &mut self.diagnostics);
+        let name = name(element).or_else(|| stem.map(|s| Spanned::new(s, element.name_span)));
+        let Some(name) = name else {
+            return self.nameless(element);
+        };
+        self.keep(element, name, parsed, before);
+    }
+
+    fn bare(&mut self, group: &Element, session: Option<&Element>, stem: Option<String>) {
+        let first = session.unwrap_or(group);
+        self.missing_namespace(first, Severity::Warning);
+        if !endpoint::is_kind(&group.name) {
+            return self.unknown_root(group, true);
+        }
+        let before = self.diagnostics.list().len();
+        let parsed = endpoint::parse_bare(group, session, &mut self.diagnostics);
+        let name = Spanned::new(stem.unwrap_or_default(), group.name_span);
+        self.keep(group, name, parsed, before);
+    }
+
+    /// Keeps an endpoint under its name. A broken one is kept as unsupported, so that `--lenient` can answer with its problem.
+    fn keep(
+        &mut self,
+        element: &Element,
+        name: Spanned<String>,
+        parsed: Option<EndpointDef>,
+        before: usize,
+    ) {
+        if !self.claim(Space::Key, "endpoint", &name) {
+            return;
+        }
+        let def = parsed.unwrap_or_else(|| {
+            let problem = self.diagnostics.list()[before..]
+                .iter()
+                .find(|d| d.severity == Severity::Error);
+            let (message, span) = match problem {
+                Some(d) => (d.message.clone(), d.span),
+                None => ("the endpoint is broken".to_owned(), element.name_span),
+            };
+            EndpointDef {
+                name: None,
+                kind: EndpointKind::Unsupported(Spanned::new(message, span)),
+                on_error: None,
+                properties: Vec::new(),
+                description: None,
+                span: element.span,
+            }
+        });
+        self.model.endpoints.push(EndpointDef {
+            name: Some(name),
+            ..def
+        });
+    }
+
+    fn nameless(&mut self, element: &Element) {
+        let row = DiagnosticCode::MissingName.row();
+        let message = format!("the {} has no name", element.name);
+        self.diagnostics
+            .error_help(row.code, element.name_span, message, row.help);
+    }
+
+    /// Takes a name; false, and an error that names both places, when it is taken.
+    fn claim(&mut self, space: Space, kind: &str, name: &Spanned<String>) -> bool {
+        let key = (space, name.value.clone());
+        if let Some(first) = self.names.get(&key) {
+            let first = self.model.sources.locate(*first);
+            let row = DiagnosticCode::DuplicateName.row();
+            self.diagnostics.error_help(
+                row.code,
+                name.span,
+                format!(
+                    "the {kind} name {} is already defined at {first}",
+                    name.value
+                ),
+                row.help,
+            );
+            return false;
+        }
+        self.names.insert(key, name.span);
+        true
+    }
+}
+
+fn name(element: &Element) -> Option<Spanned<String>> {
+    element
+        .attribute("name")
+        .map(|n| Spanned::new(n.value.trim().to_owned(), n.span))
+        .filter(|n| !n.value.is_empty())
+}
+
+fn is_artifact(name: &str) -> bool {
+    artifact_names().any(|a| a == name)
+}
+
+fn artifact_names() -> impl Iterator<Item = &'static str> {
+    ["endpoint", "sequence"]
+        .into_iter()
+        .chain(LATER.iter().map(|(kind, _)| *kind))
+        .chain(NOTED.iter().copied())
+}

@@ -2,4 +2,5 @@
 
 pub mod codes;
 pub mod config;
+pub mod endpoint;
 pub mod util;

@@ -6,4 +6,5 @@ pub mod config;
 pub mod exchange;
 pub mod transport;
 pub mod settings;
+pub mod endpoint;
 pub mod util;

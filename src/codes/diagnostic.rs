@@ -79,6 +79,10 @@ impl DiagnosticCode {
         let at = DIAGNOSTICS.partition_point(|row| row.code < self);
         &DIAGNOSTICS[at]
     }
+    UnresolvedKey = 301, "a key names an endpoint that is not defined", "define the endpoint, or correct the key; until then sending to it fails with 305100";
+    KeyCycle = 302, "endpoint references lead back to themselves, or groups nest deeper than 32", "break the circle; sending through it fails with 305100";
+    UnknownAlgorithm = 451, "the balancing algorithm is not known", "use one of the registered names";
+    BadWeight = 452, "loadbalance.weight is not a whole number above zero", "write a number from 1 to 4294967295 as the property's value";
 }
 
 impl fmt::Display for DiagnosticCode {

@@ -1,0 +1,28 @@
+//! Who gets the message: endpoint state, groups, balancing, session affinity, and the walk of one message through them.
+//!
+//! Everything here but the dispatch to the transport is sans-io (design 6): the time ([`Tick`](crate::util::clock::Tick))
+//! and the random seed are arguments, nothing sleeps, nothing reads a socket. The same code therefore runs in the
+//! proxy, in explanations and simulations, and in property tests. Rules: spec/endpoints.md 1, 2, 6-14, 21, 22.
+//!
+//! - [`rules`]: what a leaf's settings say about an error, and how long a suspension lasts.
+//! - [`state`]: Active / Timeout / Suspended / Off of one leaf, with epochs and probes.
+//! - [`algorithm`]: which child is next; one registration line per algorithm.
+//! - [`session`]: which child is mine; one registration line per session type, and the bounded table.
+//! - [`tree`]: the endpoints of one generation as an arena, built from the model, identities carried over reloads.
+//! - [`walk`]: one message's way through the tree: try, next try, or failure.
+//! - [`event`], [`stats`], [`inspect`]: what the administration sees.
+
+pub mod algorithm;
+pub mod event;
+pub mod inspect;
+pub mod rules;
+pub mod session;
+pub mod state;
+pub mod stats;
+pub mod tree;
+pub mod walk;
+
+pub use event::{EndpointEvent, EventRing};
+pub use session::{Facts, ResponseFacts};
+pub use tree::{Builder, Endpoints, NodeId, ReloadReport};
+pub use walk::{Failure, Retry, Step, TryOf, Walk};

@@ -1,0 +1,201 @@
+//! What the administration sees and may change: a view of every node, and the switches.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use super::session::SessionCounts;
+use super::state::{EndpointState, Snapshot, Transition};
+use super::tree::{Endpoints, Node, NodeId, NodeKind};
+use crate::codes::ErrorCode;
+use crate::config::source::Span;
+use crate::util::clock::Tick;
+
+/// One endpoint as it is now.
+#[derive(Clone, Debug)]
+pub struct NodeView {
+    /// The node.
+    pub id: NodeId,
+    /// `group/name` or `group/#2`.
+    pub path: String,
+    /// Name of the kind.
+    pub kind: &'static str,
+    /// The element.
+    pub span: Span,
+    /// Whether it could take a message now.
+    pub ready: bool,
+    /// State; of a group: Off when switched off or all children are off, else Active when a child is ready, else
+    /// Suspended.
+    pub state: EndpointState,
+    /// The leaf's state in full.
+    pub detail: Option<Snapshot>,
+    /// The error that led to the state.
+    pub cause: Option<ErrorCode>,
+    /// Time until it is ready again, in Timeout and Suspended.
+    pub remaining: Option<Duration>,
+    /// The target of a leaf, the key of a reference.
+    pub target: Option<String>,
+    /// Name of the balancing algorithm.
+    pub algorithm: Option<&'static str>,
+    /// The child that a non-dynamic failover group stays on.
+    pub current: Option<String>,
+    /// Children in order.
+    pub children: Vec<NodeId>,
+    /// Sessions of the group.
+    pub sessions: Option<SessionCounts>,
+    /// Messages that came here.
+    pub requests: u64,
+    /// Of them answered.
+    pub successes: u64,
+    /// Of them failed.
+    pub errors: u64,
+    /// Tries running now.
+    pub in_flight: u64,
+    /// Messages that went on to another child.
+    pub failovers: u64,
+}
+
+/// Why a switch did nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SwitchError {
+    /// No endpoint has that path.
+    #[error("no endpoint has that path")]
+    Unknown,
+    /// The path is a reference that leads nowhere, or an endpoint that cannot be used.
+    #[error("the endpoint cannot be switched: it does not work in this configuration")]
+    NotUsable,
+}
+
+impl Endpoints {
+    /// Every node, roots and their children in the order of definition.
+    pub fn inspect(&self, now: Tick) -> Vec<NodeView> {
+        self.nodes().map(|(id, _)| self.view(id, now)).collect()
+    }
+
+    /// One node.
+    pub fn view(&self, id: NodeId, now: Tick) -> NodeView {
+        let node = self.node(id);
+        let real = self.node(self.resolve(id));
+        let ready = self.is_ready(id, now);
+        let mut view = NodeView {
+            id,
+            path: node.path.to_string(),
+            kind: node.kind_name(),
+            span: node.span,
+            ready,
+            state: self.state(real, ready),
+            detail: None,
+            cause: None,
+            remaining: None,
+            target: None,
+            algorithm: None,
+            current: None,
+            children: node.group().map_or_else(Vec::new, |g| g.children.clone()),
+            sessions: None,
+            requests: 0,
+            successes: 0,
+            errors: 0,
+            in_flight: 0,
+            failovers: 0,
+        };
+        if let NodeKind::Leaf(leaf) = &real.kind {
+            let snapshot = leaf.state.snapshot();
+            let waiting = matches!(
+                snapshot.state,
+                EndpointState::Timeout | EndpointState::Suspended
+            );
+            view.cause = snapshot.cause;
+            view.remaining = waiting.then(|| snapshot.next_retry.since(now));
+            view.detail = Some(snapshot);
+            view.target = Some(leaf.target.describe());
+            view.requests = leaf.stats.requests.load(Ordering::Relaxed);
+            view.successes = leaf.stats.successes.load(Ordering::Relaxed);
+            view.errors = leaf.stats.error_count();
+            view.in_flight = leaf.stats.in_flight.load(Ordering::Relaxed);
+        }
+        if let Some(group) = real.group() {
+            view.requests = group.stats.requests.load(Ordering::Relaxed);
+            view.errors = group.stats.failures.load(Ordering::Relaxed);
+            view.failovers = group.stats.failovers.load(Ordering::Relaxed);
+        }
+        match &real.kind {
+            NodeKind::Failover(failover) if !failover.dynamic => {
+                let current = failover.current(self);
+                view.current = Some(self.node(current).path.to_string());
+            }
+            NodeKind::LoadBalance(lb) => {
+                view.algorithm = Some(lb.algorithm_type.name);
+                view.sessions = lb.session.as_ref().map(|s| s.table.counts());
+            }
+            _ => {}
+        }
+        match &node.kind {
+            NodeKind::Indirect(key, _) | NodeKind::Missing(key) => {
+                view.target = Some(key.value.clone());
+            }
+            _ => {}
+        }
+        view
+    }
+
+    /// Switches an endpoint on or off, as an event. A group is switched as a whole, its children keep their states.
+    pub fn switch(
+        &self,
+        path: &str,
+        on: bool,
+        now: Tick,
+    ) -> Result<Option<Transition>, SwitchError> {
+        let id = self.resolve(self.at_path(path).ok_or(SwitchError::Unknown)?);
+        let node = self.node(id);
+        let transition = match &node.kind {
+            NodeKind::Leaf(leaf) if on => leaf.state.switch_on(now),
+            NodeKind::Leaf(leaf) => leaf.state.switch_off(now),
+            _ => {
+                let group = node.group().ok_or(SwitchError::NotUsable)?;
+                let was_off = group.is_off();
+                group.switch(!on);
+                (was_off == on).then(|| group_transition(on, now))
+            }
+        };
+        if let Some(transition) = transition {
+            self.record(id, transition, None);
+        }
+        Ok(transition)
+    }
+
+    fn state(&self, node: &Node, ready: bool) -> EndpointState {
+        if let NodeKind::Leaf(leaf) = &node.kind {
+            return leaf.state.snapshot().state;
+        }
+        let Some(group) = node.group() else {
+            return EndpointState::Off;
+        };
+        let off = |id: &NodeId| {
+            let child = self.node(self.resolve(*id));
+            self.state(child, false) == EndpointState::Off
+        };
+        if group.is_off() || !ready && group.children.iter().all(off) {
+            EndpointState::Off
+        } else if ready {
+            EndpointState::Active
+        } else {
+            EndpointState::Suspended
+        }
+    }
+}
+
+fn group_transition(on: bool, now: Tick) -> Transition {
+    let (from, to) = if on {
+        (EndpointState::Off, EndpointState::Active)
+    } else {
+        (EndpointState::Active, EndpointState::Off)
+    };
+    Transition {
+        from,
+        to,
+        code: None,
+        pause: Duration::ZERO,
+        next: now,
+        at: now,
+        rule: None,
+    }
+}

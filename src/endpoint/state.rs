@@ -1,0 +1,395 @@
+//! The state machine of one leaf: Active, Timeout, Suspended, Off (spec/endpoints.md 6).
+//!
+//! A healthy endpoint costs one atomic load per admission and one per success: while the state is Active the word holds
+//! the epoch and the bit "admit". Everything else goes under a mutex, which only a troubled endpoint ever takes.
+//!
+//! Where this differs from the originals on purpose (6.5): each admission carries the **epoch**, bumped on every entry
+//! into Suspended, Off or Active. What an older epoch reports changes nothing, so ten failures of one outage are one
+//! suspension step, and a late success of a request from before the outage does not end it. Off is left by switching
+//! on only. When a suspension is over, one probe at a time is admitted; a suspension of length zero ("never suspend")
+//! admits everybody, as there.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+
+use super::rules::{ErrorClass, RuleSettings};
+use crate::codes::ErrorCode;
+use crate::config::source::Span;
+use crate::util::clock::Tick;
+
+#[cfg(test)]
+mod tests;
+
+/// How many probes a suspended endpoint whose time is up is asked with at the same time.
+pub const PROBES: u32 = 1;
+
+const ADMIT: u64 = 1;
+
+/// The four states.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum EndpointState {
+    /// Works.
+    Active,
+    /// In the pause after a tolerated error.
+    Timeout,
+    /// Suspended after an error.
+    Suspended,
+    /// Taken out by a person.
+    Off,
+}
+
+impl EndpointState {
+    /// The name that people and metrics see.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Timeout => "timeout",
+            Self::Suspended => "suspended",
+            Self::Off => "off",
+        }
+    }
+}
+
+/// Permission for one try; given back with its outcome.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Admission {
+    epoch: u64,
+    probe: bool,
+}
+
+impl Admission {
+    /// True when the try is the probe of a suspended endpoint.
+    pub fn is_probe(self) -> bool {
+        self.probe
+    }
+}
+
+/// A change of state: what events and logs are made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Transition {
+    /// State before.
+    pub from: EndpointState,
+    /// State after; the same as before when a pause or suspension was renewed.
+    pub to: EndpointState,
+    /// The error that caused it, when one did.
+    pub code: Option<ErrorCode>,
+    /// Length of the pause or suspension.
+    pub pause: Duration,
+    /// When the endpoint is ready again.
+    pub next: Tick,
+    /// When it happened.
+    pub at: Tick,
+    /// The rule in the configuration, when one applied.
+    pub rule: Option<Span>,
+}
+
+/// What the administration shows of a state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Snapshot {
+    /// The state.
+    pub state: EndpointState,
+    /// Since when.
+    pub since: Tick,
+    /// When it is ready again; meaningful in Timeout and Suspended.
+    pub next_retry: Tick,
+    /// Tolerated errors left; `None` = the full budget.
+    pub remaining_retries: Option<u32>,
+    /// Length of the last suspension, zero when none since the last success.
+    pub last_suspension: Duration,
+    /// The error that led here.
+    pub cause: Option<ErrorCode>,
+    /// Suspensions in a row.
+    pub consecutive_suspensions: u32,
+    /// Timeout errors in a row.
+    pub consecutive_timeouts: u32,
+    /// Suspensions since start.
+    pub suspensions: u64,
+}
+
+#[derive(Debug)]
+struct Inner {
+    state: EndpointState,
+    epoch: u64,
+    next_retry: Tick,
+    remaining: Option<u32>,
+    last_suspend_ms: u64,
+    probes: u32,
+    since: Tick,
+    cause: Option<ErrorCode>,
+    consecutive_suspensions: u32,
+    consecutive_timeouts: u32,
+    suspensions: u64,
+}
+
+/// The state of one leaf. Shared by generations, so it does not hold the rules: they are given with each outcome.
+#[derive(Debug)]
+pub struct StateCell {
+    word: AtomicU64,
+    inner: Mutex<Inner>,
+}
+
+impl Default for StateCell {
+    fn default() -> Self {
+        Self {
+            word: AtomicU64::new(ADMIT),
+            inner: Mutex::new(Inner {
+                state: EndpointState::Active,
+                epoch: 0,
+                next_retry: Tick(0),
+                remaining: None,
+                last_suspend_ms: 0,
+                probes: 0,
+                since: Tick(0),
+                cause: None,
+                consecutive_suspensions: 0,
+                consecutive_timeouts: 0,
+                suspensions: 0,
+            }),
+        }
+    }
+}
+
+impl StateCell {
+    /// Permission for one try now, or `None` when the endpoint is not ready.
+    pub fn admit(&self, now: Tick) -> Option<Admission> {
+        let word = self.word.load(Ordering::Acquire);
+        if word & ADMIT != 0 {
+            return Some(Admission {
+                epoch: word >> 1,
+                probe: false,
+            });
+        }
+        let mut inner = self.inner.lock();
+        if !inner.ready(now) {
+            return None;
+        }
+        let probe = inner.probing();
+        if probe {
+            inner.probes += 1;
+        }
+        Some(Admission {
+            epoch: inner.epoch,
+            probe,
+        })
+    }
+
+    /// Whether a try would be admitted now; asks without side effects.
+    pub fn is_ready(&self, now: Tick) -> bool {
+        self.word.load(Ordering::Acquire) & ADMIT != 0 || self.inner.lock().ready(now)
+    }
+
+    /// A reply came.
+    pub fn on_success(&self, admission: Admission, now: Tick) -> Option<Transition> {
+        // Active already, in this epoch or a later one: nothing to do either way.
+        if self.word.load(Ordering::Acquire) & ADMIT != 0 {
+            return None;
+        }
+        let mut inner = self.inner.lock();
+        if admission.epoch != inner.epoch {
+            return None;
+        }
+        match inner.state {
+            EndpointState::Timeout | EndpointState::Suspended => {
+                Some(self.enter_active(&mut inner, now))
+            }
+            EndpointState::Active | EndpointState::Off => None,
+        }
+    }
+
+    /// The try failed.
+    pub fn on_error(
+        &self,
+        rules: &RuleSettings,
+        admission: Admission,
+        code: ErrorCode,
+        state_added: Option<ErrorCode>,
+        now: Tick,
+    ) -> Option<Transition> {
+        let class = rules.classify(code, state_added);
+        let mut inner = self.inner.lock();
+        if admission.epoch != inner.epoch || inner.state == EndpointState::Off {
+            return None;
+        }
+        inner.release(admission);
+        if class == ErrorClass::Ignored {
+            return None;
+        }
+        inner.cause = Some(code);
+        let from = inner.state;
+        if class == ErrorClass::Timeout {
+            inner.consecutive_timeouts = inner.consecutive_timeouts.saturating_add(1);
+            let left = inner.remaining.unwrap_or(rules.tolerated);
+            if left > 0 {
+                inner.remaining = Some(left - 1);
+                inner.next_retry = now + rules.retry_delay;
+                inner.enter(EndpointState::Timeout, now);
+                self.publish(&inner);
+                return Some(inner.transition(
+                    from,
+                    rules.retry_delay,
+                    now,
+                    Some(rules.place(class)),
+                ));
+            }
+            inner.remaining = Some(0);
+        }
+        let length_ms = rules.next_suspension_ms(inner.last_suspend_ms);
+        let length = Duration::from_millis(length_ms);
+        inner.last_suspend_ms = length_ms;
+        inner.next_retry = now + length;
+        inner.epoch += 1;
+        inner.probes = 0;
+        inner.consecutive_timeouts = 0;
+        inner.consecutive_suspensions = inner.consecutive_suspensions.saturating_add(1);
+        inner.suspensions += 1;
+        inner.enter(EndpointState::Suspended, now);
+        self.publish(&inner);
+        Some(inner.transition(from, length, now, Some(rules.place(class))))
+    }
+
+    /// The try ended without an outcome (the client went away, the walk was dropped): frees the probe slot.
+    pub fn abandon(&self, admission: Admission) {
+        if admission.probe {
+            let mut inner = self.inner.lock();
+            if admission.epoch == inner.epoch {
+                inner.release(admission);
+            }
+        }
+    }
+
+    /// Takes the endpoint out; only [`switch_on`](Self::switch_on) brings it back.
+    pub fn switch_off(&self, now: Tick) -> Option<Transition> {
+        let mut inner = self.inner.lock();
+        if inner.state == EndpointState::Off {
+            return None;
+        }
+        let from = inner.state;
+        inner.clear();
+        inner.epoch += 1;
+        inner.enter(EndpointState::Off, now);
+        self.publish(&inner);
+        Some(inner.transition(from, Duration::ZERO, now, None))
+    }
+
+    /// Brings the endpoint back from Off, and ends a pause or suspension.
+    pub fn switch_on(&self, now: Tick) -> Option<Transition> {
+        let mut inner = self.inner.lock();
+        (inner.state != EndpointState::Active).then(|| self.enter_active(&mut inner, now))
+    }
+
+    /// The values that the administration shows.
+    pub fn snapshot(&self) -> Snapshot {
+        let inner = self.inner.lock();
+        Snapshot {
+            state: inner.state,
+            since: inner.since,
+            next_retry: inner.next_retry,
+            remaining_retries: inner.remaining,
+            last_suspension: Duration::from_millis(inner.last_suspend_ms),
+            cause: inner.cause,
+            consecutive_suspensions: inner.consecutive_suspensions,
+            consecutive_timeouts: inner.consecutive_timeouts,
+            suspensions: inner.suspensions,
+        }
+    }
+
+    /// True while a person has switched the endpoint off.
+    pub fn is_off(&self) -> bool {
+        self.word.load(Ordering::Acquire) & ADMIT == 0
+            && self.inner.lock().state == EndpointState::Off
+    }
+
+    fn enter_active(&self, inner: &mut Inner, now: Tick) -> Transition {
+        let from = inner.state;
+        inner.clear();
+        inner.epoch += 1;
+        inner.consecutive_suspensions = 0;
+        inner.consecutive_timeouts = 0;
+        inner.enter(EndpointState::Active, now);
+        self.publish(inner);
+        inner.transition(from, Duration::ZERO, now, None)
+    }
+
+    fn publish(&self, inner: &Inner) {
+        let admit = u64::from(inner.state == EndpointState::Active);
+        // The epoch is counted in 63 bits: at a million transitions a second they last 290,000 years.
+        self.word
+            .store(inner.epoch << 1 | admit * ADMIT, Ordering::Release);
+    }
+
+    /// What must hold between any two calls.
+    #[cfg(test)]
+    pub(crate) fn check_invariants(&self) {
+        let inner = self.inner.lock();
+        let word = self.word.load(Ordering::Acquire);
+        assert_eq!(
+            word & ADMIT != 0,
+            inner.state == EndpointState::Active,
+            "{inner:?}"
+        );
+        assert_eq!(word >> 1, inner.epoch, "{inner:?}");
+        assert!(inner.probes <= PROBES, "{inner:?}");
+        assert!(
+            inner.probes == 0 || inner.state == EndpointState::Suspended,
+            "{inner:?}"
+        );
+    }
+}
+
+impl Inner {
+    fn ready(&self, now: Tick) -> bool {
+        match self.state {
+            EndpointState::Active => true,
+            EndpointState::Off => false,
+            EndpointState::Timeout => now >= self.next_retry,
+            EndpointState::Suspended => {
+                now >= self.next_retry && (!self.probing() || self.probes < PROBES)
+            }
+        }
+    }
+
+    fn probing(&self) -> bool {
+        self.state == EndpointState::Suspended && self.last_suspend_ms > 0
+    }
+
+    fn release(&mut self, admission: Admission) {
+        if admission.probe {
+            self.probes = self.probes.saturating_sub(1);
+        }
+    }
+
+    fn clear(&mut self) {
+        self.remaining = None;
+        self.last_suspend_ms = 0;
+        self.probes = 0;
+        self.cause = None;
+        self.next_retry = Tick(0);
+    }
+
+    fn enter(&mut self, state: EndpointState, now: Tick) {
+        if self.state != state {
+            self.since = now;
+        }
+        self.state = state;
+    }
+
+    fn transition(
+        &self,
+        from: EndpointState,
+        pause: Duration,
+        now: Tick,
+        rule: Option<Span>,
+    ) -> Transition {
+        Transition {
+            from,
+            to: self.state,
+            code: self.cause,
+            pause,
+            next: self.next_retry,
+            at: now,
+            rule,
+        }
+    }
+}

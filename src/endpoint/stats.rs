@@ -1,0 +1,101 @@
+//! Counters of one leaf or group: relaxed atomics, summed up when somebody reads them.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::codes::{ERRORS, ErrorCode};
+
+/// Counters of one leaf.
+#[derive(Debug)]
+pub struct LeafStats {
+    /// Tries begun.
+    pub requests: AtomicU64,
+    /// Tries that got an answer.
+    pub successes: AtomicU64,
+    /// Tries running now.
+    pub in_flight: AtomicU64,
+    /// Changes into Suspended.
+    pub suspensions: AtomicU64,
+    /// Body and head bytes sent to the back end; counted by the transport.
+    pub bytes_sent: AtomicU64,
+    /// Body and head bytes received from it; counted by the transport.
+    pub bytes_received: AtomicU64,
+    /// One counter per row of the error table, and one for codes that are not in it.
+    errors: [AtomicU64; ERRORS.len() + 1],
+}
+
+impl Default for LeafStats {
+    fn default() -> Self {
+        Self {
+            requests: AtomicU64::new(0),
+            successes: AtomicU64::new(0),
+            in_flight: AtomicU64::new(0),
+            suspensions: AtomicU64::new(0),
+            bytes_sent: AtomicU64::new(0),
+            bytes_received: AtomicU64::new(0),
+            errors: [const { AtomicU64::new(0) }; ERRORS.len() + 1],
+        }
+    }
+}
+
+impl LeafStats {
+    /// Counts a failed try.
+    pub fn count_error(&self, code: ErrorCode) {
+        let row = ERRORS.binary_search_by_key(&code, |row| row.code);
+        add(&self.errors[row.unwrap_or(ERRORS.len())]);
+    }
+
+    /// Failed tries by stable name, those that happened.
+    pub fn errors(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        let names = ERRORS.iter().map(|row| row.name).chain(["custom"]);
+        names
+            .zip(&self.errors)
+            .map(|(name, n)| (name, n.load(Ordering::Relaxed)))
+            .filter(|(_, n)| *n > 0)
+    }
+
+    /// Failed tries in all.
+    pub fn error_count(&self) -> u64 {
+        self.errors.iter().map(|n| n.load(Ordering::Relaxed)).sum()
+    }
+}
+
+/// Counters of one group.
+#[derive(Debug, Default)]
+pub struct GroupStats {
+    /// Messages that entered the group.
+    pub requests: AtomicU64,
+    /// Messages that went on to another child after a failure (303100, 304100).
+    pub failovers: AtomicU64,
+    /// Messages that the group could not serve.
+    pub failures: AtomicU64,
+    /// Repeated sends that may have run before.
+    pub repeated: AtomicU64,
+}
+
+/// Adds one.
+pub(crate) fn add(counter: &AtomicU64) {
+    counter.fetch_add(1, Ordering::Relaxed);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_are_counted_under_their_names_and_unknown_codes_together() {
+        let stats = LeafStats::default();
+        for code in [101503, 101503, 911911, 101504] {
+            stats.count_error(ErrorCode(code));
+        }
+        let all: Vec<_> = stats.errors().collect();
+        assert_eq!(
+            all,
+            [
+                ("connect_failed", 2),
+                ("connection_timeout", 1),
+                ("custom", 1)
+            ]
+        );
+        assert_eq!(stats.error_count(), 4);
+    }
+}

@@ -1,0 +1,352 @@
+//! The endpoints of one generation: an arena of nodes, roots by name, and every node by its path.
+//!
+//! Built from the model by [`Builder`]; immutable afterwards but for the cells that outlive generations (state, sessions,
+//! positions, counters), which are shared by [`Arc`]. A reload builds a new tree beside the old one and takes over those
+//! cells by identity (design 7): running messages finish on the old tree and still report into the same cells.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use super::algorithm::{Algorithm, AlgorithmType, Weight};
+use super::event::EventRing;
+use super::rules::{RetryRules, RuleSettings};
+use super::session::{SessionSpec, SessionTable};
+use super::state::{StateCell, Transition};
+use super::stats::{GroupStats, LeafStats};
+use crate::config::model::{PropertyDef, TimeoutAction};
+use crate::config::source::{Span, Spanned};
+use crate::util::clock::Tick;
+
+mod build;
+mod identity;
+mod link;
+pub mod target;
+#[cfg(test)]
+pub(crate) mod tests;
+
+pub use build::Builder;
+pub use target::{Address, Target};
+
+/// Deepest nesting of groups, references included.
+pub const DEPTH_MAX: usize = 32;
+
+/// Position of a node in the arena of its generation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct NodeId(pub u32);
+
+/// Who a child is, over reloads: a number that a matching child of the next generation takes over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct MemberId(pub u64);
+
+/// What sending to a node may need of the message, known when the configuration is loaded (design 5).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Needs {
+    /// The SOAP header block `ClientID`.
+    pub client_id: bool,
+    /// `ServiceGroupId` of request and answer.
+    pub service_group_id: bool,
+    /// `Cookie` and `Set-Cookie`.
+    pub cookies: bool,
+    /// There is a group that may send the message again, so its bytes are kept.
+    pub repeat: bool,
+}
+
+impl Needs {
+    fn join(&mut self, other: Needs) {
+        self.client_id |= other.client_id;
+        self.service_group_id |= other.service_group_id;
+        self.cookies |= other.cookies;
+        self.repeat |= other.repeat;
+    }
+}
+
+/// One endpoint.
+pub struct Node {
+    /// Written form: `group/name` or `group/#2`.
+    pub path: Arc<str>,
+    /// Identity over reloads.
+    pub member: MemberId,
+    /// Name in the file.
+    pub name: Option<Arc<str>>,
+    /// The element.
+    pub span: Span,
+    /// What it is.
+    pub kind: NodeKind,
+    /// Properties to set when sending, in document order.
+    pub properties: Vec<PropertyDef>,
+    /// Sequence that handles errors.
+    pub on_error: Option<Spanned<String>>,
+    /// What sending to it may need.
+    pub needs: Needs,
+    signature: identity::Signature,
+}
+
+/// The kinds of node.
+pub enum NodeKind {
+    /// Talks to a back end.
+    Leaf(Leaf),
+    /// The first ready child.
+    Failover(Failover),
+    /// A child by algorithm, or by session.
+    LoadBalance(LoadBalance),
+    /// Stands for another node.
+    Indirect(Spanned<String>, NodeId),
+    /// A reference that leads nowhere; sending fails with 305100.
+    Missing(Spanned<String>),
+    /// A kind that this version does not serve.
+    Unsupported(Spanned<String>),
+}
+
+/// A node that talks to a back end.
+pub struct Leaf {
+    /// Where to.
+    pub target: Target,
+    /// `timeout/duration`, when set.
+    pub timeout: Option<Duration>,
+    /// `timeout/responseAction`, when set.
+    pub timeout_action: Option<TimeoutAction>,
+    /// Classification and suspension lengths.
+    pub rules: RuleSettings,
+    /// Whether the group may go on after a code.
+    pub retry: RetryRules,
+    /// State, kept over reloads while the definition stays the same.
+    pub state: Arc<StateCell>,
+    /// Counters, kept like the state.
+    pub stats: Arc<LeafStats>,
+    definition: u64,
+}
+
+/// What both kinds of group have.
+pub struct Group {
+    /// Children in declaration order; never empty.
+    pub children: Vec<NodeId>,
+    /// Most children that one message may try.
+    pub max_attempts: Option<u32>,
+    /// `ax:retryNonIdempotent`, when the group says it.
+    pub retry_non_idempotent: Option<bool>,
+    /// Counters.
+    pub stats: Arc<GroupStats>,
+    off: Arc<AtomicBool>,
+}
+
+/// `failover`.
+pub struct Failover {
+    /// Children and limits.
+    pub group: Group,
+    /// True: back to the first child as soon as it is ready.
+    pub dynamic: bool,
+    /// The child that a non-dynamic group stays on, as its [`MemberId`]; 0 before the first message.
+    current: Arc<AtomicU64>,
+}
+
+/// `loadbalance`.
+pub struct LoadBalance {
+    /// Children and limits.
+    pub group: Group,
+    /// Whether a message may go on to another child; sessions ignore it (spec 14).
+    pub failover: bool,
+    /// Row of the algorithm.
+    pub algorithm_type: &'static AlgorithmType,
+    /// Weights in declaration order.
+    pub weights: Vec<Weight>,
+    /// Affinity, when there is one.
+    pub session: Option<Session>,
+    algorithm: Arc<dyn Algorithm>,
+}
+
+/// Affinity of one group.
+pub struct Session {
+    /// How ids are read and how long they live.
+    pub spec: SessionSpec,
+    /// Where they are bound.
+    pub table: Arc<SessionTable>,
+}
+
+/// What a reload did to the leaves.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ReloadReport {
+    /// Same definition: state and counters kept.
+    pub kept: Vec<Arc<str>>,
+    /// Same endpoint, other definition: identity kept, state and counters new.
+    pub reset: Vec<Arc<str>>,
+    /// New ones.
+    pub added: Vec<Arc<str>>,
+    /// Gone.
+    pub dropped: Vec<Arc<str>>,
+}
+
+/// The endpoints of one generation.
+pub struct Endpoints {
+    nodes: Vec<Node>,
+    roots: HashMap<Arc<str>, NodeId>,
+    paths: HashMap<Arc<str>, NodeId>,
+    events: Arc<EventRing>,
+    next_member: u64,
+}
+
+impl Endpoints {
+    /// The top-level endpoint of that name.
+    pub fn named(&self, name: &str) -> Option<NodeId> {
+        self.roots.get(name).copied()
+    }
+
+    /// The node of that written path.
+    pub fn at_path(&self, path: &str) -> Option<NodeId> {
+        self.paths.get(path).copied()
+    }
+
+    /// A node.
+    pub fn node(&self, id: NodeId) -> &Node {
+        // Ids come from this arena's builder only.
+        &self.nodes[id.0 as usize]
+    }
+
+    /// The leaf behind a node, references followed.
+    pub fn leaf(&self, id: NodeId) -> Option<&Leaf> {
+        match &self.node(self.resolve(id)).kind {
+            NodeKind::Leaf(leaf) => Some(leaf),
+            _ => None,
+        }
+    }
+
+    /// Every node with its id, in the order of definition.
+    pub fn nodes(&self) -> impl Iterator<Item = (NodeId, &Node)> {
+        (0..).map(NodeId).zip(&self.nodes)
+    }
+
+    /// Top-level endpoints, by name.
+    pub fn roots(&self) -> Vec<(&str, NodeId)> {
+        let mut roots: Vec<_> = self.roots.iter().map(|(n, id)| (&**n, *id)).collect();
+        roots.sort_unstable();
+        roots
+    }
+
+    /// What sending to a node may need of the message.
+    pub fn needs(&self, id: NodeId) -> Needs {
+        self.node(id).needs
+    }
+
+    /// The node that a chain of references ends at.
+    pub fn resolve(&self, mut id: NodeId) -> NodeId {
+        // Chains end: the builder cuts circles.
+        while let NodeKind::Indirect(_, target) = self.node(id).kind {
+            id = target;
+        }
+        id
+    }
+
+    /// Whether a node could take a message now; asks without side effects.
+    pub fn is_ready(&self, id: NodeId, now: Tick) -> bool {
+        let node = self.node(id);
+        match &node.kind {
+            NodeKind::Leaf(leaf) => leaf.state.is_ready(now),
+            NodeKind::Indirect(_, target) => self.is_ready(*target, now),
+            NodeKind::Missing(_) | NodeKind::Unsupported(_) => false,
+            NodeKind::Failover(_) | NodeKind::LoadBalance(_) => node
+                .group()
+                .is_some_and(|g| !g.is_off() && g.children.iter().any(|c| self.is_ready(*c, now))),
+        }
+    }
+
+    /// The ring of events, shared by all generations.
+    pub fn events(&self) -> &Arc<EventRing> {
+        &self.events
+    }
+
+    /// Records a change of state as an event.
+    pub fn record(&self, id: NodeId, transition: Transition, request: Option<&str>) -> u64 {
+        self.events
+            .push(self.node(id).path.clone(), transition, request)
+    }
+
+    /// Throws out expired sessions, a bounded number per call; how many went.
+    pub fn sweep_sessions(&self, now: Tick) -> usize {
+        let tables = self.nodes.iter().filter_map(|node| match &node.kind {
+            NodeKind::LoadBalance(lb) => lb.session.as_ref(),
+            _ => None,
+        });
+        tables.map(|session| session.table.sweep(now)).sum()
+    }
+}
+
+impl Node {
+    /// What a group of either kind has in common.
+    pub fn group(&self) -> Option<&Group> {
+        match &self.kind {
+            NodeKind::Failover(f) => Some(&f.group),
+            NodeKind::LoadBalance(l) => Some(&l.group),
+            _ => None,
+        }
+    }
+
+    /// Name of the kind, for people.
+    pub fn kind_name(&self) -> &'static str {
+        match &self.kind {
+            NodeKind::Leaf(leaf) => leaf.target.kind_name(),
+            NodeKind::Failover(_) => "failover",
+            NodeKind::LoadBalance(_) => "loadbalance",
+            NodeKind::Indirect(..) => "key",
+            NodeKind::Missing(_) => "missing",
+            NodeKind::Unsupported(_) => "unsupported",
+        }
+    }
+}
+
+impl Group {
+    /// True while a person has switched the whole group off.
+    pub fn is_off(&self) -> bool {
+        self.off.load(Ordering::Acquire)
+    }
+
+    pub(super) fn switch(&self, off: bool) {
+        self.off.store(off, Ordering::Release);
+    }
+}
+
+impl Failover {
+    /// Chooses the child for a message: `usable` is what this message may try, `ready` what is ready for anybody.
+    pub(super) fn pick(
+        &self,
+        endpoints: &Endpoints,
+        usable: &mut dyn FnMut(NodeId) -> bool,
+        ready: &mut dyn FnMut(NodeId) -> bool,
+    ) -> Option<NodeId> {
+        let children = &self.group.children;
+        if self.dynamic {
+            return children.iter().copied().find(|&c| usable(c));
+        }
+        let current = self.current(endpoints);
+        if usable(current) {
+            return Some(current);
+        }
+        let next = children.iter().copied().find(|&c| usable(c))?;
+        // A child that only this message has tried stays the current one for the others.
+        if !ready(current) {
+            let member = endpoints.node(next).member;
+            self.current.store(member.0, Ordering::Release);
+        }
+        Some(next)
+    }
+
+    /// The child that a non-dynamic group stays on.
+    pub fn current(&self, endpoints: &Endpoints) -> NodeId {
+        let member = self.current.load(Ordering::Acquire);
+        let children = &self.group.children;
+        let found = children
+            .iter()
+            .find(|c| endpoints.node(**c).member.0 == member);
+        // A group is never empty: the configuration refuses it, and the builder makes such a group unsupported.
+        *found.unwrap_or(&children[0])
+    }
+}
+
+impl LoadBalance {
+    /// Asks the algorithm.
+    pub(super) fn pick(&self, usable: &mut dyn FnMut(NodeId) -> bool, seed: u64) -> Option<NodeId> {
+        let children = &self.group.children;
+        let position = self.algorithm.pick(&mut |i| usable(children[i]), seed)?;
+        Some(children[position])
+    }
+}

@@ -1,0 +1,463 @@
+//! Model in, tree out: one pass over the definitions, with the previous generation beside it.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64};
+
+use super::identity::{self, Old, Signature};
+use super::{
+    Endpoints, Failover, Group, Leaf, LoadBalance, MemberId, Needs, Node, NodeId, NodeKind,
+    ReloadReport, Session, Target, link,
+};
+use crate::codes::DiagnosticCode;
+use crate::config::diagnostic::Diagnostics;
+use crate::config::model::{
+    EndpointDef, EndpointKind, FailoverDef, LeafDef, LoadBalanceChildren, LoadBalanceDef,
+    MemberDef, PropertyDef, PropertyValue,
+};
+use crate::config::source::{Span, Spanned};
+use crate::endpoint::algorithm::{self, AlgorithmType, Setup, Weight};
+use crate::endpoint::event::EventRing;
+use crate::endpoint::rules::{RetryRules, RuleSettings};
+use crate::endpoint::session::{SessionSpec, SessionTable};
+use crate::endpoint::state::StateCell;
+
+/// Sessions per group when the settings say nothing.
+pub const SESSIONS_PER_GROUP: usize = 1_000_000;
+
+const WEIGHT: &str = "loadbalance.weight";
+
+/// Builds one generation.
+pub struct Builder<'p> {
+    previous: Option<&'p Endpoints>,
+    sessions_per_group: usize,
+    nodes: Vec<Node>,
+    roots: HashMap<Arc<str>, NodeId>,
+    paths: HashMap<Arc<str>, NodeId>,
+    next_member: u64,
+    claimed: HashSet<MemberId>,
+    problems: Diagnostics,
+    report: ReloadReport,
+}
+
+/// A child as the file has it.
+#[derive(Clone, Copy)]
+enum Child<'d> {
+    Endpoint(&'d EndpointDef),
+    /// With the group's `failover`.
+    Member(&'d MemberDef, bool),
+}
+
+/// Where a node stands and which node of the previous generation it is.
+#[derive(Clone)]
+struct Place {
+    path: Arc<str>,
+    old: Option<NodeId>,
+}
+
+impl<'p> Builder<'p> {
+    /// Starts a generation that takes over from the previous one, when there is one.
+    pub fn new(previous: Option<&'p Endpoints>) -> Self {
+        Self {
+            previous,
+            sessions_per_group: SESSIONS_PER_GROUP,
+            nodes: Vec::new(),
+            roots: HashMap::new(),
+            paths: HashMap::new(),
+            next_member: previous.map_or(1, |p| p.next_member),
+            claimed: HashSet::new(),
+            problems: Diagnostics::default(),
+            report: ReloadReport::default(),
+        }
+    }
+
+    /// Sets the bound of each session table (`[sessions] per_group`); a table that is taken over keeps its own.
+    pub fn sessions_per_group(mut self, bound: usize) -> Self {
+        self.sessions_per_group = bound;
+        self
+    }
+
+    /// Adds a top-level endpoint; the first of a name stands, as the configuration reports the second.
+    pub fn define(&mut self, def: &EndpointDef) -> NodeId {
+        let name = def.name.as_ref().map_or("", |n| n.value.trim());
+        if let Some(first) = self.roots.get(name) {
+            return *first;
+        }
+        let old = self.previous.and_then(|p| p.named(name));
+        let id = self.root(name, old, def);
+        self.roots.insert(name.into(), id);
+        id
+    }
+
+    /// Adds an endpoint that stands inside a sequence; `path` is its position and with it its identity.
+    pub fn inline(&mut self, path: &str, def: &EndpointDef) -> NodeId {
+        let old = self.previous.and_then(|p| p.at_path(path));
+        self.root(path, old, def)
+    }
+
+    /// Resolves the references and gives the generation; problems are added to those of the load.
+    pub fn finish(mut self, problems: &mut Diagnostics) -> (Endpoints, ReloadReport) {
+        link::resolve(&mut self.nodes, &self.roots, &mut self.problems);
+        link::check(&mut self.nodes, &mut self.problems);
+        for problem in self.problems.list() {
+            problems.push(problem.clone());
+        }
+        if let Some(previous) = self.previous {
+            let gone = previous.nodes.iter().filter(|node| {
+                matches!(node.kind, NodeKind::Leaf(_)) && !self.claimed.contains(&node.member)
+            });
+            self.report.dropped = gone.map(|node| node.path.clone()).collect();
+        }
+        let events = self
+            .previous
+            .map_or_else(|| Arc::new(EventRing::default()), |p| p.events.clone());
+        let endpoints = Endpoints {
+            nodes: self.nodes,
+            roots: self.roots,
+            paths: self.paths,
+            events,
+            next_member: self.next_member,
+        };
+        (endpoints, self.report)
+    }
+
+    fn root(&mut self, path: &str, old: Option<NodeId>, def: &EndpointDef) -> NodeId {
+        // Each old node is taken over once, also when two places of the new generation ask for it.
+        let old = old.filter(|id| {
+            self.old_node(Some(*id))
+                .is_some_and(|o| !self.claimed.contains(&o.member))
+        });
+        let place = Place {
+            path: path.into(),
+            old,
+        };
+        self.endpoint(def, place)
+    }
+
+    fn old_node(&self, old: Option<NodeId>) -> Option<&'p Node> {
+        Some(self.previous?.node(old?))
+    }
+
+    fn endpoint(&mut self, def: &EndpointDef, place: Place) -> NodeId {
+        let kind = match &def.kind {
+            EndpointKind::Address(a) => match Target::parse(&a.uri.value) {
+                Some(target) => {
+                    let rules = RuleSettings::new(&a.leaf, def.span);
+                    self.leaf(target, rules, &a.leaf, &Signature::of(def), &place)
+                }
+                // The configuration refuses such an address; a lenient start answers with this text.
+                None => NodeKind::Unsupported(a.uri.clone()),
+            },
+            EndpointKind::Default(leaf) => {
+                let rules = RuleSettings::new(leaf, def.span);
+                self.leaf(Target::Message, rules, leaf, &Signature::of(def), &place)
+            }
+            EndpointKind::Failover(f) => self.failover(f, &place),
+            EndpointKind::LoadBalance(l) => self.load_balance(l, &def.properties, &place),
+            EndpointKind::Indirect(key) => NodeKind::Missing(key.clone()),
+            EndpointKind::Unsupported(what) => NodeKind::Unsupported(what.clone()),
+        };
+        let node = Node {
+            path: place.path.clone(),
+            member: MemberId(0),
+            name: def.name.as_ref().map(|n| n.value.trim().into()),
+            span: def.span,
+            kind,
+            properties: def.properties.clone(),
+            on_error: def.on_error.clone(),
+            needs: Needs::default(),
+            signature: Signature::of(def),
+        };
+        self.push(node, &place)
+    }
+
+    fn push(&mut self, mut node: Node, place: &Place) -> NodeId {
+        node.member = match self.old_node(place.old) {
+            Some(old) => old.member,
+            None => {
+                self.next_member += 1;
+                MemberId(self.next_member - 1)
+            }
+        };
+        self.claimed.insert(node.member);
+        let id = NodeId(self.nodes.len() as u32);
+        self.paths.entry(node.path.clone()).or_insert(id);
+        self.nodes.push(node);
+        id
+    }
+
+    fn leaf(
+        &mut self,
+        target: Target,
+        rules: RuleSettings,
+        def: &LeafDef,
+        signature: &Signature,
+        place: &Place,
+    ) -> NodeKind {
+        let definition = identity::definition(signature, def);
+        let old = self.old_node(place.old);
+        let (state, stats) = match old.map(|node| &node.kind) {
+            Some(NodeKind::Leaf(leaf)) if leaf.definition == definition => {
+                self.report.kept.push(place.path.clone());
+                (leaf.state.clone(), leaf.stats.clone())
+            }
+            _ => {
+                let list = if old.is_some() {
+                    &mut self.report.reset
+                } else {
+                    &mut self.report.added
+                };
+                list.push(place.path.clone());
+                let state = StateCell::default();
+                // What a person switched off stays off, whatever else changes.
+                match old.map(|node| &node.kind) {
+                    Some(NodeKind::Leaf(leaf)) if leaf.state.is_off() => {
+                        state.switch_off(leaf.state.snapshot().since);
+                    }
+                    _ => {}
+                }
+                (Arc::new(state), Arc::default())
+            }
+        };
+        NodeKind::Leaf(Leaf {
+            target,
+            timeout: def.timeout.as_ref().map(|t| t.value),
+            timeout_action: def.timeout_action.as_ref().map(|a| a.value),
+            rules,
+            retry: RetryRules::new(def),
+            state,
+            stats,
+            definition,
+        })
+    }
+
+    fn failover(&mut self, def: &FailoverDef, place: &Place) -> NodeKind {
+        if def.children.is_empty() {
+            return empty_group(def.span);
+        }
+        let children: Vec<_> = def.children.iter().map(Child::Endpoint).collect();
+        let mut group = self.group(&children, place);
+        group.max_attempts = def.max_attempts.as_ref().map(|v| v.value);
+        group.retry_non_idempotent = def.retry_non_idempotent;
+        let current = match self.old_node(place.old).map(|node| &node.kind) {
+            Some(NodeKind::Failover(old)) => old.current.clone(),
+            _ => Arc::new(AtomicU64::new(0)),
+        };
+        NodeKind::Failover(Failover {
+            group,
+            dynamic: def.dynamic,
+            current,
+        })
+    }
+
+    fn load_balance(
+        &mut self,
+        def: &LoadBalanceDef,
+        properties: &[PropertyDef],
+        place: &Place,
+    ) -> NodeKind {
+        let children: Vec<_> = match &def.children {
+            LoadBalanceChildren::Endpoints(list) => list.iter().map(Child::Endpoint).collect(),
+            LoadBalanceChildren::Members(list) => list
+                .iter()
+                .map(|m| Child::Member(m, def.failover))
+                .collect(),
+        };
+        if children.is_empty() {
+            return empty_group(def.span);
+        }
+        let (name, span) = def
+            .algorithm
+            .as_ref()
+            .map_or(("roundRobin", def.span), |a| (a.value.as_str(), a.span));
+        let Some(algorithm_type) = algorithm::lookup(name) else {
+            let message = format!("no balancing algorithm is named \"{}\"", name.trim());
+            let help = format!("use one of: {}", algorithm::names());
+            let code = DiagnosticCode::UnknownAlgorithm;
+            self.problems.error_help(code, span, message.clone(), help);
+            return NodeKind::Unsupported(Spanned::new(message, span));
+        };
+        let weights = match weights(algorithm_type, &children, properties) {
+            Ok(weights) => weights,
+            Err(bad) => {
+                let code = DiagnosticCode::BadWeight;
+                self.problems.error(code, bad.span, bad.value.clone());
+                return NodeKind::Unsupported(bad);
+            }
+        };
+        let mut group = self.group(&children, place);
+        group.max_attempts = def.max_attempts.as_ref().map(|v| v.value);
+        group.retry_non_idempotent = def.retry_non_idempotent;
+        let old = match self.old_node(place.old).map(|node| &node.kind) {
+            Some(NodeKind::LoadBalance(old)) => Some(old),
+            _ => None,
+        };
+        let session = def.session.as_ref().map(|session| {
+            let spec = SessionSpec::new(session);
+            let old = old.and_then(|o| o.session.as_ref());
+            let table = match old.filter(|o| o.spec.kind == spec.kind) {
+                Some(old) => old.table.clone(),
+                None => Arc::new(SessionTable::new(self.sessions_per_group)),
+            };
+            Session { spec, table }
+        });
+        let algorithm = self.algorithm(algorithm_type, &weights, &group, old);
+        NodeKind::LoadBalance(LoadBalance {
+            group,
+            failover: def.failover,
+            algorithm_type,
+            weights,
+            session,
+            algorithm,
+        })
+    }
+
+    /// The running algorithm when nothing it depends on has changed, else a new one that goes on at the same child.
+    fn algorithm(
+        &self,
+        algorithm_type: &'static AlgorithmType,
+        weights: &[Weight],
+        group: &Group,
+        old: Option<&'p LoadBalance>,
+    ) -> Arc<dyn algorithm::Algorithm> {
+        let member = |id: &NodeId| self.nodes[id.0 as usize].member;
+        let position = old.zip(self.previous).map_or(0, |(old, previous)| {
+            let children = &old.group.children;
+            let next = children.get(old.algorithm.position());
+            let next = next.map(|id| previous.node(*id).member);
+            let found = group
+                .children
+                .iter()
+                .position(|id| Some(member(id)) == next);
+            found.unwrap_or(0)
+        });
+        if let Some((old, previous)) = old.zip(self.previous) {
+            let old_members = old
+                .group
+                .children
+                .iter()
+                .map(|id| previous.node(*id).member);
+            if old.algorithm_type.name == algorithm_type.name
+                && old.weights == weights
+                && old_members.eq(group.children.iter().map(member))
+            {
+                return old.algorithm.clone();
+            }
+        }
+        let setup = Setup { weights, position };
+        Arc::from((algorithm_type.build)(&setup))
+    }
+
+    fn group(&mut self, children: &[Child<'_>], place: &Place) -> Group {
+        let signatures: Vec<_> = children
+            .iter()
+            .map(|child| match child {
+                Child::Endpoint(def) => Signature::of(def),
+                Child::Member(def, _) => Signature::of_member(def),
+            })
+            .collect();
+        let old_group = self.old_node(place.old).and_then(Node::group);
+        let old_children: Vec<_> = old_group
+            .into_iter()
+            .flat_map(|g| &g.children)
+            .filter_map(|id| Some((*id, self.old_node(Some(*id))?)))
+            .map(|(id, node)| Old {
+                id,
+                signature: &node.signature,
+            })
+            .collect();
+        let paired = identity::pair(&signatures, &old_children);
+        let mut ids = Vec::with_capacity(children.len());
+        for (i, (child, old)) in children.iter().zip(paired).enumerate() {
+            ids.push(self.child(*child, i, old, place));
+        }
+        let old_group = old_group.filter(|_| place.old.is_some());
+        Group {
+            children: ids,
+            max_attempts: None,
+            retry_non_idempotent: None,
+            stats: old_group.map_or_else(Arc::default, |g| g.stats.clone()),
+            off: old_group.map_or_else(|| Arc::new(AtomicBool::new(false)), |g| g.off.clone()),
+        }
+    }
+
+    fn child(
+        &mut self,
+        child: Child<'_>,
+        position: usize,
+        old: Option<NodeId>,
+        parent: &Place,
+    ) -> NodeId {
+        let name = match child {
+            Child::Endpoint(def) => def.name.as_ref().map(|n| n.value.trim()),
+            Child::Member(..) => None,
+        };
+        let path: Arc<str> = match name {
+            Some(name) => format!("{}/{name}", parent.path).into(),
+            None => format!("{}/#{position}", parent.path).into(),
+        };
+        let place = Place { path, old };
+        match child {
+            Child::Endpoint(def) => self.endpoint(def, place),
+            Child::Member(def, failover) => self.member(def, failover, place),
+        }
+    }
+
+    fn member(&mut self, def: &MemberDef, failover: bool, place: Place) -> NodeId {
+        let target = Target::member(&def.host.value, def.http_port, def.https_port);
+        let rules = RuleSettings::for_member(&def.leaf, def.span, failover);
+        let signature = Signature::of_member(def);
+        let kind = self.leaf(target, rules, &def.leaf, &signature, &place);
+        let node = Node {
+            path: place.path.clone(),
+            member: MemberId(0),
+            name: None,
+            span: def.span,
+            kind,
+            properties: Vec::new(),
+            on_error: None,
+            needs: Needs::default(),
+            signature,
+        };
+        self.push(node, &place)
+    }
+}
+
+fn empty_group(span: Span) -> NodeKind {
+    NodeKind::Unsupported(Spanned::new("a group without children".to_owned(), span))
+}
+
+/// One weight per child: its own property, else the group's, else 1 (spec 13.3).
+fn weights(
+    algorithm_type: &AlgorithmType,
+    children: &[Child<'_>],
+    group: &[PropertyDef],
+) -> Result<Vec<Weight>, Spanned<String>> {
+    if !algorithm_type.weighted {
+        return Ok(vec![Weight::MIN; children.len()]);
+    }
+    let find = |list: &[PropertyDef]| {
+        list.iter()
+            .rfind(|p| p.name.value.trim() == WEIGHT)
+            .cloned()
+    };
+    children
+        .iter()
+        .map(|child| {
+            let own = match child {
+                Child::Endpoint(def) => find(&def.properties),
+                Child::Member(..) => None,
+            };
+            let Some(property) = own.or_else(|| find(group)) else {
+                return Ok(Weight::MIN);
+            };
+            let (PropertyValue::Literal(text) | PropertyValue::Expression(text)) = &property.value;
+            let literal = matches!(property.value, PropertyValue::Literal(_));
+            let weight = text.value.trim().parse().ok().filter(|_| literal);
+            weight.ok_or_else(|| {
+                let message = format!("\"{}\" is no weight", text.value.trim());
+                Spanned::new(message, text.span)
+            })
+        })
+        .collect()
+}

@@ -1,0 +1,154 @@
+//! Which child of the new generation is which child of the old one (design 7).
+//!
+//! Inside a matched group children are paired in three rounds: by explicit name; by kind and resolved target (for a
+//! group, what it is made of); by position, for children that have no target. So inserting an unnamed child moves nobody,
+//! and changing a timeout, a weight or a suspension setting changes no identity at all: only the definition hash.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use super::NodeId;
+use crate::config::model::{EndpointDef, EndpointKind, LeafDef, LoadBalanceChildren, MemberDef};
+
+/// What a child is recognised by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Signature {
+    /// Explicit name.
+    pub name: Option<String>,
+    /// Kind of element.
+    pub kind: u8,
+    /// Hash of kind and target.
+    pub target: u64,
+    /// True for kinds without a target of their own, which may be paired by position.
+    pub positional: bool,
+}
+
+const ADDRESS: u8 = 1;
+const DEFAULT: u8 = 2;
+const FAILOVER: u8 = 3;
+const LOAD_BALANCE: u8 = 4;
+const INDIRECT: u8 = 5;
+const UNSUPPORTED: u8 = 6;
+const MEMBER: u8 = 7;
+
+impl Signature {
+    /// Of an `endpoint` element.
+    pub fn of(def: &EndpointDef) -> Self {
+        let mut hasher = DefaultHasher::new();
+        let (kind, positional) = match &def.kind {
+            EndpointKind::Address(a) => {
+                a.uri.value.trim().hash(&mut hasher);
+                (ADDRESS, false)
+            }
+            EndpointKind::Default(_) => (DEFAULT, false),
+            EndpointKind::Failover(f) => {
+                hash_children(&f.children, &mut hasher);
+                (FAILOVER, true)
+            }
+            EndpointKind::LoadBalance(l) => {
+                match &l.children {
+                    LoadBalanceChildren::Endpoints(children) => {
+                        hash_children(children, &mut hasher);
+                    }
+                    LoadBalanceChildren::Members(members) => {
+                        for member in members {
+                            Self::of_member(member).target.hash(&mut hasher);
+                        }
+                    }
+                }
+                (LOAD_BALANCE, true)
+            }
+            EndpointKind::Indirect(key) => {
+                key.value.trim().hash(&mut hasher);
+                (INDIRECT, false)
+            }
+            EndpointKind::Unsupported(what) => {
+                what.value.hash(&mut hasher);
+                (UNSUPPORTED, true)
+            }
+        };
+        kind.hash(&mut hasher);
+        Self {
+            name: def.name.as_ref().map(|n| n.value.clone()),
+            kind,
+            target: hasher.finish(),
+            positional,
+        }
+    }
+
+    /// Of a `member` element.
+    pub fn of_member(def: &MemberDef) -> Self {
+        let mut hasher = DefaultHasher::new();
+        (MEMBER, &def.host.value, def.http_port, def.https_port).hash(&mut hasher);
+        Self {
+            name: None,
+            kind: MEMBER,
+            target: hasher.finish(),
+            positional: false,
+        }
+    }
+}
+
+fn hash_children(children: &[EndpointDef], hasher: &mut DefaultHasher) {
+    for child in children {
+        let signature = Signature::of(child);
+        (signature.name, signature.target).hash(hasher);
+    }
+}
+
+/// An old child that a new one may be.
+pub(super) struct Old<'a> {
+    pub id: NodeId,
+    pub signature: &'a Signature,
+}
+
+/// For each new child the old one that it is.
+pub(super) fn pair(new: &[Signature], old: &[Old<'_>]) -> Vec<Option<NodeId>> {
+    let mut result = vec![None; new.len()];
+    let mut taken = vec![false; old.len()];
+    let same_name =
+        |_: usize, a: &Signature, _: usize, b: &Signature| a.name.is_some() && a.name == b.name;
+    let same_target = |_: usize, a: &Signature, _: usize, b: &Signature| a.target == b.target;
+    let same_place = |i: usize, a: &Signature, j: usize, b: &Signature| {
+        i == j && a.positional && a.kind == b.kind && a.name == b.name
+    };
+    let rounds: [&dyn Fn(usize, &Signature, usize, &Signature) -> bool; 3] =
+        [&same_name, &same_target, &same_place];
+    for matches in rounds {
+        for (i, signature) in new.iter().enumerate() {
+            if result[i].is_some() {
+                continue;
+            }
+            let found =
+                (0..old.len()).find(|&j| !taken[j] && matches(i, signature, j, old[j].signature));
+            if let Some(j) = found {
+                taken[j] = true;
+                result[i] = Some(old[j].id);
+            }
+        }
+    }
+    result
+}
+
+/// Hash of everything in a leaf's definition that its state depends on; places and names do not count.
+pub(super) fn definition(signature: &Signature, leaf: &LeafDef) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    let h = &mut hasher;
+    signature.target.hash(h);
+    leaf.timeout.as_ref().map(|v| v.value).hash(h);
+    leaf.timeout_action.as_ref().map(|v| v.value as u8).hash(h);
+    leaf.suspend_codes.hash(h);
+    leaf.suspend_initial.as_ref().map(|v| v.value).hash(h);
+    leaf.suspend_factor
+        .as_ref()
+        .map(|v| v.value.to_bits())
+        .hash(h);
+    leaf.suspend_maximum.as_ref().map(|v| v.value).hash(h);
+    leaf.suspend_span.is_some().hash(h);
+    leaf.mark_codes.hash(h);
+    leaf.mark_retries.as_ref().map(|v| v.value).hash(h);
+    leaf.mark_delay.as_ref().map(|v| v.value).hash(h);
+    leaf.mark_span.is_some().hash(h);
+    leaf.retry_disabled.hash(h);
+    leaf.retry_enabled.hash(h);
+    hasher.finish()
+}

@@ -1,0 +1,128 @@
+//! The last step of building: references get their targets, circles and too deep nestings are cut, needs are summed up.
+//!
+//! Keys are resolved once, at load (the originals do it for every message): an unknown key is then a located problem
+//! before the first message, and sending to it fails with 305100 as there (spec/endpoints.md 5.1).
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::{DEPTH_MAX, Needs, Node, NodeId, NodeKind};
+use crate::codes::DiagnosticCode;
+use crate::config::diagnostic::Diagnostics;
+use crate::config::model::SessionKind;
+use crate::config::source::Spanned;
+
+/// Turns every key whose name is defined into a reference.
+pub(super) fn resolve(
+    nodes: &mut [Node],
+    roots: &HashMap<Arc<str>, NodeId>,
+    problems: &mut Diagnostics,
+) {
+    for node in nodes {
+        let NodeKind::Missing(key) = &node.kind else {
+            continue;
+        };
+        if let Some(target) = roots.get(key.value.trim()) {
+            node.kind = NodeKind::Indirect(key.clone(), *target);
+        } else {
+            let message = format!("no endpoint is named \"{}\"", key.value.trim());
+            problems.error(DiagnosticCode::UnresolvedKey, key.span, message);
+        }
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Mark {
+    New,
+    Open,
+    Done,
+}
+
+/// Walks everything depth first (without recursion: chains of keys may be long), cuts what leads back or lies too deep,
+/// and computes each node's needs from its children's.
+pub(super) fn check(nodes: &mut [Node], problems: &mut Diagnostics) {
+    let mut marks = vec![Mark::New; nodes.len()];
+    let mut heights = vec![0; nodes.len()];
+    for start in 0..nodes.len() {
+        let mut stack = vec![(start, 0)];
+        while let Some((at, child)) = stack.pop() {
+            if child == 0 {
+                if marks[at] != Mark::New {
+                    continue;
+                }
+                marks[at] = Mark::Open;
+            }
+            let below = below(&nodes[at], child).map(|id| id.0 as usize);
+            match below {
+                Some(next) => {
+                    stack.push((at, child + 1));
+                    match marks[next] {
+                        Mark::New => stack.push((next, 0)),
+                        // Only a key can lead back to a node that is being walked.
+                        Mark::Open => cut(&mut nodes[at], "leads back to itself", problems),
+                        Mark::Done => {}
+                    }
+                }
+                None => {
+                    finish(nodes, &mut heights, at, problems);
+                    marks[at] = Mark::Done;
+                }
+            }
+        }
+    }
+}
+
+fn below(node: &Node, position: usize) -> Option<NodeId> {
+    match &node.kind {
+        NodeKind::Indirect(_, target) => (position == 0).then_some(*target),
+        _ => node.group().and_then(|g| g.children.get(position)).copied(),
+    }
+}
+
+fn finish(nodes: &mut [Node], heights: &mut [usize], at: usize, problems: &mut Diagnostics) {
+    let mut height = 0;
+    let mut needs = own_needs(&nodes[at]);
+    let mut position = 0;
+    while let Some(child) = below(&nodes[at], position) {
+        height = height.max(heights[child.0 as usize] + 1);
+        needs.join(nodes[child.0 as usize].needs);
+        position += 1;
+    }
+    if height >= DEPTH_MAX {
+        cut(&mut nodes[at], "nests deeper than 32", problems);
+        height = 0;
+        needs = Needs::default();
+    }
+    heights[at] = height;
+    nodes[at].needs = needs;
+}
+
+fn own_needs(node: &Node) -> Needs {
+    let mut needs = Needs::default();
+    match &node.kind {
+        NodeKind::Failover(f) => needs.repeat = f.group.children.len() > 1,
+        NodeKind::LoadBalance(l) => {
+            needs.repeat = l.group.children.len() > 1 && (l.failover || l.session.is_some());
+            match l.session.as_ref().map(|s| s.spec.kind) {
+                Some(SessionKind::Http) => needs.cookies = true,
+                Some(SessionKind::SimpleClient) => needs.client_id = true,
+                Some(SessionKind::Soap) => needs.service_group_id = true,
+                None => {}
+            }
+        }
+        _ => {}
+    }
+    needs
+}
+
+fn cut(node: &mut Node, what: &str, problems: &mut Diagnostics) {
+    if let NodeKind::Indirect(key, _) = &node.kind {
+        let message = format!("the reference to \"{}\" {what}", key.value.trim());
+        problems.error(DiagnosticCode::KeyCycle, key.span, message);
+        node.kind = NodeKind::Missing(key.clone());
+    } else {
+        let message = format!("the endpoint {what}");
+        problems.error(DiagnosticCode::KeyCycle, node.span, message.clone());
+        node.kind = NodeKind::Unsupported(Spanned::new(message, node.span));
+    }
+}

@@ -1,0 +1,303 @@
+//! Where a leaf sends to: an address taken apart once, at load.
+
+use std::sync::Arc;
+
+/// The target of a leaf.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// `address` without placeholders.
+    Fixed(Address),
+    /// `address` with `${property}` placeholders; expanded per message, then taken apart.
+    Template(Arc<[Part]>),
+    /// `member`: scheme of the incoming message, path and query of its target.
+    Member(Member),
+    /// `default`: the message's own target.
+    Message,
+}
+
+/// An address taken apart.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Address {
+    /// True for https.
+    pub https: bool,
+    /// Host without brackets.
+    pub host: Arc<str>,
+    /// Port, the scheme's own when none was written.
+    pub port: u16,
+    /// What the `Host` header says: host and port as written, without user and password.
+    pub authority: Arc<str>,
+    /// From the first `/` on, without fragment; at least `/`.
+    pub path_and_query: Arc<str>,
+}
+
+/// A piece of an address text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// As it stands.
+    Literal(Arc<str>),
+    /// The value of a message property; without one the placeholder stays as it stands.
+    Property(Arc<str>),
+}
+
+/// A `member`: both ports resolved (spec/endpoints.md 12).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Member {
+    /// For messages that came in on http.
+    pub http: Address,
+    /// For messages that came in on https.
+    pub https: Address,
+}
+
+impl Target {
+    /// Takes an `address` apart; `None` when it is no http or https address.
+    pub fn parse(text: &str) -> Option<Self> {
+        let text = text.trim();
+        let parts = parts(text);
+        if parts.iter().any(|part| matches!(part, Part::Property(_))) {
+            return Some(Self::Template(parts.into()));
+        }
+        Address::parse(text).map(Self::Fixed)
+    }
+
+    /// A `member`. A missing port is the other scheme's when that one is given, else the scheme's own.
+    pub fn member(host: &str, http_port: Option<u16>, https_port: Option<u16>) -> Self {
+        let address = |https: bool, own: Option<u16>, other: Option<u16>| {
+            let port = own.or(other).unwrap_or(if https { 443 } else { 80 });
+            let default = port == if https { 443 } else { 80 };
+            let bracketed = if host.contains(':') {
+                format!("[{host}]")
+            } else {
+                host.to_owned()
+            };
+            Address {
+                https,
+                host: host.into(),
+                port,
+                authority: if default {
+                    bracketed.into()
+                } else {
+                    format!("{bracketed}:{port}").into()
+                },
+                path_and_query: "/".into(),
+            }
+        };
+        Self::Member(Member {
+            http: address(false, http_port, https_port),
+            https: address(true, https_port, http_port),
+        })
+    }
+
+    /// Name of the kind of leaf, for people.
+    pub fn kind_name(&self) -> &'static str {
+        match self {
+            Self::Fixed(_) | Self::Template(_) => "address",
+            Self::Member(_) => "member",
+            Self::Message => "default",
+        }
+    }
+
+    /// The target in one line, for people.
+    pub fn describe(&self) -> String {
+        match self {
+            Self::Fixed(address) => address.to_string(),
+            Self::Template(parts) => expand(parts, |_| None),
+            Self::Member(member) if member.http.port == member.https.port => {
+                format!("//{}", member.http.authority)
+            }
+            Self::Member(member) => {
+                format!("//{} (https: {})", member.http.authority, member.https.port)
+            }
+            Self::Message => "the message's To".to_owned(),
+        }
+    }
+}
+
+impl Address {
+    /// Takes an absolute http or https address apart.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (scheme, rest) = text.split_once("://")?;
+        let https = match scheme {
+            s if s.eq_ignore_ascii_case("http") => false,
+            s if s.eq_ignore_ascii_case("https") => true,
+            _ => return None,
+        };
+        let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+        let (authority, tail) = rest.split_at(end);
+        let authority = authority.rsplit('@').next().unwrap_or(authority);
+        let (host, port) = if let Some(v6) = authority.strip_prefix('[') {
+            let (host, after) = v6.split_once(']')?;
+            (
+                host,
+                after.strip_prefix(':').or(after.is_empty().then_some("")),
+            )
+        } else if let Some((host, port)) = authority.split_once(':') {
+            (host, Some(port))
+        } else {
+            (authority, Some(""))
+        };
+        let port = match port? {
+            "" => {
+                if https {
+                    443
+                } else {
+                    80
+                }
+            }
+            digits => digits.parse().ok().filter(|p| *p > 0)?,
+        };
+        if host.is_empty() || authority.contains(char::is_whitespace) {
+            return None;
+        }
+        let tail = tail.split('#').next().unwrap_or("");
+        let slash = if tail.starts_with('/') { "" } else { "/" };
+        Some(Self {
+            https,
+            host: host.into(),
+            port,
+            authority: authority.strip_suffix(':').unwrap_or(authority).into(),
+            path_and_query: format!("{slash}{tail}").into(),
+        })
+    }
+}
+
+impl std::fmt::Display for Address {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let scheme = if self.https { "https" } else { "http" };
+        write!(f, "{scheme}://{}{}", self.authority, self.path_and_query)
+    }
+}
+
+/// The address text with property values in place; a property without a value leaves its placeholder (spec 4.1).
+pub fn expand(parts: &[Part], mut property: impl FnMut(&str) -> Option<String>) -> String {
+    let mut out = String::new();
+    for part in parts {
+        match part {
+            Part::Literal(text) => out.push_str(text),
+            Part::Property(name) => match property(name) {
+                Some(value) => out.push_str(&value),
+                None => {
+                    out.push_str("${");
+                    out.push_str(name);
+                    out.push('}');
+                }
+            },
+        }
+    }
+    out
+}
+
+/// Splits at `${name}`, shortest match.
+fn parts(text: &str) -> Vec<Part> {
+    let mut parts = Vec::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("${") {
+        let Some((name, tail)) = after.split_once('}') else {
+            break;
+        };
+        if !before.is_empty() {
+            parts.push(Part::Literal(before.into()));
+        }
+        parts.push(Part::Property(name.into()));
+        rest = tail;
+    }
+    if !rest.is_empty() {
+        parts.push(Part::Literal(rest.into()));
+    }
+    parts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn address(text: &str) -> (bool, String, u16, String, String) {
+        let a = Address::parse(text).unwrap_or_else(|| panic!("{text}"));
+        (
+            a.https,
+            a.host.to_string(),
+            a.port,
+            a.authority.to_string(),
+            a.path_and_query.to_string(),
+        )
+    }
+
+    #[test]
+    fn addresses_are_taken_apart() {
+        let of = |h: bool, host: &str, port, authority: &str, path: &str| {
+            (
+                h,
+                host.to_owned(),
+                port,
+                authority.to_owned(),
+                path.to_owned(),
+            )
+        };
+        assert_eq!(
+            address("http://localhost:9000/services/X?a=b#f"),
+            of(
+                false,
+                "localhost",
+                9000,
+                "localhost:9000",
+                "/services/X?a=b"
+            )
+        );
+        assert_eq!(address("HTTPS://h"), of(true, "h", 443, "h", "/"));
+        assert_eq!(address("http://h?x=1"), of(false, "h", 80, "h", "/?x=1"));
+        assert_eq!(address("http://u:p@h:81/"), of(false, "h", 81, "h:81", "/"));
+        assert_eq!(
+            address("http://[::1]:82/a"),
+            of(false, "::1", 82, "[::1]:82", "/a")
+        );
+        assert_eq!(address("http://[::1]"), of(false, "::1", 80, "[::1]", "/"));
+    }
+
+    #[test]
+    fn what_is_no_http_address_is_none() {
+        for text in [
+            "",
+            "h:80",
+            "jms:/q",
+            "ftp://h/",
+            "http://",
+            "http://:80/",
+            "http://h:x/",
+            "http://h:0/",
+            "http://[::1/",
+            "http://[::1]x/",
+            "http://h:99999/",
+        ] {
+            assert_eq!(Address::parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn placeholders_are_parts_and_stay_when_there_is_no_value() {
+        let Some(Target::Template(parts)) = Target::parse("http://${host}/a/${x}${y}") else {
+            panic!("no template");
+        };
+        let value = |name: &str| (name != "x").then(|| format!("<{name}>"));
+        assert_eq!(expand(&parts, value), "http://<host>/a/${x}<y>");
+        assert!(matches!(
+            Target::parse("http://h/${open"),
+            Some(Target::Fixed(_))
+        ));
+    }
+
+    #[test]
+    fn member_ports_fall_back_to_the_other_scheme_then_to_the_standard() {
+        let ports = |http, https| match Target::member("h", http, https) {
+            Target::Member(m) => (m.http.authority.to_string(), m.https.authority.to_string()),
+            _ => unreachable!("a member"),
+        };
+        let text = |a: &str, b: &str| (a.to_owned(), b.to_owned());
+        assert_eq!(ports(Some(90), Some(91)), text("h:90", "h:91"));
+        assert_eq!(ports(Some(90), None), text("h:90", "h:90"));
+        assert_eq!(ports(None, Some(91)), text("h:91", "h:91"));
+        assert_eq!(ports(None, None), text("h", "h"));
+        let Target::Member(v6) = Target::member("::1", Some(90), None) else {
+            panic!("a member");
+        };
+        assert_eq!((&*v6.http.authority, &*v6.http.host), ("[::1]:90", "::1"));
+    }
+}

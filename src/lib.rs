@@ -1,6 +1,7 @@
 //! axon: a reverse proxy and HTTP/SOAP mediation proxy that reads Apache Synapse configuration as it is.
 
 pub mod admin;
+pub mod client_cli;
 pub mod codes;
 pub mod config;
 pub mod observe;

@@ -1,8 +1,10 @@
 //! axon: a reverse proxy and HTTP/SOAP mediation proxy that reads Apache Synapse configuration as it is.
 
 pub mod admin;
+pub mod backend;
 pub mod client_cli;
 pub mod codes;
 pub mod config;
+pub mod demo;
 pub mod observe;
 pub mod util;

@@ -23,7 +23,6 @@ const CLIENTS: [&str; 3] = ["c1", "c2", "c3"];
 #[derive(Debug)]
 pub struct Demo {
     fleet: Arc<Fleet>,
-    ports: [u16; 4],
     configuration: TempDir,
     messages: TempDir,
 }
@@ -40,18 +39,14 @@ pub enum DemoError {
 }
 
 impl Demo {
-    /// Starts the four back ends and writes the files. Call it inside the control plane's runtime.
+    /// Starts the four back ends (in ascending order of their ports) and writes the files. Call it inside the
+    /// control plane's runtime.
     pub fn prepare(ports: [u16; 4]) -> Result<Demo, DemoError> {
         let fleet = Fleet::launch(&ports)?;
-        let ports = match fleet.ports()[..] {
-            // Free ports were asked for.
-            [a, b, c, d] if ports.contains(&0) => [a, b, c, d],
-            _ => ports,
-        };
         let configuration = tempfile::Builder::new().prefix("axon-demo-").tempdir()?;
         for (name, text) in ENDPOINTS {
             let mut text = text.to_owned();
-            for (at, port) in ports.iter().enumerate() {
+            for (at, port) in fleet.ports().iter().enumerate() {
                 text = text.replace(&format!("{{{at}}}"), &port.to_string());
             }
             std::fs::write(configuration.path().join(name), text)?;
@@ -68,7 +63,6 @@ impl Demo {
         }
         Ok(Demo {
             fleet,
-            ports,
             configuration,
             messages,
         })
@@ -81,7 +75,10 @@ impl Demo {
 
     /// What to try on the proxy at that address, and what each line will show.
     pub fn text(&self, http: &str, admin: &str) -> String {
-        let [quotes, first, _, last] = self.ports;
+        // Four were started; a fleet keeps its ports.
+        let ports = self.fleet.ports();
+        let port = |at: usize| ports.get(at).copied().unwrap_or_default();
+        let (quotes, first, last) = (port(0), port(1), port(3));
         let folder = self.folder().display();
         let messages = self.messages.path().display();
         let call = |service: &str, file: &str| {

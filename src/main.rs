@@ -1,1 +1,3 @@
+//! The `axon` command.
+
 fn main() {}

@@ -1,0 +1,26 @@
+//! The administration server of the control plane: status, endpoints, switches, reload, events, metrics.
+//!
+//! It knows the running proxy only through [`Control`], so that no room depends on it and its tests need no
+//! proxy. Safe by default (RFC 9110 for the methods, RFC 9457 for problems):
+//! - bound to loopback or a Unix socket, or it asks for a token ([`Admin::bind`] refuses anything else);
+//! - the `Host` must name this machine, so that a page of another site cannot reach it through a rebound name;
+//! - a change needs POST, no foreign `Origin`, and the header `X-Axon-Request` (which a page of another site
+//!   cannot send without a preflight, and preflights are never granted) or the token;
+//! - heads, bodies, connections and the time for a head are bounded.
+
+mod access;
+mod control;
+#[cfg(test)]
+pub(crate) mod double;
+mod listen;
+mod problem;
+mod router;
+mod view;
+
+pub use access::Token;
+pub use control::{BoxFuture, Control, SwitchError};
+pub use listen::{Admin, AdminAddr, BindError};
+pub use view::{
+    CauseView, ChangeView, EndpointView, KeptView, ListenerView, PlaceView, ReloadView,
+    SettingView, StateCounts, StatusView,
+};

@@ -1,0 +1,114 @@
+//! A proxy that is none, for the tests of the administration server and of its client.
+
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+use super::control::{BoxFuture, Control, SwitchError};
+use super::view::{EndpointView, ReloadView, StateCounts, StatusView};
+use crate::observe::{Event, MetricsSnapshot};
+
+/// Two endpoints, a readiness that can be set and a reload that can be refused.
+#[derive(Default)]
+pub struct Double {
+    /// Paths switched off.
+    pub off: Mutex<Vec<(String, Option<String>)>>,
+    /// Reasons for not being ready.
+    pub not_ready: Mutex<Vec<String>>,
+    /// Whether a reload is refused.
+    pub reject: bool,
+}
+
+impl Double {
+    /// One that is ready and takes every reload.
+    pub fn shared() -> Arc<Double> {
+        Arc::new(Double::default())
+    }
+}
+
+fn endpoint(path: &str, kind: &str, off: bool) -> EndpointView {
+    let state = if off { "off" } else { "active" };
+    EndpointView {
+        path: path.into(),
+        kind: kind.into(),
+        state: state.into(),
+        admin_state: state.into(),
+        ..EndpointView::default()
+    }
+}
+
+impl Control for Double {
+    fn status(&self) -> StatusView {
+        let off = self.off.lock().len() as u64;
+        StatusView {
+            version: "1".into(),
+            generation: 7,
+            config: if self.reject { "degraded" } else { "ok" }.into(),
+            endpoints: StateCounts {
+                active: 2 - off,
+                off,
+                ..StateCounts::default()
+            },
+            ..StatusView::default()
+        }
+    }
+
+    fn endpoints(&self) -> Vec<EndpointView> {
+        let off = self.off.lock();
+        let is_off = |path: &str| off.iter().any(|(p, _)| p == path);
+        vec![
+            endpoint("quotes", "loadbalance", false),
+            endpoint("quotes/#0", "address", is_off("quotes/#0")),
+            endpoint("quotes/söder b", "address", is_off("quotes/söder b")),
+        ]
+    }
+
+    fn switch(
+        &self,
+        path: &str,
+        on: bool,
+        reason: Option<&str>,
+    ) -> Result<EndpointView, SwitchError> {
+        if path == "quotes" {
+            return Err(SwitchError::NotSwitchable {
+                path: path.into(),
+                why: "it is a group".into(),
+            });
+        }
+        if !self.endpoints().iter().any(|e| e.path == path) {
+            return Err(SwitchError::Unknown(path.into()));
+        }
+        let mut off = self.off.lock();
+        off.retain(|(p, _)| p != path);
+        if !on {
+            off.push((path.into(), reason.map(str::to_owned)));
+        }
+        Ok(endpoint(path, "address", !on))
+    }
+
+    fn reload(&self) -> BoxFuture<'_, ReloadView> {
+        let result = if self.reject { "rejected" } else { "applied" };
+        Box::pin(std::future::ready(ReloadView {
+            result: result.into(),
+            generation: 8,
+            ..ReloadView::default()
+        }))
+    }
+
+    fn ready(&self) -> Result<(), Vec<String>> {
+        let reasons = self.not_ready.lock().clone();
+        if reasons.is_empty() {
+            Ok(())
+        } else {
+            Err(reasons)
+        }
+    }
+
+    fn metrics(&self) -> MetricsSnapshot {
+        MetricsSnapshot::default()
+    }
+
+    fn events(&self, limit: usize) -> Vec<Event> {
+        vec![Event::new("config.reload"); limit.min(3)]
+    }
+}

@@ -1,0 +1,283 @@
+//! Which request does what. Looking is GET or HEAD, changing is POST; everything else is 405.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{Method, Request, StatusCode, header};
+use http_body_util::{BodyExt, Limited};
+use hyper::body::Body;
+use serde::{Deserialize, Serialize};
+
+use super::access::Gate;
+use super::control::{Control, SwitchError};
+use super::problem::{Answer, answer, json, problem};
+use super::view::EndpointView;
+use crate::observe::metrics::{CONTENT_TYPE, Exposition};
+
+/// Largest request body.
+pub const BODY_MAX: usize = 64 * 1024;
+/// Most events in one answer.
+const EVENTS_MAX: usize = crate::observe::event::KEPT;
+/// Events in an answer when the request does not say.
+const EVENTS_DEFAULT: usize = 100;
+
+const INDEX: &str = "axon administration\n\n\
+    GET  /live  /ready[?verbose]  /metrics\n\
+    GET  /api/v1/status\n\
+    GET  /api/v1/endpoints[?state=&type=&q=]   /api/v1/endpoints/{path}\n\
+    POST /api/v1/endpoints/{path}:off   :on    {\"reason\":\"...\"}\n\
+    POST /api/v1/config:reload\n\
+    GET  /api/v1/events[?limit=]\n\n\
+    Changes need the header X-Axon-Request: 1 (or the token).\n";
+
+/// What one listener serves.
+pub struct Router {
+    /// The proxy.
+    pub control: Arc<dyn Control>,
+    /// Renders `/metrics`.
+    pub exposition: Exposition,
+    /// Who may ask; `None` on the probes listener, which shows nothing that needs a gate.
+    pub gate: Option<Gate>,
+}
+
+#[derive(Serialize)]
+struct Items<T> {
+    items: Vec<T>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct SwitchBody {
+    reason: Option<String>,
+}
+
+impl Router {
+    /// Answers one request; never fails.
+    pub async fn answer<B>(&self, request: Request<B>) -> Answer
+    where
+        B: Body<Data = Bytes> + Send,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let (head, body) = request.into_parts();
+        let path = head.uri.path().to_owned();
+        let query = head.uri.query().unwrap_or("").to_owned();
+        let looks = matches!(head.method, Method::GET | Method::HEAD);
+        if looks && let Some(answer) = self.probe(&path, &query) {
+            return answer;
+        }
+        let Some(gate) = &self.gate else {
+            return if looks && path == "/metrics" {
+                self.metrics()
+            } else {
+                not_found()
+            };
+        };
+        if let Err(refusal) = gate.admit(&head.headers, !looks) {
+            return refusal;
+        }
+        match head.method {
+            Method::GET | Method::HEAD => self.look(&path, &query),
+            Method::POST => {
+                if head
+                    .headers
+                    .get(header::CONTENT_LENGTH)
+                    .is_some_and(too_long)
+                {
+                    return too_large();
+                }
+                match Limited::new(body, BODY_MAX).collect().await {
+                    Ok(body) => self.change(&path, &body.to_bytes()).await,
+                    Err(_) => too_large(),
+                }
+            }
+            _ => wrong_method("GET, HEAD, POST"),
+        }
+    }
+
+    /// `/live` and `/ready` need no token: an orchestrator asks them.
+    fn probe(&self, path: &str, query: &str) -> Option<Answer> {
+        match path {
+            "/live" => Some(text(StatusCode::OK, "live\n".to_owned())),
+            "/ready" => Some(match self.control.ready() {
+                Ok(()) => text(StatusCode::OK, "ready\n".to_owned()),
+                Err(reasons) => {
+                    let mut body = "not ready\n".to_owned();
+                    if query
+                        .split('&')
+                        .any(|q| q == "verbose" || q.starts_with("verbose="))
+                    {
+                        body.extend(reasons.iter().map(|reason| format!("{reason}\n")));
+                    }
+                    text(StatusCode::SERVICE_UNAVAILABLE, body)
+                }
+            }),
+            _ => None,
+        }
+    }
+
+    fn look(&self, path: &str, query: &str) -> Answer {
+        match path {
+            "/" => text(StatusCode::OK, INDEX.to_owned()),
+            "/metrics" => self.metrics(),
+            "/api/v1/status" => json(StatusCode::OK, &self.control.status()),
+            "/api/v1/endpoints" => self.endpoints(query),
+            "/api/v1/events" => {
+                let limit = parameter(query, "limit").and_then(|n| n.parse().ok());
+                let limit = limit.unwrap_or(EVENTS_DEFAULT).min(EVENTS_MAX);
+                let items = self.control.events(limit);
+                json(StatusCode::OK, &Items { items })
+            }
+            "/api/v1/config:reload" => wrong_method("POST"),
+            _ => match path.strip_prefix("/api/v1/endpoints/") {
+                Some(raw) if raw.ends_with(":on") || raw.ends_with(":off") => wrong_method("POST"),
+                Some(raw) => self.endpoint(raw),
+                None => not_found(),
+            },
+        }
+    }
+
+    async fn change(&self, path: &str, body: &[u8]) -> Answer {
+        if path == "/api/v1/config:reload" {
+            let view = self.control.reload().await;
+            let status = if view.result == "rejected" {
+                StatusCode::UNPROCESSABLE_ENTITY
+            } else {
+                StatusCode::OK
+            };
+            return json(status, &view);
+        }
+        let Some(raw) = path.strip_prefix("/api/v1/endpoints/") else {
+            return if self.look(path, "").status() == StatusCode::NOT_FOUND {
+                not_found()
+            } else {
+                wrong_method("GET, HEAD")
+            };
+        };
+        let (raw, on) = match (raw.strip_suffix(":on"), raw.strip_suffix(":off")) {
+            (Some(raw), _) => (raw, true),
+            (_, Some(raw)) => (raw, false),
+            _ => return wrong_method("GET, HEAD"),
+        };
+        let switch = match body {
+            [] => SwitchBody::default(),
+            body => match serde_json::from_slice(body) {
+                Ok(switch) => switch,
+                Err(error) => {
+                    return problem(StatusCode::BAD_REQUEST, "bad_body", &error.to_string());
+                }
+            },
+        };
+        let Some(endpoint) = decoded(raw) else {
+            return not_found();
+        };
+        match self.control.switch(&endpoint, on, switch.reason.as_deref()) {
+            Ok(view) => json(StatusCode::OK, &view),
+            Err(error @ SwitchError::Unknown(_)) => problem(
+                StatusCode::NOT_FOUND,
+                "unknown_endpoint",
+                &error.to_string(),
+            ),
+            Err(error) => problem(StatusCode::CONFLICT, "not_switchable", &error.to_string()),
+        }
+    }
+
+    fn metrics(&self) -> Answer {
+        match self.exposition.render(self.control.metrics()) {
+            Ok(body) => answer(StatusCode::OK, CONTENT_TYPE, body),
+            Err(_) => problem(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "metrics_failed",
+                "the metrics could not be written",
+            ),
+        }
+    }
+
+    fn endpoints(&self, query: &str) -> Answer {
+        let state = parameter(query, "state");
+        let kind = parameter(query, "type");
+        let part = parameter(query, "q");
+        let mut items = self.control.endpoints();
+        items.retain(|e: &EndpointView| {
+            state.as_ref().is_none_or(|s| e.state == *s)
+                && kind.as_ref().is_none_or(|k| e.kind == *k)
+                && part.as_ref().is_none_or(|q| e.path.contains(q.as_str()))
+        });
+        json(StatusCode::OK, &Items { items })
+    }
+
+    fn endpoint(&self, raw: &str) -> Answer {
+        let wanted = decoded(raw);
+        let all = self.control.endpoints();
+        match all.iter().find(|e| Some(&e.path) == wanted.as_ref()) {
+            Some(view) => json(StatusCode::OK, view),
+            None => problem(
+                StatusCode::NOT_FOUND,
+                "unknown_endpoint",
+                "no endpoint has this path; GET /api/v1/endpoints lists them",
+            ),
+        }
+    }
+}
+
+fn text(status: StatusCode, body: String) -> Answer {
+    answer(status, "text/plain; charset=utf-8", body)
+}
+
+fn not_found() -> Answer {
+    problem(
+        StatusCode::NOT_FOUND,
+        "not_found",
+        "nothing here; GET / lists the paths",
+    )
+}
+
+fn too_large() -> Answer {
+    problem(
+        StatusCode::PAYLOAD_TOO_LARGE,
+        "body_too_large",
+        "a request body may have 64 KiB",
+    )
+}
+
+fn too_long(length: &http::HeaderValue) -> bool {
+    let length = length.to_str().ok().and_then(|l| l.parse::<usize>().ok());
+    length.is_none_or(|length| length > BODY_MAX)
+}
+
+fn wrong_method(allowed: &'static str) -> Answer {
+    let mut answer = problem(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "method_not_allowed",
+        "this path is not asked that way",
+    );
+    answer
+        .headers_mut()
+        .insert(header::ALLOW, http::HeaderValue::from_static(allowed));
+    answer
+}
+
+/// The decoded value of a query parameter.
+fn parameter(query: &str, name: &str) -> Option<String> {
+    let pair = query.split('&').filter_map(|pair| pair.split_once('='));
+    let (_, value) = pair.into_iter().find(|(key, _)| *key == name)?;
+    decoded(value).filter(|v| !v.is_empty())
+}
+
+/// Percent-decoding (RFC 3986 2.1); nothing when it is malformed or no UTF-8.
+fn decoded(text: &str) -> Option<String> {
+    let mut out = Vec::with_capacity(text.len());
+    let mut bytes = text.bytes();
+    while let Some(byte) = bytes.next() {
+        if byte == b'%' {
+            let digit = |b: Option<u8>| char::from(b?).to_digit(16);
+            let (high, low) = (digit(bytes.next())?, digit(bytes.next())?);
+            out.push((high * 16 + low) as u8);
+        } else {
+            out.push(byte);
+        }
+    }
+    String::from_utf8(out).ok()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,190 @@
+//! What the API shows. Field order is the order in the JSON; times are RFC 3339, durations milliseconds.
+//! The client verbs read the same types back, so the two ends cannot drift apart.
+
+use serde::{Deserialize, Serialize};
+
+/// `GET /api/v1/status`.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct StatusView {
+    /// Version of axon.
+    pub version: String,
+    /// When it started.
+    pub started_at: String,
+    /// How long it runs.
+    pub uptime_ms: u64,
+    /// Generation of the configuration that serves.
+    pub generation: u64,
+    /// `ok`, `degraded` (the last load was refused, an older generation serves) or `failed`.
+    pub config: String,
+    /// Where the configuration comes from.
+    pub source: String,
+    /// Endpoints by state.
+    pub endpoints: StateCounts,
+    /// Sessions bound.
+    pub sessions: u64,
+    /// Exchanges being served.
+    pub requests_in_flight: u64,
+    /// Open client connections.
+    pub connections: u64,
+    /// What is listened on.
+    pub listeners: Vec<ListenerView>,
+    /// What needs attention, in words.
+    pub problems: Vec<String>,
+}
+
+/// Leaf endpoints by state.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StateCounts {
+    /// Ready.
+    pub active: u64,
+    /// Marked, still used.
+    pub timeout: u64,
+    /// Left out for a time.
+    pub suspended: u64,
+    /// Switched off.
+    pub off: u64,
+}
+
+/// One listener.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct ListenerView {
+    /// `http`, `admin`, `probes`.
+    pub kind: String,
+    /// Address that is listened on.
+    pub address: String,
+}
+
+/// An item of `GET /api/v1/endpoints`.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct EndpointView {
+    /// Tree path: `group/name` or `group/#2`.
+    pub path: String,
+    /// Its name, when it has one.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub name: Option<String>,
+    /// `address`, `loadbalance`, `failover`, `default`, `member`, `indirect`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// `active`, `timeout`, `suspended`, `off`; of a group: computed from its children.
+    pub state: String,
+    /// `active` or `off`: what an administrator set.
+    pub admin_state: String,
+    /// Since when it is in this state.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub since: Option<String>,
+    /// When it may be tried again.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub next_retry_at: Option<String>,
+    /// The same as a countdown.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub next_retry_in_ms: Option<u64>,
+    /// Length of the running suspension.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub suspend_ms: Option<u64>,
+    /// Tries left before a marked endpoint is suspended.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub retries_left: Option<u32>,
+    /// Suspensions in a row.
+    pub consecutive: u32,
+    /// What put it into this state.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub cause: Option<CauseView>,
+    /// Where it sends to.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub resolved: Vec<String>,
+    /// Tries being made.
+    pub in_flight: u64,
+    /// Sessions bound to it, or in it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub sessions: Option<u64>,
+    /// Effective settings and where each comes from.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub settings: Vec<SettingView>,
+    /// Where it is defined.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub defined: Option<PlaceView>,
+    /// Paths of its children.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub children: Vec<String>,
+}
+
+/// Why an endpoint is in its state.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct CauseView {
+    /// Synapse error code; absent for a switch by hand.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub code: Option<i32>,
+    /// Its name, or `switched_off`.
+    pub name: String,
+    /// In words.
+    pub text: String,
+    /// The request that met it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub request_id: Option<String>,
+    /// The rule that decided.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub rule: Option<PlaceView>,
+}
+
+/// A place in a file.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct PlaceView {
+    /// File, relative to the configuration root.
+    pub file: String,
+    /// Line, from 1.
+    pub line: u32,
+    /// Column, from 1.
+    pub column: u32,
+}
+
+/// One effective setting.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct SettingView {
+    /// `timeout.duration` ...
+    pub key: String,
+    /// With its unit.
+    pub value: String,
+    /// `explicit` or `default`.
+    pub origin: String,
+}
+
+/// Answer of `POST /api/v1/config:reload`.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct ReloadView {
+    /// `applied`, `unchanged` or `rejected`.
+    pub result: String,
+    /// Generation that serves now.
+    pub generation: u64,
+    /// Paths that are new.
+    pub added: Vec<String>,
+    /// Paths whose definition changed.
+    pub changed: Vec<ChangeView>,
+    /// Paths that are gone.
+    pub removed: Vec<String>,
+    /// What became of the sessions.
+    pub sessions: KeptView,
+    /// Problems found, as `axon check --format json` shows them.
+    pub diagnostics: Vec<serde_json::Value>,
+    /// How long it took.
+    pub took_ms: u64,
+}
+
+/// One endpoint that a reload changed.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct ChangeView {
+    /// Tree path.
+    pub path: String,
+    /// Settings that differ, as far as known.
+    pub fields: Vec<String>,
+    /// Whether suspension state and counters went on.
+    pub state_kept: bool,
+}
+
+/// What a reload carried over.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeptView {
+    /// Carried over.
+    pub kept: u64,
+    /// Gone with their child.
+    pub lost: u64,
+}

@@ -1,0 +1,107 @@
+//! The JSON form of an access line. No serializer: the keys are constant bytes and most values are known to be
+//! harmless, so only strangers' bytes go through the escape.
+
+use std::io::Write;
+
+use super::{AccessRecord, Attempt, write_ms, write_number};
+use crate::observe::escape::json_string;
+use crate::observe::stamp::write_rfc3339;
+
+impl AccessRecord<'_> {
+    /// Appends one JSON object and a line break.
+    pub fn write_json(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(b"{\"ts\":\"");
+        write_rfc3339(out, self.unix_ms);
+        out.extend_from_slice(b"\",\"id\":\"");
+        self.id.write(out);
+        out.push(b'"');
+        if self.id.trace().is_some() {
+            out.extend_from_slice(b",\"trace\":\"");
+            self.id.write(out);
+            out.push(b'"');
+        }
+        out.extend_from_slice(b",\"client\":\"");
+        // Writing to a Vec cannot fail.
+        let _ = write!(out, "{}", self.client);
+        out.push(b'"');
+        string(out, b",\"listener\":", self.listener.as_bytes());
+        string(out, b",\"proto\":", self.proto.as_bytes());
+        string(out, b",\"method\":", self.method);
+        string(out, b",\"host\":", self.host);
+        string(out, b",\"path\":", self.path_without_query());
+        string(out, b",\"route\":", self.route.as_bytes());
+        out.extend_from_slice(b",\"status\":");
+        write_number(out, self.status);
+        string(out, b",\"outcome\":", self.outcome.as_bytes());
+        if let Some(code) = self.code {
+            out.extend_from_slice(b",\"code\":");
+            write_number(out, code.0);
+        }
+        out.extend_from_slice(b",\"bytes_in\":");
+        write_number(out, self.bytes_in);
+        out.extend_from_slice(b",\"bytes_out\":");
+        write_number(out, self.bytes_out);
+        out.extend_from_slice(b",\"t_total_ms\":");
+        write_ms(out, self.total);
+        if let Some(time) = self.connect {
+            out.extend_from_slice(b",\"t_connect_ms\":");
+            write_ms(out, time);
+        }
+        if let Some(time) = self.ttfb {
+            out.extend_from_slice(b",\"t_ttfb_ms\":");
+            write_ms(out, time);
+        }
+        for (key, value) in [
+            (&b",\"group\":"[..], self.group),
+            (b",\"endpoint\":", self.endpoint),
+            (b",\"upstream\":", self.upstream),
+        ] {
+            if let Some(value) = value {
+                string(out, key, value.as_bytes());
+            }
+        }
+        if !self.attempts.is_empty() {
+            out.extend_from_slice(b",\"attempts\":[");
+            for (at, attempt) in self.attempts.iter().enumerate() {
+                if at > 0 {
+                    out.push(b',');
+                }
+                attempt.write_json(out);
+            }
+            out.push(b']');
+        }
+        if let Some(session) = self.session {
+            // Writing to a Vec cannot fail.
+            let _ = write!(
+                out,
+                ",\"session\":{{\"key_hash\":\"{:016x}\",\"how\":\"{}\"}}",
+                session.key_hash,
+                session.how.name()
+            );
+        }
+        out.extend_from_slice(b",\"gen\":");
+        write_number(out, self.generation);
+        out.extend_from_slice(b"}\n");
+    }
+}
+
+impl Attempt<'_> {
+    fn write_json(&self, out: &mut Vec<u8>) {
+        string(out, b"{\"endpoint\":", self.endpoint.as_bytes());
+        string(out, b",\"outcome\":", self.outcome.as_bytes());
+        if let Some(code) = self.code {
+            out.extend_from_slice(b",\"code\":");
+            write_number(out, code.0);
+        }
+        out.extend_from_slice(b",\"ms\":");
+        write_ms(out, self.took);
+        out.extend_from_slice(b",\"sent\":");
+        write_number(out, self.sent);
+        out.push(b'}');
+    }
+}
+
+fn string(out: &mut Vec<u8>, key: &[u8], value: &[u8]) {
+    out.extend_from_slice(key);
+    json_string(out, value);
+}

@@ -1,0 +1,144 @@
+//! Metric families as data: rooms fill a [`MetricsSnapshot`] when somebody asks, [`Exposition`] writes it.
+//!
+//! Nothing is registered anywhere and nothing is counted twice: counters live beside what they measure and are
+//! summed over the workers when read. Labels come from the configuration, never from a message; every family is
+//! still capped, because a configuration can be large.
+
+pub mod histogram;
+mod process;
+mod render;
+
+pub use histogram::{Histogram, HistogramSnapshot};
+pub use process::ProcessMetrics;
+pub use render::{CONTENT_TYPE, Exposition};
+
+/// Everything that `/metrics` shows, at one moment.
+#[derive(Clone, Debug, Default)]
+pub struct MetricsSnapshot {
+    /// When the process started, milliseconds since 1970.
+    pub started_unix_ms: u64,
+    /// Configuration and reloads.
+    pub config: ConfigMetrics,
+    /// One per listener and protocol.
+    pub connections: Vec<ConnectionMetrics>,
+    /// Open upgraded streams by kind (`websocket`).
+    pub streams: Vec<(&'static str, u64)>,
+    /// Requests answered: listener, route, status, count.
+    pub requests: Vec<RequestCount>,
+    /// Durations and bytes per listener and route.
+    pub routes: Vec<RouteMetrics>,
+    /// Exchanges being served.
+    pub requests_in_flight: u64,
+    /// One per leaf endpoint.
+    pub endpoints: Vec<EndpointMetrics>,
+    /// One per group.
+    pub groups: Vec<GroupMetrics>,
+    /// Access and event lines that could not be written.
+    pub log_lines_dropped: u64,
+    /// Longest poll of each worker since the last reading, in seconds.
+    pub worker_stalls: Vec<f64>,
+}
+
+/// Configuration and reloads.
+#[derive(Clone, Debug, Default)]
+pub struct ConfigMetrics {
+    /// Generation that serves.
+    pub generation: u64,
+    /// Whether the last load was taken.
+    pub last_reload_successful: bool,
+    /// When the last load was tried, milliseconds since 1970.
+    pub last_reload_unix_ms: u64,
+    /// Loads by result (`applied`, `unchanged`, `rejected`).
+    pub reloads: Vec<(&'static str, u64)>,
+    /// Diagnostics of the serving generation by severity.
+    pub diagnostics: Vec<(&'static str, u64)>,
+}
+
+/// Client connections of one listener.
+#[derive(Clone, Debug, Default)]
+pub struct ConnectionMetrics {
+    /// Name or address of the listener.
+    pub listener: String,
+    /// `http1` ...
+    pub protocol: &'static str,
+    /// Open now.
+    pub open: u64,
+    /// Accepted so far.
+    pub total: u64,
+}
+
+/// Answers of one status.
+#[derive(Clone, Debug, Default)]
+pub struct RequestCount {
+    /// Listener.
+    pub listener: String,
+    /// Route.
+    pub route: String,
+    /// Status sent; 0 when the client got none.
+    pub status: u16,
+    /// How many.
+    pub count: u64,
+}
+
+/// Durations and bytes of one route.
+#[derive(Clone, Debug, Default)]
+pub struct RouteMetrics {
+    /// Listener.
+    pub listener: String,
+    /// Route.
+    pub route: String,
+    /// Time from the first byte in to the last byte out.
+    pub duration: HistogramSnapshot,
+    /// Body bytes in.
+    pub request_bytes: u64,
+    /// Body bytes out.
+    pub response_bytes: u64,
+}
+
+/// One leaf endpoint.
+#[derive(Clone, Debug, Default)]
+pub struct EndpointMetrics {
+    /// Tree path.
+    pub endpoint: String,
+    /// `active`, `timeout`, `suspended` or `off`.
+    pub state: &'static str,
+    /// Tries being made.
+    pub in_flight: u64,
+    /// Tries by outcome.
+    pub requests: Vec<(&'static str, u64)>,
+    /// Failures by Synapse error code.
+    pub errors: Vec<(i32, u64)>,
+    /// Repeated tries by reason.
+    pub retries: Vec<(&'static str, u64)>,
+    /// Suspensions by the code that caused them.
+    pub suspensions: Vec<(i32, u64)>,
+    /// Until when it is left out, milliseconds since 1970.
+    pub suspended_until_unix_ms: Option<u64>,
+    /// Time of a whole try.
+    pub duration: HistogramSnapshot,
+    /// Time to connect.
+    pub connect: HistogramSnapshot,
+    /// Idle pooled connections.
+    pub pool_idle: u64,
+    /// Connections in use.
+    pub pool_active: u64,
+    /// Tries on a pooled connection.
+    pub pool_reused: u64,
+    /// Pooled connections found dead.
+    pub pool_stale: u64,
+}
+
+/// One group.
+#[derive(Clone, Debug, Default)]
+pub struct GroupMetrics {
+    /// Tree path.
+    pub group: String,
+    /// Children by state.
+    pub children: Vec<(&'static str, u64)>,
+    /// Times that a message went on to another child.
+    pub failovers: u64,
+    /// Bindings now; `None` without a session.
+    pub sessions: Option<u64>,
+    /// Session events by kind (`bound`, `hit`, `expired`, `moved`, `rejected`).
+    pub session_events: Vec<(&'static str, u64)>,
+}

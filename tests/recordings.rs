@@ -1,0 +1,55 @@
+//! The recordings under `tests/data/oracle` are what was recorded: no test may be made to pass by editing them.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+fn recordings() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/oracle")
+}
+
+/// Name and SHA-256 of each file, as the list says.
+fn listed() -> Vec<(String, String)> {
+    let list = std::fs::read_to_string(recordings().join("SHA256SUMS")).unwrap();
+    let lines = list.lines().map(|line| line.split_once("  ").unwrap());
+    lines
+        .map(|(hash, name)| (name.to_owned(), hash.to_owned()))
+        .collect()
+}
+
+fn is_listed_as(folder: &Path) -> std::io::Result<bool> {
+    let list = std::fs::File::open(recordings().join("SHA256SUMS"))?;
+    let mut sums = Command::new("sha256sum");
+    sums.args(["--check", "--strict", "--quiet"])
+        .current_dir(folder);
+    Ok(sums.stdin(Stdio::from(list)).status()?.success())
+}
+
+#[test]
+fn the_copies_have_the_listed_hashes_and_none_is_missing_from_the_list() {
+    assert!(is_listed_as(&recordings()).expect("sha256sum of coreutils"));
+    let names: BTreeSet<String> = listed().into_iter().map(|(name, _)| name).collect();
+    let files = std::fs::read_dir(recordings().join("scenarios")).unwrap();
+    for file in files {
+        let name = format!(
+            "scenarios/{}",
+            file.unwrap().file_name().into_string().unwrap()
+        );
+        assert!(names.contains(&name), "{name} is not in the list");
+    }
+    assert_eq!(names.len(), 100);
+}
+
+#[test]
+fn the_copies_are_those_of_the_shared_folder_when_it_is_there() {
+    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared");
+    let shared = std::env::var_os("AXON_SHARED").map_or(beside, PathBuf::from);
+    let oracle = shared.join("oracle");
+    if !oracle.is_dir() {
+        println!(
+            "skipped: there is no shared folder beside the project (AXON_SHARED names another place)"
+        );
+        return;
+    }
+    assert!(is_listed_as(&oracle).expect("sha256sum of coreutils"));
+}

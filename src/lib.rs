@@ -3,5 +3,6 @@
 pub mod codes;
 pub mod config;
 pub mod exchange;
+pub mod soap;
 pub mod transport;
 pub mod util;

@@ -4,6 +4,7 @@ pub mod check;
 pub mod codes;
 pub mod config;
 pub mod exchange;
+pub mod soap;
 pub mod transport;
 pub mod settings;
 pub mod endpoint;

@@ -5,11 +5,17 @@
 
 use std::borrow::Cow;
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
+use smallvec::SmallVec;
 
 use crate::codes::ErrorCode;
+use crate::transport::downstream::Client;
 use crate::transport::head::{RequestHead, ResponseHead};
+use crate::transport::target::Target;
+use crate::transport::upstream::Upstream;
 use crate::util::clock::Tick;
 
 /// Which way the current message goes (Synapse: request or response flow).
@@ -98,6 +104,40 @@ impl Properties {
     }
 }
 
+/// One try of one endpoint, for the access line and the explanation.
+#[derive(Clone, Copy, Debug)]
+pub struct TryRecord {
+    /// Number of the endpoint in its generation.
+    pub leaf: u32,
+    /// Why it failed; `None` for the one that was answered.
+    pub code: Option<ErrorCode>,
+    /// How long it took.
+    pub took: Duration,
+}
+
+/// How a session took part in the choice of an endpoint.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SessionPart {
+    /// No session.
+    #[default]
+    None,
+    /// The message began one.
+    Bound,
+    /// It belongs to one.
+    Hit,
+}
+
+/// What the sender did for this exchange.
+#[derive(Debug, Default)]
+pub struct Trail {
+    /// The tries, in order.
+    pub tries: SmallVec<[TryRecord; 2]>,
+    /// The endpoint that was sent to (a group or a leaf).
+    pub root: Option<u32>,
+    /// The session's part.
+    pub session: SessionPart,
+}
+
 /// One request and its answer.
 #[derive(Debug)]
 pub struct Exchange {
@@ -127,6 +167,12 @@ pub struct Exchange {
     pub replied: bool,
     /// `To` set by a header mediator; replaces the request's own for endpoints that follow it.
     pub to: Option<String>,
+    /// The client's connection, while its request is served.
+    pub client: Option<Box<Client>>,
+    /// The connection that an [`Incoming`](Body::Incoming) answer comes from.
+    pub upstream: Option<(Box<Upstream>, Arc<Target>)>,
+    /// What the sender did.
+    pub trail: Trail,
 }
 
 /// How much of the request target lies behind the route.
@@ -156,6 +202,9 @@ impl Exchange {
             fault: None,
             replied: false,
             to: None,
+            client: None,
+            upstream: None,
+            trail: Trail::default(),
         }
     }
 

@@ -1,18 +1,17 @@
 //! axon: a reverse proxy and HTTP/SOAP mediation proxy that reads Apache Synapse configuration as it is.
 
-pub mod check;
-pub mod codes;
-pub mod config;
-pub mod exchange;
-pub mod soap;
-pub mod transport;
-pub mod settings;
-pub mod endpoint;
 pub mod admin;
 pub mod backend;
+pub mod check;
 pub mod client_cli;
 pub mod codes;
 pub mod config;
 pub mod demo;
+pub mod endpoint;
+pub mod exchange;
+pub mod mediation;
 pub mod observe;
+pub mod settings;
+pub mod soap;
+pub mod transport;
 pub mod util;

@@ -55,8 +55,8 @@ diagnostics! {
     NoEffect = 211, "something is written that has no effect here", "remove it, or see what takes its place";
     DuplicateName = 301, "a name is defined twice", "rename or remove one of the two";
     DuplicateKey = 302, "the same key is used twice among siblings", "remove one of the two";
-    UnresolvedKey = 303, "a reference leads to nothing", "define the name, or correct the reference";
-    KeyCycle = 304, "references lead round in a circle", "let one of them name an endpoint with an address";
+    UnresolvedKey = 303, "a key names an endpoint that is not defined", "define the endpoint, or correct the key; until then sending to it fails with 305100";
+    KeyCycle = 304, "endpoint references lead back to themselves, or groups nest deeper than 32", "break the circle; sending through it fails with 305100";
     BadNumber = 401, "a number was expected", "write digits only; durations are in milliseconds";
     NegativeNumber = 402, "the number may not be negative", "use zero or more";
     BadValue = 403, "the value is not one of those possible here", "use one of the values in the message";
@@ -79,10 +79,6 @@ impl DiagnosticCode {
         let at = DIAGNOSTICS.partition_point(|row| row.code < self);
         &DIAGNOSTICS[at]
     }
-    UnresolvedKey = 301, "a key names an endpoint that is not defined", "define the endpoint, or correct the key; until then sending to it fails with 305100";
-    KeyCycle = 302, "endpoint references lead back to themselves, or groups nest deeper than 32", "break the circle; sending through it fails with 305100";
-    UnknownAlgorithm = 451, "the balancing algorithm is not known", "use one of the registered names";
-    BadWeight = 452, "loadbalance.weight is not a whole number above zero", "write a number from 1 to 4294967295 as the property's value";
 }
 
 impl fmt::Display for DiagnosticCode {

@@ -88,6 +88,14 @@ impl Buf {
             .copy_within(base + from..base + from + len, base + to);
     }
 
+    /// Overwrites a range of the bytes held with spaces.
+    pub fn blank(&mut self, range: std::ops::Range<usize>) {
+        let base = self.start;
+        if range.start <= range.end && range.end <= self.len() {
+            self.storage[base + range.start..base + range.end].fill(b' ');
+        }
+    }
+
     /// Room to read into, at least one byte: borrows storage, makes room in front, or takes the next size.
     /// `None` when the largest size is full.
     pub fn room(&mut self) -> Option<&mut [u8]> {

@@ -4,17 +4,19 @@
 //! and dropped when it is asked for; the rest are dropped when their time is over.
 
 use std::collections::HashMap;
+use std::hash::BuildHasherDefault;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::limits::POOL_IDLE_MAX;
-use super::target::Target;
+use super::target::{KeyHasher, Target};
 use super::upstream::Upstream;
 use crate::util::clock::Tick;
 
 /// The idle connections of one worker.
 #[derive(Debug, Default)]
 pub struct Pool {
-    idle: HashMap<Target, Vec<(Tick, Box<Upstream>)>>,
+    idle: HashMap<Arc<Target>, Vec<(Tick, Box<Upstream>)>, BuildHasherDefault<KeyHasher>>,
     /// Connections that were handed out again.
     pub reused: u64,
     /// Connections that were found dead.
@@ -36,7 +38,7 @@ impl Pool {
     }
 
     /// Keeps a connection whose exchange ended exactly.
-    pub fn put(&mut self, target: &Target, connection: Box<Upstream>, keep: Duration, now: Tick) {
+    pub fn put(&mut self, target: &Arc<Target>, connection: Box<Upstream>, keep: Duration, now: Tick) {
         let until = now + keep;
         match self.idle.get_mut(target) {
             Some(list) if list.len() < POOL_IDLE_MAX => list.push((until, connection)),

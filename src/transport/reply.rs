@@ -3,6 +3,7 @@
 use std::future::poll_fn;
 use std::io;
 use std::task::{Context, Poll};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -24,7 +25,7 @@ pub enum ReplyBody {
     /// Bytes made here.
     Bytes(Bytes),
     /// The back end's own bytes.
-    Upstream(Box<Upstream>, Target),
+    Upstream(Box<Upstream>, Arc<Target>),
 }
 
 /// How a reply ended.
@@ -109,7 +110,7 @@ async fn relay(
     client: &mut Client,
     head: &ResponseHead,
     mut upstream: Box<Upstream>,
-    target: Target,
+    target: Arc<Target>,
     bodiless: bool,
 ) -> Replied {
     let framing = match upstream.framing {

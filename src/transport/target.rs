@@ -1,22 +1,27 @@
 //! Where a request goes: scheme, host, port.
 
+use std::collections::hash_map::RandomState;
 use std::fmt;
+use std::hash::{BuildHasher, Hash, Hasher};
+use std::sync::LazyLock;
 
-/// One back-end address; connections are pooled by it.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+/// One back-end address; connections are pooled by it. Made once, at load, and shared.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target {
     /// HTTPS.
     pub https: bool,
     /// Host name or address, without brackets.
-    pub host: String,
+    pub host: Box<str>,
     /// Port.
     pub port: u16,
-    /// Value of the `Host` field: the port only when it is not the scheme's own.
-    pub authority: String,
+    /// Value of the `Host` field.
+    pub authority: Box<str>,
+    /// Hash of the rest, so that a pool look-up does not read the texts.
+    key: u64,
 }
 
 impl Target {
-    /// Builds the authority from its parts.
+    /// A target whose `Host` leaves the scheme's own port out.
     pub fn new(https: bool, host: &str, port: u16) -> Self {
         let name = if host.contains(':') {
             format!("[{host}]")
@@ -24,28 +29,55 @@ impl Target {
             host.to_owned()
         };
         let default = if https { 443 } else { 80 };
-        let authority = if port == default {
-            name
+        if port == default {
+            Self::with_authority(https, host, port, &name)
         } else {
-            format!("{name}:{port}")
-        };
+            Self::with_authority(https, host, port, &format!("{name}:{port}"))
+        }
+    }
+
+    /// A target with a `Host` of its own.
+    pub fn with_authority(https: bool, host: &str, port: u16, authority: &str) -> Self {
+        static KEYS: LazyLock<RandomState> = LazyLock::new(RandomState::new);
+        let key = KEYS.hash_one((https, host, port, authority));
         Self {
             https,
-            host: host.to_owned(),
+            host: host.into(),
             port,
-            authority,
+            authority: authority.into(),
+            key,
         }
+    }
+}
+
+impl Hash for Target {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.key);
+    }
+}
+
+/// Takes the hash that a [`Target`] brings along.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct KeyHasher(u64);
+
+impl Hasher for KeyHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+    fn write(&mut self, bytes: &[u8]) {
+        for &byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(byte);
+        }
+    }
+    fn write_u64(&mut self, key: u64) {
+        self.0 = key;
     }
 }
 
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{}://{}",
-            if self.https { "https" } else { "http" },
-            self.authority
-        )
+        let scheme = if self.https { "https" } else { "http" };
+        write!(f, "{scheme}://{}", self.authority)
     }
 }
 
@@ -55,9 +87,15 @@ mod tests {
 
     #[test]
     fn the_authority_leaves_the_default_port_out_and_brackets_ipv6() {
-        assert_eq!(Target::new(false, "a", 80).authority, "a");
-        assert_eq!(Target::new(false, "a", 443).authority, "a:443");
+        assert_eq!(&*Target::new(false, "a", 80).authority, "a");
+        assert_eq!(&*Target::new(false, "a", 443).authority, "a:443");
         assert_eq!(Target::new(true, "::1", 443).to_string(), "https://[::1]");
-        assert_eq!(Target::new(false, "::1", 8080).authority, "[::1]:8080");
+        assert_eq!(&*Target::new(false, "::1", 8080).authority, "[::1]:8080");
+    }
+
+    #[test]
+    fn equal_targets_have_equal_keys() {
+        assert_eq!(Target::new(false, "a", 1), Target::new(false, "a", 1));
+        assert_ne!(Target::new(false, "a", 1), Target::new(true, "a", 1));
     }
 }

@@ -90,7 +90,7 @@ impl Worker {
             }
         }
         // What a name means may have changed: ask again next time.
-        self.names.borrow_mut().remove(&target.host);
+        self.names.borrow_mut().remove(&*target.host);
         Err(last.unwrap_or_else(|| {
             io::Error::new(
                 io::ErrorKind::NotFound,
@@ -109,12 +109,12 @@ impl Worker {
                 .map(|a| SocketAddr::new(a.ip(), target.port))
                 .collect()
         };
-        if let Some((until, list)) = self.names.borrow().get(&target.host)
+        if let Some((until, list)) = self.names.borrow().get(&*target.host)
             && *until > now
         {
             return Ok(with_port(list));
         }
-        let list: Vec<_> = tokio::net::lookup_host((target.host.as_str(), target.port))
+        let list: Vec<_> = tokio::net::lookup_host((&*target.host, target.port))
             .await?
             .collect();
         let mut names = self.names.borrow_mut();
@@ -122,7 +122,7 @@ impl Worker {
             names.retain(|_, (until, _)| *until > now);
         }
         if names.len() < DNS_NAMES_MAX {
-            names.insert(target.host.clone(), (now + DNS_TTL, list.clone()));
+            names.insert(target.host.to_string(), (now + DNS_TTL, list.clone()));
         }
         Ok(list)
     }

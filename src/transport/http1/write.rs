@@ -3,7 +3,9 @@
 use crate::transport::head::{RequestHead, ResponseHead, Version};
 use crate::transport::headers::{Headers, Name};
 
-use super::framing::Framing;
+use std::borrow::Cow;
+
+use super::framing::{Framing, is_token};
 use super::parse::ConnectionTokens;
 
 /// What a request head to a back end is made of.
@@ -23,17 +25,61 @@ pub struct RequestLine<'a> {
     pub upgrade: bool,
 }
 
+/// A field that one try sends otherwise than the message has it.
+#[derive(Debug)]
+pub struct Override<'a> {
+    name: &'a str,
+    value: Option<Cow<'a, [u8]>>,
+}
+
+impl<'a> Override<'a> {
+    /// Sends this value in place of any other. Bytes that no field may hold become spaces.
+    pub fn set(name: &'a str, value: &'a [u8]) -> Self {
+        let clean = !value.iter().any(|&b| is_control(b));
+        let value = if clean { Cow::Borrowed(value) } else { Cow::Owned(value.iter().map(|&b| if is_control(b) { b' ' } else { b }).collect()) };
+        Self { name, value: Some(value) }
+    }
+
+    /// As [`set`](Self::set), with a value made for it.
+    pub fn set_owned(name: &'a str, value: Vec<u8>) -> Self {
+        Self { name, value: Some(Cow::Owned(value.into_iter().map(|b| if is_control(b) { b' ' } else { b }).collect())) }
+    }
+
+    /// Sends no such field.
+    pub fn remove(name: &'a str) -> Self {
+        Self { name, value: None }
+    }
+}
+
+fn is_control(b: u8) -> bool {
+    b < 0x20 && b != b'\t' || b == 0x7f
+}
+
 /// Writes a request head for a back end.
-pub fn request(out: &mut Vec<u8>, line: &RequestLine<'_>, head: &RequestHead) {
+pub fn request(out: &mut Vec<u8>, line: &RequestLine<'_>, head: &RequestHead, overrides: &[Override<'_>]) {
     out.extend_from_slice(line.method);
     out.push(b' ');
     out.extend_from_slice(line.target);
     out.extend_from_slice(b" HTTP/1.1\r\nHost: ");
     out.extend_from_slice(line.host);
     out.extend_from_slice(b"\r\n");
-    fields(out, &head.headers, |id| {
-        matches!(id, Name::Host | Name::Expect)
+    fields(out, &head.headers, |id, name| {
+        matches!(id, Name::Host | Name::Expect) || overrides.iter().any(|o| o.name.as_bytes().eq_ignore_ascii_case(name))
     });
+    for Override { name, value } in overrides {
+        // A name that is no token cannot be a field; framing and Host stay ours.
+        let ours = Name::of(name.as_bytes()).is_hop_by_hop() || Name::of(name.as_bytes()) == Name::Host;
+        if let Some(value) = value
+            && !ours
+            && !name.is_empty()
+            && name.bytes().all(is_token)
+        {
+            out.extend_from_slice(name.as_bytes());
+            out.extend_from_slice(b": ");
+            out.extend_from_slice(value);
+            out.extend_from_slice(b"\r\n");
+        }
+    }
     match line.framing {
         Framing::Length(n) => length(out, n),
         Framing::Chunked | Framing::UntilClose => {
@@ -70,7 +116,7 @@ pub fn response(out: &mut Vec<u8>, line: ResponseLine, head: &ResponseHead) {
     out.push(b' ');
     out.extend_from_slice(head.reason());
     out.extend_from_slice(b"\r\n");
-    fields(out, &head.headers, |_| false);
+    fields(out, &head.headers, |_, _| false);
     match line.framing {
         _ if line.bodiless => {
             // 204 and 1xx must not carry a length (RFC 9110 section 8.6); HEAD and 304 may tell the one of the GET.
@@ -105,7 +151,7 @@ pub fn interim(out: &mut Vec<u8>, head: &ResponseHead) {
     out.push(b' ');
     out.extend_from_slice(head.reason());
     out.extend_from_slice(b"\r\n");
-    fields(out, &head.headers, |_| false);
+    fields(out, &head.headers, |_, _| false);
     out.extend_from_slice(b"\r\n");
 }
 
@@ -116,10 +162,10 @@ fn length(out: &mut Vec<u8>, n: u64) {
 }
 
 /// The end-to-end fields: no hop-by-hop field, none that `Connection` names, none that `skip` names.
-fn fields(out: &mut Vec<u8>, headers: &Headers, skip: impl Fn(Name) -> bool) {
+fn fields(out: &mut Vec<u8>, headers: &Headers, skip: impl Fn(Name, &[u8]) -> bool) {
     let nominated = ConnectionTokens::of(headers).names_fields;
     for (id, name, value) in headers.iter() {
-        if id.is_hop_by_hop() || skip(id) || nominated && ConnectionTokens::nominates(headers, name)
+        if id.is_hop_by_hop() || skip(id, name) || nominated && ConnectionTokens::nominates(headers, name)
         {
             continue;
         }
@@ -162,7 +208,7 @@ mod tests {
             empty_length: false,
             upgrade: false,
         };
-        request(&mut out, &line, &head);
+        request(&mut out, &line, &head, &[]);
         assert_eq!(
             text(&out),
             "POST /svc HTTP/1.1\r\nHost: back:1\r\nsOAPAction: \"x\"\r\nContent-Length: 5\r\n\r\n"

@@ -1,0 +1,262 @@
+//! Sends a message through the tree: the walk decides, the transport tries, the answer comes back on the same call.
+//!
+//! The only part of this room that does I/O. What the message must be looked at for (a `ClientID`, cookies, a repeat)
+//! was known when the tree was built (design 5): a plain address streams without anything being read.
+
+mod facts;
+mod request;
+mod soap;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::event::EndpointEvent;
+use super::session::ResponseFacts;
+use super::state::Transition;
+use super::tree::{Endpoints, Leaf, Needs, NodeId};
+use super::walk::{Failure, Retry, SessionEffect, Step, TryOf, Walk};
+use crate::codes::ErrorCode;
+use crate::config::model::{Scope, TimeoutAction};
+use crate::exchange::{Body, Exchange, Fault, SessionPart, TryRecord};
+use crate::observe::RequestId;
+use crate::transport::http1::framing::Framing;
+use crate::transport::target::Target;
+use crate::transport::upstream::{self, Answer, Try, TryBody, TryError};
+use crate::transport::worker::Worker;
+
+use facts::RequestFacts;
+use request::Outgoing;
+
+/// Values of endpoint properties, computed by the room that knows expressions.
+pub trait PropertyValues {
+    /// The properties of a node for this message, in document order.
+    fn values(&self, node: NodeId, x: &Exchange) -> Vec<(Scope, String, String)>;
+}
+
+/// Takes the events that a send causes.
+pub trait EventSink {
+    /// A state changed.
+    fn state_changed(&self, event: &EndpointEvent, path: &str);
+    /// A message goes on to another child after a try that may have run.
+    fn repeated(&self, path: &str, code: ErrorCode, request: &RequestId);
+}
+
+/// What holds for all messages of a generation.
+#[derive(Clone, Debug)]
+pub struct SendPolicy {
+    /// `[retry] non_idempotent`.
+    pub retry_non_idempotent: bool,
+    /// Targets that a message may name for itself (design 16).
+    pub allowed: super::allow::AllowList,
+}
+
+/// A sender for one exchange.
+#[derive(Clone, Copy)]
+pub struct Dispatch<'a> {
+    /// The worker that it runs on.
+    pub worker: &'a Worker,
+    /// The tree of the exchange's generation.
+    pub endpoints: &'a Endpoints,
+    /// Values of properties.
+    pub properties: &'a dyn PropertyValues,
+    /// What holds for all messages.
+    pub policy: &'a SendPolicy,
+    /// Where events go.
+    pub events: &'a dyn EventSink,
+    /// The exchange's id.
+    pub request: &'a RequestId,
+}
+
+impl Dispatch<'_> {
+    /// Sends the request of an exchange to an endpoint and waits for the head of its answer.
+    pub async fn send(&self, x: &mut Exchange, root: NodeId) -> Result<(), Fault> {
+        let needs = self.endpoints.needs(root);
+        let mut facts = RequestFacts::of(x, needs);
+        if needs.client_id || needs.service_group_id {
+            facts.header = soap::request_header(self.worker, x, needs).await?;
+        }
+        x.trail.root = Some(root.0);
+        let cookies = facts.cookies();
+        let mut walk = Walk::start(
+            self.endpoints,
+            root,
+            facts.facts(&cookies, self.policy.retry_non_idempotent),
+            self.worker.random(),
+        );
+        loop {
+            match walk.next(self.worker.now()) {
+                Step::Fail(failure) => return Err(self.give_up(x, failure)),
+                Step::Try(this) => {
+                    if self.attempt(x, root, &facts, needs, &mut walk, this).await? {
+                        return Ok(());
+                    }
+                }
+            }
+        }
+    }
+
+    /// One try. True: answered. False: the walk knows why it failed. An error ends the message.
+    async fn attempt(
+        &self,
+        x: &mut Exchange,
+        root: NodeId,
+        facts: &RequestFacts,
+        needs: Needs,
+        walk: &mut Walk<'_, '_>,
+        this: TryOf,
+    ) -> Result<bool, Fault> {
+        let Some(leaf) = self.endpoints.leaf(this.leaf) else {
+            return Err(Fault::new(ErrorCode::NONE, "a try without a leaf"));
+        };
+        let properties = self.node_properties(x, root, this.leaf);
+        let prepared = Outgoing::prepare(self, x, leaf, walk, facts, &properties);
+        let outgoing = match prepared {
+            Ok(outgoing) => outgoing,
+            Err(fault) => {
+                walk.abandon();
+                return Err(fault);
+            }
+        };
+        let begun = Instant::now();
+        let result = self.try_leaf(x, leaf, &outgoing, needs.repeat).await;
+        let took = begun.elapsed();
+        self.worker.recycle(outgoing.head);
+        match result {
+            Ok(answer) => {
+                x.trail.tries.push(TryRecord { leaf: this.leaf.0, code: None, took });
+                self.answered(x, needs, walk, this, answer, outgoing.target).await?;
+                Ok(true)
+            }
+            Err(TryError::ClientGone) => {
+                walk.abandon();
+                Err(Fault::new(ErrorCode::RECEIVER_RECEIVE, "the client went away while its request was read"))
+            }
+            Err(TryError::ClientRefused(refused)) => {
+                walk.abandon();
+                Err(Fault::new(ErrorCode::MESSAGE_PARSE, format!("the request's body is malformed: {}", refused.reason)))
+            }
+            Err(TryError::Failed { code, stage, text }) => {
+                x.trail.tries.push(TryRecord { leaf: this.leaf.0, code: Some(code), took });
+                x.fault = Some(Fault::new(code, text));
+                let may_have_run = stage > upstream::Stage::Head;
+                let retry = Retry {
+                    may_have_run,
+                    replayable: x.client.as_ref().is_none_or(|c| c.replayable()) || matches!(x.request_body, Body::Whole(_)),
+                    idempotent: x.request.method.is_idempotent(),
+                };
+                let state_added = ErrorCode(code.0 + stage.protocol_state());
+                // The built-in response time does not make a POST run twice: only a timeout that the file sets does (design 15).
+                let built_in_timeout = code == ErrorCode::RESPONSE_TIMEOUT && leaf.timeout.is_none();
+                let retry = Retry { replayable: retry.replayable && !(built_in_timeout && !retry.idempotent), ..retry };
+                let transition = walk.failed(code, Some(state_added), retry, self.worker.now());
+                self.record(this.leaf, transition);
+                if may_have_run && retry.replayable && !retry.idempotent {
+                    self.events.repeated(&self.endpoints.node(this.leaf).path, code, self.request);
+                }
+                Ok(false)
+            }
+        }
+    }
+
+    async fn try_leaf(&self, x: &mut Exchange, leaf: &Leaf, outgoing: &Outgoing, keep: bool) -> Result<Answer, TryError> {
+        let body = match &x.request_body {
+            Body::Empty => TryBody::None,
+            Body::Incoming => TryBody::Client { keep },
+            Body::Whole(bytes) => TryBody::Bytes(bytes),
+        };
+        let this = Try {
+            target: &outgoing.target,
+            head: &outgoing.head,
+            asked: outgoing.method,
+            upgrade: outgoing.upgrade,
+            body,
+            framing: outgoing.framing,
+            deadline: leaf.timeout.unwrap_or(self.worker.limits.response),
+        };
+        let answer = upstream::attempt(self.worker, x.client.as_deref_mut(), &this).await;
+        if let Ok(answer) = &answer {
+            // Nothing is sent again once an answer has begun.
+            if let Some(client) = x.client.as_mut()
+                && answer.upstream.sending.is_none()
+            {
+                client.body.replay.forget();
+            }
+        }
+        answer
+    }
+
+    async fn answered(
+        &self,
+        x: &mut Exchange,
+        needs: Needs,
+        walk: &mut Walk<'_, '_>,
+        this: TryOf,
+        mut answer: Answer,
+        target: Arc<Target>,
+    ) -> Result<(), Fault> {
+        let group = if needs.service_group_id { soap::answer_service_group(self.worker, &mut answer).await } else { None };
+        let set_cookies = if needs.cookies { facts::set_cookies(&answer.head) } else { Vec::new() };
+        let set_cookies: Vec<&str> = set_cookies.iter().map(String::as_str).collect();
+        let response = ResponseFacts {
+            set_cookie: &set_cookies,
+            service_group_id: group.as_ref().map(|g| g.as_str()),
+            unix_seconds: if needs.cookies { facts::unix_seconds() } else { 0 },
+        };
+        let (transition, effect) = walk.succeeded(&response, self.worker.now());
+        x.trail.session = match effect {
+            SessionEffect::None => SessionPart::None,
+            SessionEffect::Bound => SessionPart::Bound,
+            SessionEffect::Kept | SessionEffect::Renewed | SessionEffect::Ended => SessionPart::Hit,
+        };
+        self.record(this.leaf, transition);
+        x.fault = None;
+        x.response_body = if answer.upstream.framing == Framing::None && answer.head.status != 101 { Body::Empty } else { Body::Incoming };
+        x.response = Some(answer.head);
+        x.upstream = Some((answer.upstream, target));
+        Ok(())
+    }
+
+    fn record(&self, leaf: NodeId, transition: Option<Transition>) {
+        if let Some(transition) = transition {
+            let mut id = Vec::new();
+            self.request.write(&mut id);
+            let id = String::from_utf8_lossy(&id);
+            let event = self.endpoints.record(leaf, transition, Some(&id));
+            self.events.state_changed(&event, &self.endpoints.node(leaf).path);
+        }
+    }
+
+    /// The fault of a message that no try answered.
+    fn give_up(&self, x: &mut Exchange, failure: Failure) -> Fault {
+        let now = self.worker.now();
+        let said = failure.message(self.endpoints, now);
+        // After a real attempt the fault sequence sees the last transport code and its text (spec 7.3).
+        let fault = match x.fault.take() {
+            Some(last) if last.code == failure.code => Fault { detail: format!("{}; {said}", last.detail), ..last },
+            _ => Fault::new(failure.code, said),
+        };
+        x.retry_after = self.retry_after(failure.node, now);
+        if failure.discard || self.endpoints.leaf(failure.node).is_some_and(|l| l.timeout_action == Some(TimeoutAction::Discard) && failure.code == ErrorCode::RESPONSE_TIMEOUT) {
+            request::answer_discarded(x);
+        }
+        fault
+    }
+
+    /// How long the endpoint will go on refusing.
+    fn retry_after(&self, node: NodeId, now: crate::util::clock::Tick) -> Option<Duration> {
+        let leaf = self.endpoints.leaf(node)?;
+        let next = leaf.state.snapshot().next_retry;
+        (next > now).then(|| next.since(now))
+    }
+
+    /// Properties of the group and of the leaf, in the order in which they are set.
+    fn node_properties(&self, x: &Exchange, root: NodeId, leaf: NodeId) -> Vec<(Scope, String, String)> {
+        let mut all = Vec::new();
+        for node in [root, leaf] {
+            if !self.endpoints.node(node).properties.is_empty() && (all.is_empty() || root != leaf) {
+                all.extend(self.properties.values(node, x));
+            }
+        }
+        all
+    }
+}

@@ -1,0 +1,84 @@
+//! What a request and an answer say that the walk needs, copied out of the heads.
+
+use smallvec::SmallVec;
+
+use crate::endpoint::session::Facts;
+use crate::endpoint::tree::Needs;
+use crate::exchange::Exchange;
+use crate::soap::scan::ScannedHeader;
+use crate::transport::head::ResponseHead;
+use crate::transport::headers::Name;
+
+/// Facts of one request; empty where nothing needs them.
+#[derive(Debug, Default)]
+pub struct RequestFacts {
+    cookies: SmallVec<[String; 1]>,
+    path_session: Option<String>,
+    /// What the SOAP header says.
+    pub header: ScannedHeader,
+}
+
+impl RequestFacts {
+    /// Reads the head as far as it is needed.
+    pub fn of(x: &Exchange, needs: Needs) -> Self {
+        if !needs.cookies {
+            return Self::default();
+        }
+        let text = |bytes: &[u8]| std::str::from_utf8(bytes).ok().map(str::to_owned);
+        Self {
+            cookies: x.request.headers.values(Name::Cookie).filter_map(text).collect(),
+            path_session: path_session(x.request.target()),
+            header: ScannedHeader::default(),
+        }
+    }
+
+    /// The cookie values as the walk takes them.
+    pub fn cookies(&self) -> SmallVec<[&str; 1]> {
+        self.cookies.iter().map(String::as_str).collect()
+    }
+
+    /// The facts.
+    pub fn facts<'r>(&'r self, cookies: &'r [&'r str], retry_non_idempotent: bool) -> Facts<'r> {
+        Facts {
+            client_id: self.header.client_id.as_ref().map(|t| t.as_str()),
+            service_group_id: self.header.service_group.as_ref().map(|t| t.as_str()),
+            cookies,
+            path_session: self.path_session.as_deref(),
+            retry_non_idempotent,
+        }
+    }
+}
+
+/// The value of a `;jsessionid=` path parameter.
+fn path_session(target: &[u8]) -> Option<String> {
+    let path = target.split(|&b| b == b'?').next()?;
+    path.split(|&b| b == b';' || b == b'/').find_map(|part| {
+        let (name, value) = part.split_at_checked("jsessionid=".len())?;
+        let found = name.eq_ignore_ascii_case(b"jsessionid=") && !value.is_empty();
+        found.then(|| std::str::from_utf8(value).ok().map(str::to_owned))?
+    })
+}
+
+/// All `Set-Cookie` values.
+pub fn set_cookies(head: &ResponseHead) -> Vec<String> {
+    let text = |bytes: &[u8]| std::str::from_utf8(bytes).ok().map(str::to_owned);
+    head.headers.values(Name::SetCookie).filter_map(text).collect()
+}
+
+/// Seconds since 1970.
+pub fn unix_seconds() -> i64 {
+    i64::try_from(crate::observe::unix_ms() / 1000).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_session_in_the_path_is_found_in_any_case_and_not_in_the_query() {
+        assert_eq!(path_session(b"/a/b;JSESSIONID=x1/c?d").as_deref(), Some("x1"));
+        assert_eq!(path_session(b"/a;v=1;jsessionid=y").as_deref(), Some("y"));
+        assert_eq!(path_session(b"/a;jsessionid="), None);
+        assert_eq!(path_session(b"/a?;jsessionid=y"), None);
+    }
+}

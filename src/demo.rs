@@ -45,10 +45,7 @@ impl Demo {
         let fleet = Fleet::launch(&ports)?;
         let configuration = tempfile::Builder::new().prefix("axon-demo-").tempdir()?;
         for (name, text) in ENDPOINTS {
-            let mut text = text.to_owned();
-            for (at, port) in fleet.ports().iter().enumerate() {
-                text = text.replace(&format!("{{{at}}}"), &port.to_string());
-            }
+            let text = with_ports(text, &fleet.ports());
             std::fs::write(configuration.path().join(name), text)?;
         }
         let messages = tempfile::Builder::new()
@@ -119,6 +116,22 @@ impl Demo {
     }
 }
 
+/// The file with the ports 9000 to 9003 replaced, in one pass: the new ports may be among the old ones.
+fn with_ports(text: &str, ports: &[u16]) -> String {
+    const HOST: &str = "127.0.0.1:";
+    let mut pieces = text.split("127.0.0.1:900");
+    let mut out = pieces.next().unwrap_or("").to_owned();
+    for piece in pieces {
+        let (digit, rest) = piece.split_at_checked(1).unwrap_or((piece, ""));
+        let port = digit
+            .parse()
+            .ok()
+            .and_then(|at: usize| ports.get(at).copied());
+        out += &format!("{HOST}{}{rest}", port.unwrap_or_default());
+    }
+    out
+}
+
 /// A call of the load-balance service, from that client.
 fn message(client: Option<&str>) -> String {
     let header = client.map_or(String::new(), |id| {
@@ -155,6 +168,15 @@ mod tests {
                     .any(|p| target.starts_with(&format!("http://127.0.0.1:{p}/services/")))
             );
         }
+    }
+
+    #[test]
+    fn new_ports_may_be_among_the_old_ones() {
+        let text = "a 127.0.0.1:9000/x 127.0.0.1:9001/y";
+        assert_eq!(
+            with_ports(text, &[9001, 9000]),
+            "a 127.0.0.1:9001/x 127.0.0.1:9000/y"
+        );
     }
 
     #[tokio::test]

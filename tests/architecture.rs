@@ -3,6 +3,12 @@
 //! Sources are parsed, so that inline paths (`crate::soap::...` in the middle of a function) count as much as
 //! `use` lines; a word inside a comment or a string does not.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test fails by panicking"
+)]
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 

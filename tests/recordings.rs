@@ -1,5 +1,11 @@
 //! The recordings under `tests/data/oracle` are what was recorded: no test may be made to pass by editing them.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test fails by panicking"
+)]
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};

@@ -59,8 +59,8 @@ pub struct Gate {
 }
 
 impl Gate {
-    /// Refuses what must not get further; `changes` for anything but a look.
-    pub fn admit(&self, headers: &HeaderMap, changes: bool) -> Result<(), Answer> {
+    /// The answer to what must not get further; `changes` for anything but a look.
+    pub fn refusal(&self, headers: &HeaderMap, changes: bool) -> Option<Answer> {
         let authorized = self.authorized(headers);
         if self.token.is_some() && !authorized {
             let mut answer = problem(
@@ -72,34 +72,34 @@ impl Gate {
                 header::WWW_AUTHENTICATE,
                 http::HeaderValue::from_static("Bearer"),
             );
-            return Err(answer);
+            return Some(answer);
         }
         // Whoever holds the token is no foreign page, whatever name it used.
         if authorized {
-            return Ok(());
+            return None;
         }
         if !self.names_us(headers) {
-            return Err(problem(
+            return Some(problem(
                 StatusCode::MISDIRECTED_REQUEST,
                 "host_not_allowed",
                 "the Host header must name this machine: localhost or the address that is listened on",
             ));
         }
         if changes && foreign(headers) {
-            return Err(problem(
+            return Some(problem(
                 StatusCode::FORBIDDEN,
                 "foreign_origin",
                 "changes are not taken from pages of other sites",
             ));
         }
         if changes && self.bound.is_some() && !headers.contains_key(REQUEST_HEADER) {
-            return Err(problem(
+            return Some(problem(
                 StatusCode::FORBIDDEN,
                 "request_header_needed",
                 "a change needs the header X-Axon-Request: 1",
             ));
         }
-        Ok(())
+        None
     }
 
     fn authorized(&self, headers: &HeaderMap) -> bool {
@@ -180,8 +180,8 @@ mod tests {
     }
 
     fn refused(gate: &Gate, list: &[(&'static str, &'static str)], changes: bool) -> u16 {
-        gate.admit(&headers(list), changes)
-            .map_or_else(|answer| answer.status().as_u16(), |()| 0)
+        gate.refusal(&headers(list), changes)
+            .map_or(0, |answer| answer.status().as_u16())
     }
 
     fn loopback() -> Gate {

@@ -72,7 +72,7 @@ impl Router {
                 not_found()
             };
         };
-        if let Err(refusal) = gate.admit(&head.headers, !looks) {
+        if let Some(refusal) = gate.refusal(&head.headers, !looks) {
             return refusal;
         }
         match head.method {

@@ -3,6 +3,7 @@
 pub mod codes;
 pub mod config;
 pub mod exchange;
+pub mod mediation;
 pub mod soap;
 pub mod transport;
 pub mod util;

@@ -15,6 +15,10 @@ pub mod parse;
 mod route;
 mod run;
 pub mod sender;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashMap;
 

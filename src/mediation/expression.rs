@@ -11,6 +11,8 @@ mod evaluate;
 mod lexer;
 mod number;
 mod parser;
+#[cfg(test)]
+mod tests;
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -22,6 +24,8 @@ use crate::mediation::message::Place;
 pub const TEXT_MAX: usize = 16 * 1024;
 /// Deepest nesting of an expression.
 const DEPTH_MAX: usize = 64;
+/// Most operators of an expression: a chain of them is a tree as deep as it is long.
+const OPERATORS_MAX: usize = 256;
 /// Longest result of an expression, in bytes.
 pub const RESULT_MAX: usize = 1024 * 1024;
 

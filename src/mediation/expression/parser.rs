@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::lexer::{Token, syntax, tokens};
-use super::{DEPTH_MAX, ExpressionError, Function, Node, Operator, TEXT_MAX};
+use super::{DEPTH_MAX, ExpressionError, Function, Node, OPERATORS_MAX, Operator, TEXT_MAX};
 use crate::mediation::message::Place;
 
 /// Name, fewest and most arguments.
@@ -40,6 +40,7 @@ pub(super) fn parse(text: &str) -> Result<Node, ExpressionError> {
         at: 0,
         end: text.len(),
         depth: 0,
+        operators: 0,
     };
     let node = parser.binary(0)?;
     match parser.peek() {
@@ -86,6 +87,7 @@ struct Parser<'t> {
     at: usize,
     end: usize,
     depth: usize,
+    operators: usize,
 }
 
 impl<'t> Parser<'t> {
@@ -94,6 +96,13 @@ impl<'t> Parser<'t> {
         while let Some((operator, binds)) = self.peek().and_then(operator)
             && binds > loosest
         {
+            self.operators += 1;
+            if self.operators > OPERATORS_MAX {
+                return Err(syntax(
+                    "the expression has too many operators",
+                    self.place(),
+                ));
+            }
             self.at += 1;
             let right = self.nested(|p| p.binary(binds))?;
             left = Node::Binary(operator, Box::new(left), Box::new(right));

@@ -267,3 +267,21 @@ impl Mediator for Refused {
         Step::Fail(self.0.clone())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_of_the_language_is_in_one_table() {
+        assert!(
+            MEDIATORS.windows(2).all(|w| w[0].name < w[1].name),
+            "the table is in order"
+        );
+        for entry in MEDIATORS {
+            assert_eq!(later(entry.name), None, "{}", entry.name);
+        }
+        assert!(NOT_YET.iter().all(|name| !JAVA.contains(name)));
+        assert_eq!(later("sned"), None);
+    }
+}

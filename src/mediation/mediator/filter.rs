@@ -100,3 +100,83 @@ impl Mediator for Filter {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::codes::DiagnosticCode;
+    use crate::mediation::testing::{request, world};
+
+    fn goes(filter: &str, target: &str) -> Vec<String> {
+        let text = format!(
+            r#"<sequence name="main">{filter}</sequence>
+               <sequence name="s"><log level="custom"><property name="in" value="s"/></log></sequence>"#
+        );
+        world(&text)
+            .clean()
+            .run(&mut request("POST", target, Some("text/xml")), vec![])
+            .log
+    }
+
+    const YES: &str = r#"<log level="custom"><property name="in" value="then"/></log>"#;
+    const NO: &str = r#"<log level="custom"><property name="in" value="else"/></log>"#;
+
+    #[test]
+    fn a_regular_expression_has_to_match_the_whole_value() {
+        let both = |regex: &str| {
+            format!(
+                r#"<filter source="get-property('To')" regex="{regex}"><then>{YES}</then><else>{NO}</else></filter>"#
+            )
+        };
+        assert_eq!(goes(&both(".*/gold/.*"), "/gold/x"), ["INFO in = then"]);
+        assert_eq!(goes(&both(".*/gold/.*"), "/base/x"), ["INFO in = else"]);
+        assert_eq!(goes(&both("/gold"), "/gold/x"), ["INFO in = else"]);
+        assert_eq!(goes(&both("/gold/x|y"), "/gold/xy"), ["INFO in = else"]);
+    }
+
+    #[test]
+    fn a_condition_chooses_between_lists_and_sequences() {
+        let children = format!(r#"<filter xpath="get-property('To') = '/a'">{YES}</filter>"#);
+        assert_eq!(goes(&children, "/a"), ["INFO in = then"]);
+        assert!(goes(&children, "/b").is_empty());
+        let keys = r#"<filter xpath="true()"><then sequence="s"/><else/></filter>"#;
+        assert_eq!(goes(keys, "/a"), ["INFO in = s"]);
+        let only_then = format!(r#"<filter xpath="false()"><then>{YES}</then></filter>{NO}"#);
+        assert_eq!(goes(&only_then, "/a"), ["INFO in = else"]);
+        let computed = r#"<filter xpath="true()"><then sequence="{get-property('To')}"/></filter>"#;
+        assert_eq!(goes(computed, "s"), ["INFO in = s"]);
+    }
+
+    #[test]
+    fn a_filter_without_a_condition_is_an_error() {
+        for (filter, code) in [
+            ("<filter/>", DiagnosticCode::BadMediator),
+            ("<filter xpath=''/>", DiagnosticCode::BadMediator),
+            ("<filter source=\"'a'\"/>", DiagnosticCode::BadMediator),
+            (
+                "<filter source=\"'a'\" regex='('/>",
+                DiagnosticCode::BadRegex,
+            ),
+            (
+                "<filter source=\"'a'\" regex='(?=a)'/>",
+                DiagnosticCode::NotSupportedYet,
+            ),
+            ("<filter xpath='count(//a'/>", DiagnosticCode::BadExpression),
+            ("<filter xpath='//a'/>", DiagnosticCode::NotSupportedYet),
+            (
+                "<filter xpath='true()'><else/></filter>",
+                DiagnosticCode::UnknownMediator,
+            ),
+        ] {
+            let world = world(&format!("<sequence name=\"main\">{filter}</sequence>"));
+            let codes: Vec<_> = world.problems().iter().map(|p| p.0).collect();
+            assert_eq!(codes, [code], "{filter}");
+        }
+    }
+
+    #[test]
+    fn a_problem_in_an_expression_is_marked_where_it_stands() {
+        let world =
+            world("<sequence name=\"main\"><filter xpath=\"true() and count(//a\"/></sequence>");
+        assert_eq!(world.problems()[0].2, "(");
+    }
+}

@@ -126,3 +126,83 @@ impl Mediator for Header {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::codes::DiagnosticCode;
+    use crate::exchange::Exchange;
+    use crate::mediation::testing::{Sent, soap11, soap12, world};
+
+    fn run(x: &mut Exchange, mediators: &str) {
+        world(&format!("<sequence name=\"main\">{mediators}</sequence>"))
+            .clean()
+            .run(x, vec![]);
+    }
+
+    #[test]
+    fn to_is_where_a_send_without_an_endpoint_goes() {
+        let text = r#"<sequence name="main"><in><header name="To" value="http://b1/plain/send"/><send/></in><out><send/></out></sequence>"#;
+        let mut x = soap11();
+        let seen = world(text).clean().run(&mut x, vec![Sent::Answer(200)]);
+        assert_eq!((seen.status, seen.sent), (200, vec!["to".to_owned()]));
+        assert_eq!(x.to.as_deref(), Some("http://b1/plain/send"));
+        let mut x = soap11();
+        run(&mut x, r#"<header name="To" action="remove"/>"#);
+        assert_eq!(x.to.as_deref(), Some(""));
+    }
+
+    #[test]
+    fn the_action_is_written_where_the_soap_version_has_it() {
+        let text = r#"<header name="Action" expression="concat('urn:', 'new')"/>"#;
+        let mut x = soap11();
+        run(&mut x, text);
+        assert_eq!(
+            x.request.headers.find("SOAPAction"),
+            Some(&b"\"urn:new\""[..])
+        );
+        let mut x = soap12();
+        run(&mut x, text);
+        let media = &b"application/soap+xml; charset=UTF-8; action=\"urn:new\""[..];
+        assert_eq!(x.request.headers.find("Content-Type"), Some(media));
+        assert_eq!(x.request.headers.find("SOAPAction"), None);
+        // Removing it keeps the field of a message that nobody reads.
+        let mut x = soap11();
+        run(&mut x, r#"<header name="Action" action="remove"/>"#);
+        assert_eq!(
+            x.request.headers.find("SOAPAction"),
+            Some(&b"\"urn:getQuote\""[..])
+        );
+    }
+
+    #[test]
+    fn transport_fields_are_set_and_removed() {
+        let mut x = soap11();
+        run(
+            &mut x,
+            r#"<header name="X-A" value="1" scope="transport"/><header name="soapaction" action="remove" scope="transport"/>"#,
+        );
+        assert_eq!(x.request.headers.find("x-a"), Some(&b"1"[..]));
+        assert_eq!(x.request.headers.find("SOAPAction"), None);
+    }
+
+    #[test]
+    fn what_needs_the_envelope_is_not_supported_yet() {
+        for (header, code) in [
+            ("<header/>", DiagnosticCode::BadMediator),
+            ("<header name=\"To\"/>", DiagnosticCode::BadMediator),
+            (
+                "<header name=\"ReplyTo\" value=\"x\"/>",
+                DiagnosticCode::NotSupportedYet,
+            ),
+            (
+                "<header name=\"p:n\" value=\"x\"/>",
+                DiagnosticCode::NotSupportedYet,
+            ),
+            ("<header><a/></header>", DiagnosticCode::NotSupportedYet),
+        ] {
+            let world = world(&format!("<sequence name=\"main\">{header}</sequence>"));
+            let codes: Vec<_> = world.problems().iter().map(|p| p.0).collect();
+            assert_eq!(codes, [code], "{header}");
+        }
+    }
+}

@@ -134,3 +134,92 @@ impl Mediator for Log {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::codes::DiagnosticCode;
+    use crate::config::diagnostic::Severity;
+    use crate::mediation::testing::{soap11, world};
+
+    fn lines(log: &str) -> Vec<String> {
+        world(&format!("<sequence name=\"main\">{log}</sequence>"))
+            .run(&mut soap11(), vec![])
+            .log
+    }
+
+    #[test]
+    fn levels_categories_and_separator() {
+        let simple = "To: /services/StockQuote, WSAction: urn:getQuote, SOAPAction: urn:getQuote, Direction: request";
+        assert_eq!(lines("<log/>"), [format!("INFO {simple}")]);
+        assert_eq!(lines("<log level=\"full\"/>"), [format!("INFO {simple}")]);
+        assert_eq!(
+            lines("<log level=\"odd\" category=\"warn\"/>"),
+            [format!("WARN {simple}")]
+        );
+        let custom = r#"<log level="custom" category="ERROR" separator=" | "><property name="a" value="1"/>
+            <property name="b" expression="concat('x', get-property('To'))"/></log>"#;
+        assert_eq!(lines(custom), ["ERROR a = 1 | b = x/services/StockQuote"]);
+        assert!(
+            lines("<log category=\"TRACE\"/>").is_empty(),
+            "a category that is off"
+        );
+    }
+
+    #[test]
+    fn a_line_is_bounded() {
+        let long = "é".repeat(50_000);
+        let line = lines(&format!(
+            "<log level=\"custom\"><property name=\"a\" value=\"{long}\"/></log>"
+        ));
+        assert!(line[0].len() <= super::LINE_MAX + "INFO ".len());
+    }
+
+    #[test]
+    fn problems_are_told_by_how_bad_they_are() {
+        for (log, code, severity) in [
+            (
+                "<log level=\"full\"/>",
+                DiagnosticCode::NotSupportedYet,
+                Severity::Warning,
+            ),
+            (
+                "<log level=\"odd\"/>",
+                DiagnosticCode::BadMediator,
+                Severity::Warning,
+            ),
+            (
+                "<log odd=\"1\"/>",
+                DiagnosticCode::BadMediator,
+                Severity::Warning,
+            ),
+            (
+                "<log category=\"LOUD\"/>",
+                DiagnosticCode::BadMediator,
+                Severity::Error,
+            ),
+            (
+                "<log><property name=\"a\"/></log>",
+                DiagnosticCode::BadMediator,
+                Severity::Error,
+            ),
+            (
+                "<log><property value=\"a\"/></log>",
+                DiagnosticCode::BadMediator,
+                Severity::Error,
+            ),
+            (
+                "<log><property name=\"a\" expression=\"//a\"/></log>",
+                DiagnosticCode::NotSupportedYet,
+                Severity::Unsupported,
+            ),
+        ] {
+            let world = world(&format!("<sequence name=\"main\">{log}</sequence>"));
+            let problems = world.problems();
+            assert_eq!(
+                (problems[0].0, problems[0].1, problems.len()),
+                (code, severity, 1),
+                "{log}"
+            );
+        }
+    }
+}

@@ -5,6 +5,8 @@
 
 mod code;
 mod detail;
+#[cfg(test)]
+mod tests;
 
 use bytes::Bytes;
 

@@ -286,3 +286,199 @@ impl Mediator for Property {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::codes::DiagnosticCode;
+    use crate::config::diagnostic::Severity;
+    use crate::exchange::Exchange;
+    use crate::mediation::testing::{Seen, get, soap11, world};
+
+    fn run(x: &mut Exchange, mediators: &str) -> Seen {
+        world(&format!("<sequence name=\"main\">{mediators}</sequence>"))
+            .clean()
+            .run(x, vec![])
+    }
+
+    #[test]
+    fn each_scope_keeps_its_own() {
+        let mut x = soap11();
+        run(
+            &mut x,
+            r#"<property name="p" value="1"/><property name="p" value="2" scope="axis2"/><property name="P" value=" 3 " scope="transport"/>
+               <property name="q" expression="concat(get-property('p'), get-property('axis2','p'), $trp:p)"/>
+               <property name="client" value="4" scope="axis2-client"/><property name="gone" value="5"/><property name="gone" action="remove"/>"#,
+        );
+        assert_eq!(x.properties.value("q"), Some("123"));
+        assert_eq!(x.axis2.value("client"), Some("4"));
+        assert_eq!(x.properties.value("gone"), None);
+        assert_eq!(x.request.headers.find("p"), Some(&b"3"[..]));
+    }
+
+    #[test]
+    fn a_pattern_takes_a_group_of_the_whole_value() {
+        let mut x = soap11();
+        run(
+            &mut x,
+            r#"<property name="a" value="ab-cd" pattern="(\w+)-(\w+)" group="2"/><property name="b" value="ab-cd" pattern="\w+-\w+"/>
+               <property name="c" value="ab-cd" pattern="\w+"/>"#,
+        );
+        let value = |name: &str| x.properties.value(name).map(str::to_owned);
+        assert_eq!(
+            [value("a"), value("b"), value("c")],
+            [Some("cd".into()), Some("ab-cd".into()), Some(String::new())]
+        );
+    }
+
+    #[test]
+    fn a_boolean_false_is_false_in_a_condition() {
+        let text = r#"<property name="f" value="FALSE" type="BOOLEAN"/>
+            <filter xpath="get-property('f')"><then><log/></then><else><property name="r" value="no"/></else></filter>"#;
+        let mut x = soap11();
+        run(&mut x, text);
+        assert_eq!(x.properties.value("r"), Some("no"));
+        assert_eq!(x.properties.value("f"), Some("false"));
+    }
+
+    #[test]
+    fn removing_the_postfix_and_the_fields() {
+        let mut x = get();
+        x.request.headers.append(b"X-One", b"1");
+        run(
+            &mut x,
+            r#"<property name="REST_URL_POSTFIX" scope="axis2" action="remove"/><property name="TRANSPORT_HEADERS" scope="axis2" action="remove"/>"#,
+        );
+        assert_eq!(x.suffix(), b"");
+        assert_eq!(x.request.headers.find("X-One"), None);
+        assert_eq!(x.request.headers.find("Host"), Some(&b"axon"[..]));
+        assert_eq!(
+            (x.request.method_text(), x.request.target()),
+            (&b"GET"[..], &b"/services/StockQuote?symbol=IBM"[..])
+        );
+        let mut x = soap11();
+        run(
+            &mut x,
+            r#"<property name="soapaction" scope="transport" action="remove"/>"#,
+        );
+        assert_eq!(x.request.headers.find("SOAPAction"), None);
+    }
+
+    #[test]
+    fn what_is_no_header_field_is_never_written() {
+        for (name, expression) in [
+            ("bad name", "'v'"),
+            ("X", "concat('a', get-property('crlf'))"),
+        ] {
+            let mut x = soap11();
+            x.properties.set("crlf", "\r\nX-Inj: y");
+            let text =
+                format!(r#"<property name="{name}" expression="{expression}" scope="transport"/>"#);
+            assert_eq!(run(&mut x, &text).status, 500, "{name}");
+            assert_eq!(x.request.headers.len(), 3);
+        }
+    }
+
+    #[test]
+    fn a_value_that_does_not_fit_its_type_is_an_error_at_run_time() {
+        let mut x = soap11();
+        let seen = run(
+            &mut x,
+            r#"<property name="n" expression="get-property('To')" type="INTEGER"/>"#,
+        );
+        assert!(
+            seen.body
+                .contains("property `n`: `/services/StockQuote` is not a value of its type"),
+            "{}",
+            seen.body
+        );
+    }
+
+    #[test]
+    fn a_message_has_a_bounded_number_of_properties() {
+        let mut x = soap11();
+        for n in 0..super::PROPERTIES_MAX {
+            x.properties.set(n.to_string(), "");
+        }
+        assert_eq!(
+            run(&mut x, r#"<property name="more" value="1"/>"#).status,
+            500
+        );
+        x.replied = false;
+        x.direction = Default::default();
+        assert_eq!(run(&mut x, r#"<property name="7" value="1"/>"#).status, 202);
+    }
+
+    #[test]
+    fn what_cannot_be_meant_is_refused_when_it_is_loaded() {
+        for (property, code, severity) in [
+            (
+                "<property value=\"1\"/>",
+                DiagnosticCode::BadMediator,
+                Severity::Error,
+            ),
+            (
+                "<property name=\"a\"/>",
+                DiagnosticCode::BadMediator,
+                Severity::Error,
+            ),
+            (
+                "<property name=\"a\" value=\"1\" scope=\"nowhere\"/>",
+                DiagnosticCode::BadMediator,
+                Severity::Error,
+            ),
+            (
+                "<property name=\"a\" value=\"1\" type=\"WIDGET\"/>",
+                DiagnosticCode::BadMediator,
+                Severity::Error,
+            ),
+            (
+                "<property name=\"a\" value=\"x\" type=\"INTEGER\"/>",
+                DiagnosticCode::BadMediator,
+                Severity::Error,
+            ),
+            (
+                "<property name=\"a\" value=\"40000\" type=\"SHORT\"/>",
+                DiagnosticCode::BadMediator,
+                Severity::Error,
+            ),
+            (
+                "<property name=\"a\" value=\"1\" group=\"1\"/>",
+                DiagnosticCode::BadMediator,
+                Severity::Error,
+            ),
+            (
+                "<property name=\"a\" value=\"1\" pattern=\".\" group=\"1\"/>",
+                DiagnosticCode::BadMediator,
+                Severity::Error,
+            ),
+            (
+                "<property name=\"a\" expression=\"count(//a\"/>",
+                DiagnosticCode::BadExpression,
+                Severity::Error,
+            ),
+            (
+                "<property name=\"a\" value=\"1\" scope=\"operation\"/>",
+                DiagnosticCode::NotSupportedYet,
+                Severity::Unsupported,
+            ),
+            (
+                "<property name=\"a\" type=\"OM\" expression=\"//a\"/>",
+                DiagnosticCode::NotSupportedYet,
+                Severity::Unsupported,
+            ),
+            (
+                "<property name=\"a\"><b/></property>",
+                DiagnosticCode::NotSupportedYet,
+                Severity::Unsupported,
+            ),
+        ] {
+            let world = world(&format!("<sequence name=\"main\">{property}</sequence>"));
+            let problems = world.problems();
+            assert_eq!(
+                (problems[0].0, problems[0].1, problems.len()),
+                (code, severity, 1),
+                "{property}"
+            );
+        }
+    }
+}

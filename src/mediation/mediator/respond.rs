@@ -24,3 +24,26 @@ impl Mediator for Respond {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::mediation::testing::{Sent, get, soap11, world};
+
+    #[test]
+    fn an_answer_goes_back_and_the_flow_ends() {
+        let text = r#"<sequence name="main"><in><send><endpoint key="e"/></send></in><out><respond/><log/></out></sequence>"#;
+        let seen = world(text)
+            .clean()
+            .run(&mut soap11(), vec![Sent::Answer(204)]);
+        assert_eq!((seen.status, seen.log.len()), (204, 0));
+    }
+
+    #[test]
+    fn a_request_goes_back_when_it_is_held_here() {
+        let respond = world(r#"<sequence name="main"><respond/></sequence>"#).clean();
+        let seen = respond.run(&mut get(), vec![]);
+        assert_eq!((seen.status, seen.body.as_str()), (200, ""));
+        let seen = respond.run(&mut soap11(), vec![]);
+        assert!(seen.body.contains("not supported yet"), "{}", seen.body);
+    }
+}

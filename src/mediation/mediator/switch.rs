@@ -52,3 +52,41 @@ impl Mediator for Switch {
         Step::Enter(case.map_or(&self.default, |(_, list)| list))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::codes::DiagnosticCode;
+    use crate::mediation::testing::{request, world};
+
+    #[test]
+    fn the_first_case_that_matches_the_whole_value_wins() {
+        let line =
+            |at: &str| format!(r#"<log level="custom"><property name="in" value="{at}"/></log>"#);
+        let text = format!(
+            r#"<sequence name="main"><switch source="get-property('To')">
+                 <case regex="/a">{}</case><case regex="/a.*">{}</case><case regex="/.b">{}</case>
+                 <default>{}</default><default/></switch></sequence>"#,
+            line("1"),
+            line("2"),
+            line("3"),
+            line("default")
+        );
+        let world = world(&text).clean();
+        for (target, want) in [("/a", "1"), ("/ab", "2"), ("/xb", "3"), ("/xbx", "default")] {
+            let seen = world.run(&mut request("GET", target, None), vec![]);
+            assert_eq!(seen.log, [format!("INFO in = {want}")], "{target}");
+        }
+    }
+
+    #[test]
+    fn source_and_regex_are_needed() {
+        for switch in ["<switch/>", "<switch source=\"'a'\"><case/></switch>"] {
+            let world = world(&format!("<sequence name=\"main\">{switch}</sequence>"));
+            assert_eq!(
+                world.problems()[0].0,
+                DiagnosticCode::BadMediator,
+                "{switch}"
+            );
+        }
+    }
+}

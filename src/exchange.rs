@@ -74,33 +74,69 @@ impl Fault {
     }
 }
 
+/// What a property's text stands for (`type` of the property mediator): a condition takes a Boolean `false` for false, but
+/// the text `false` for true.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PropertyType {
+    /// Text.
+    #[default]
+    Text,
+    /// A Boolean.
+    Boolean,
+}
+
 /// Message properties of one scope: a short list, last set wins.
 #[derive(Clone, Debug, Default)]
 pub struct Properties {
-    list: Vec<(Cow<'static, str>, String)>,
+    list: Vec<(Cow<'static, str>, String, PropertyType)>,
 }
 
 impl Properties {
     /// The value of a property.
     pub fn value(&self, name: &str) -> Option<&str> {
+        self.typed(name).map(|(value, _)| value)
+    }
+
+    /// The value of a property and what it stands for.
+    pub fn typed(&self, name: &str) -> Option<(&str, PropertyType)> {
         self.list
             .iter()
-            .find(|(n, _)| n == name)
-            .map(|(_, v)| v.as_str())
+            .find(|(n, ..)| n == name)
+            .map(|(_, v, t)| (v.as_str(), *t))
+    }
+
+    /// Sets a property to a text.
+    pub fn set(&mut self, name: impl Into<Cow<'static, str>>, value: impl Into<String>) {
+        self.set_typed(name, value, PropertyType::Text);
     }
 
     /// Sets a property.
-    pub fn set(&mut self, name: impl Into<Cow<'static, str>>, value: impl Into<String>) {
+    pub fn set_typed(
+        &mut self,
+        name: impl Into<Cow<'static, str>>,
+        value: impl Into<String>,
+        kind: PropertyType,
+    ) {
         let (name, value) = (name.into(), value.into());
-        match self.list.iter_mut().find(|(n, _)| *n == name) {
-            Some(entry) => entry.1 = value,
-            None => self.list.push((name, value)),
+        match self.list.iter_mut().find(|(n, ..)| *n == name) {
+            Some(entry) => (entry.1, entry.2) = (value, kind),
+            None => self.list.push((name, value, kind)),
         }
+    }
+
+    /// How many properties there are.
+    pub fn len(&self) -> usize {
+        self.list.len()
+    }
+
+    /// True when there is none.
+    pub fn is_empty(&self) -> bool {
+        self.list.is_empty()
     }
 
     /// Removes a property.
     pub fn remove(&mut self, name: &str) {
-        self.list.retain(|(n, _)| n != name);
+        self.list.retain(|(n, ..)| n != name);
     }
 }
 
@@ -165,7 +201,7 @@ pub struct Exchange {
     pub fault: Option<Fault>,
     /// Set by `send` in the response flow (and by `respond`): the answer goes to the client.
     pub replied: bool,
-    /// `To` set by a header mediator; replaces the request's own for endpoints that follow it.
+    /// `To` set by a header mediator; replaces the request's own for endpoints that follow it. Empty when it was removed.
     pub to: Option<String>,
     /// The client's connection, while its request is served.
     pub client: Option<Box<Client>>,
@@ -173,6 +209,10 @@ pub struct Exchange {
     pub upstream: Option<(Box<Upstream>, Arc<Target>)>,
     /// What the sender did.
     pub trail: Trail,
+    /// True when the current message is a fault that mediation made.
+    pub fault_made: bool,
+    /// How long what refused the message will go on refusing, when the sender knows (`Retry-After`).
+    pub retry_after: Option<Duration>,
 }
 
 /// How much of the request target lies behind the route.
@@ -205,6 +245,8 @@ impl Exchange {
             client: None,
             upstream: None,
             trail: Trail::default(),
+            fault_made: false,
+            retry_after: None,
         }
     }
 

@@ -1,5 +1,5 @@
 //! Configuration diagnostics. Numbering: AX01xx XML, 02xx structure, 03xx references, 04xx values and units,
-//! 05xx substitution, 09xx intent. Numbers are never reused.
+//! 05xx substitution, 06xx mediation, 09xx intent. Numbers are never reused.
 
 use std::fmt;
 
@@ -53,10 +53,13 @@ diagnostics! {
     DuplicateElement = 209, "an element is given twice where one is read", "keep one; the first one counts";
     ConflictingAttributes = 210, "two attributes exclude each other", "keep one of them";
     NoEffect = 211, "something is written that has no effect here", "remove it, or see what takes its place";
+    UnknownMediator = 212, "an element that is no mediator stands in a sequence", "correct the name, or the namespace";
+    BadMediator = 213, "a mediator lacks a setting, or has one that it cannot have", "see the mediator's reference";
     DuplicateName = 301, "a name is defined twice", "rename or remove one of the two";
     DuplicateKey = 302, "the same key is used twice among siblings", "remove one of the two";
     UnresolvedKey = 303, "a key names an endpoint that is not defined", "define the endpoint, or correct the key; until then sending to it fails with 305100";
     KeyCycle = 304, "endpoint references lead back to themselves, or groups nest deeper than 32", "break the circle; sending through it fails with 305100";
+    UnknownSequence = 305, "a sequence that is referred to does not exist", "define it, or correct the key; a message that gets there fails";
     BadNumber = 401, "a number was expected", "write digits only; durations are in milliseconds";
     NegativeNumber = 402, "the number may not be negative", "use zero or more";
     BadValue = 403, "the value is not one of those possible here", "use one of the values in the message";
@@ -66,6 +69,8 @@ diagnostics! {
     BadWeight = 407, "the weight is not a whole number above zero", "correct the property loadbalance.weight";
     UnknownSetting = 408, "the settings file has a key that axon does not know", "check the spelling";
     BadSetting = 409, "a setting has a value of the wrong kind", "see the message for what is expected";
+    BadExpression = 410, "an expression is not valid XPath", "correct it at the given place";
+    BadRegex = 411, "a regular expression is not valid", "correct it at the given place";
     Unresolved = 501, "a placeholder cannot be filled in", "define what it names, or give a default: ${env.NAME:-value}";
     SecurityMissing = 701, "the endpoint asks for message security, which axon does not have", "messages would go out unprotected: remove enableSec and protect the connection with https";
     FailoverIgnored = 901, "failover is written on a session-affine group, where it does not apply", "make the children failover groups to fail over inside a session";

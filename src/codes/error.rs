@@ -53,6 +53,7 @@ errors! {
     BUDGET_EXHAUSTED = 303201, "attempts_exhausted", "every child that this message may try was tried", "see the last child's error";
     NOT_REPLAYABLE = 303202, "not_replayable", "the request cannot be sent again: its body is no longer held, or it may already have run", "raise [limits] replay_disk_bytes, or allow it with [retry] non_idempotent";
     DEADLINE = 303203, "deadline_exceeded", "the overall deadline of the message passed", "raise the timeouts of the group";
+    NOT_SUPPORTED = 303204, "not_supported", "the message reached a part of the configuration that this version does not run", "the message names the place; axon check lists all of them";
     FAILOVER_FAILED_OVER = 304100, "failover_failed_over", "a failover group went on to another child", "no action needed; see the failed child";
     ENDPOINT_MISSING = 305100, "endpoint_missing", "the referenced endpoint does not exist", "define it, or correct the key";
     SESSION_NOT_READY = 309001, "session_unavailable", "the endpoint that the session is bound to is not ready", "wait for it, or set ax:onUnavailable=\"rebind\" on the session";

@@ -1,0 +1,162 @@
+//! What happens to a message on its way: routes, sequences, mediators (spec/mediation.md 2, 3, 9).
+//!
+//! A configuration of endpoints only routes by name (design 13); any other runs the sequence `main`, once with the
+//! request and once with the answer. The call stack is the state: `send` awaits the answer, so errors come back where
+//! they happened, and the fault handlers in scope are a plain stack of the run.
+//!
+//! Where axon differs from the originals on purpose: nobody is left without an answer. An error that no handler answers
+//! becomes a fault ([`answer`]), an answer that was dropped a 202.
+
+pub mod answer;
+pub mod expression;
+pub mod mediator;
+pub mod message;
+pub mod parse;
+mod route;
+mod run;
+pub mod sender;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
+
+pub use answer::default_fault;
+pub use mediator::{List, Mediator, Scene, Step};
+pub use parse::{EndpointNames, EndpointParser};
+pub use sender::{Category, Cx, LocalBoxFuture, LogSink, SendTo, Sender};
+
+use crate::config::diagnostic::Diagnostics;
+use crate::config::model::Model;
+use crate::exchange::{Body, Direction, Exchange, Fault};
+use crate::transport::head::ResponseHead;
+use parse::Parse;
+use route::{Route, Routes};
+use run::{Ended, Run};
+
+/// Number of a sequence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct SequenceId(u32);
+
+/// A named sequence.
+#[derive(Debug)]
+struct Sequence {
+    name: String,
+    list: List,
+    on_error: Option<SequenceId>,
+}
+
+/// The compiled mediation of one configuration.
+#[derive(Debug)]
+pub struct Mediation {
+    routes: Routes,
+    sequences: Vec<Sequence>,
+    ids: HashMap<String, SequenceId>,
+    main: Option<SequenceId>,
+    fault: Option<SequenceId>,
+}
+
+impl Mediation {
+    /// Compiles the sequences of a model; everything that is wrong or not supported goes to `diagnostics`.
+    ///
+    /// `default` is the endpoint that takes what no other name matches when there are only endpoints (`--default`).
+    pub fn build(
+        model: &Model,
+        default: Option<&str>,
+        endpoints: &mut dyn EndpointNames,
+        parse_endpoint: EndpointParser,
+        diagnostics: &mut Diagnostics,
+    ) -> Mediation {
+        let ids: HashMap<String, SequenceId> = model
+            .sequences
+            .iter()
+            .zip(0..)
+            .map(|(def, id)| (def.name.value.clone(), SequenceId(id)))
+            .collect();
+        let routes = Routes::build(model, default, endpoints);
+        let mut parse = Parse::new(&model.sources, &ids, endpoints, parse_endpoint, diagnostics);
+        let sequences = model
+            .sequences
+            .iter()
+            .map(|def| Sequence {
+                name: def.name.value.clone(),
+                on_error: def
+                    .on_error
+                    .as_ref()
+                    .and_then(|key| parse.known_sequence(key)),
+                list: parse.sequence_body(&def.name.value, &def.element),
+            })
+            .collect();
+        Mediation {
+            routes,
+            sequences,
+            main: ids.get("main").copied(),
+            fault: ids.get("fault").copied(),
+            ids,
+        }
+    }
+
+    /// Takes a request through to its answer: afterwards `x.replied` is set and `x.response` is what the client gets.
+    pub async fn handle(&self, x: &mut Exchange, cx: &Cx<'_>) {
+        match self.routes.route(x) {
+            Route::Main => self.mediate(x, cx).await,
+            Route::Endpoint(id) => match cx.sender.send(x, SendTo::Endpoint(id)).await {
+                Ok(()) if x.response.is_some() => x.replied = true,
+                Ok(()) => {}
+                Err(fault) => self.unhandled(x, cx, fault),
+            },
+            Route::Unsupported(fault) => default_fault(x, &fault),
+            Route::Nowhere(names) => answer::not_found(x, names),
+        }
+        if !x.replied {
+            answer::accepted(x);
+        }
+    }
+
+    async fn mediate(&self, x: &mut Exchange, cx: &Cx<'_>) {
+        let Some(main) = self.main else {
+            return;
+        };
+        let mut run = Run::new(self, cx);
+        let mut ended = run.flow(main, x).await;
+        if !x.replied && x.direction == Direction::Request && x.response.is_some() {
+            x.direction = Direction::Response;
+            // Both concern the request: its transport settings, and an error that a handler made good.
+            x.axis2 = Default::default();
+            x.fault = None;
+            x.fault_made = false;
+            ended = run.flow(main, x).await;
+        }
+        if !x.replied
+            && let Some(fault) = x.fault.take()
+        {
+            match ended {
+                Ended::Unhandled => self.unhandled(x, cx, fault),
+                // Handlers ran but sent nothing: the message was not accepted, so the client must not hear that it was.
+                Ended::Finished => default_fault(x, &fault),
+            }
+        }
+    }
+
+    fn unhandled(&self, x: &mut Exchange, cx: &Cx<'_>, fault: Fault) {
+        let text = format!(
+            "no fault sequence took the error {}: {}",
+            fault.code, fault.message
+        );
+        cx.log.log(Category::Error, &text);
+        default_fault(x, &fault);
+    }
+
+    fn sequence(&self, id: SequenceId) -> Option<&Sequence> {
+        self.sequences.get(id.0 as usize)
+    }
+}
+
+/// Makes a response head the answer and marks the exchange as replied.
+fn reply_with(x: &mut Exchange, head: ResponseHead, body: Body) {
+    x.response = Some(head);
+    x.response_body = body;
+    x.direction = Direction::Response;
+    x.replied = true;
+}

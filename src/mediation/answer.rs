@@ -1,0 +1,201 @@
+//! Answers that axon itself gives, and how the current message becomes the answer.
+//!
+//! One pure table says what an error means to a client: a SOAP client gets a SOAP fault of its own version with status
+//! 500 (SOAP 1.1 section 6.2, SOAP 1.2 part 2 section 7.5.2.2; a message that is itself at fault is 400 in SOAP 1.2), others the HTTP status that fits.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::{message, reply_with};
+use crate::codes::ErrorCode;
+use crate::exchange::{Body, Direction, Exchange, Fault};
+use crate::soap::envelope::Format;
+use crate::soap::escape_text;
+use crate::soap::fault::{Detail, FaultCode, FaultText, FaultVersion};
+use crate::transport::head::ResponseHead;
+
+/// The HTTP status of an error, for a client of that format.
+pub fn status_of(code: ErrorCode, format: Format) -> u16 {
+    let of_client = matches!(
+        code,
+        ErrorCode::MESSAGE_PARSE | ErrorCode::RECEIVER_SEND | ErrorCode::RECEIVER_RECEIVE
+    );
+    match format {
+        Format::Soap12 if of_client => 400,
+        Format::Soap11 | Format::Soap12 => 500,
+        _ if of_client => 400,
+        _ => match code {
+            ErrorCode::RESPONSE_TIMEOUT | ErrorCode::DEADLINE => 504,
+            ErrorCode::NO_READY_CHILD
+            | ErrorCode::NOT_READY
+            | ErrorCode::WSDL_NOT_READY
+            | ErrorCode::SESSION_NOT_READY => 503,
+            ErrorCode::NOT_SUPPORTED => 501,
+            ErrorCode::NONE | ErrorCode::ENDPOINT_MISSING => 500,
+            _ => 502,
+        },
+    }
+}
+
+/// Answers with a fault that names code and reason, in the request's own format; a GET or HEAD gets the status alone.
+pub fn default_fault(x: &mut Exchange, fault: &Fault) {
+    let format = message::request_format(x);
+    let status = status_of(fault.code, format);
+    let reason = match fault.code {
+        ErrorCode::NONE => fault.message.clone(),
+        code => format!("{code} {}: {}", code.name(), fault.message),
+    };
+    let (content_type, body) = match format {
+        Format::Soap11 | Format::Soap12 => {
+            let version = fault_version(format);
+            let code = match status_of(fault.code, Format::Soap12) {
+                400 => FaultCode::client(version),
+                _ => FaultCode::server(version),
+            };
+            let text = FaultText {
+                code: &code,
+                reason: &reason,
+                node: None,
+                role: None,
+                detail: Detail::Absent,
+            };
+            (
+                Some(fault_media_type(version, "")),
+                Some(text.write(version)),
+            )
+        }
+        Format::Pox => {
+            let mut out = String::from("<Exception>");
+            escape_text(&mut out, &reason);
+            out.push_str("</Exception>");
+            (
+                Some("application/xml; charset=UTF-8".to_owned()),
+                Some(Bytes::from(out)),
+            )
+        }
+        Format::Other => (
+            Some("text/plain; charset=UTF-8".to_owned()),
+            Some(Bytes::from(reason + "\n")),
+        ),
+        Format::Rest => (None, None),
+    };
+    let mut head = ResponseHead::new(status);
+    if let Some(content_type) = content_type {
+        head.headers
+            .append(b"Content-Type", content_type.as_bytes());
+    }
+    if let (503, Some(wait)) = (status, x.retry_after) {
+        head.headers
+            .append(b"Retry-After", seconds(wait).to_string().as_bytes());
+    }
+    reply_with(x, head, body.map_or(Body::Empty, Body::Whole));
+}
+
+/// Answers that no route leads here, and which do.
+pub(super) fn not_found(x: &mut Exchange, names: &[String]) {
+    const SHOWN: usize = 100;
+    let mut text = String::from("No endpoint is reached by this path. Endpoints:\n");
+    for name in names.iter().take(SHOWN) {
+        text.push_str(&format!("/services/{name}\n"));
+    }
+    if names.len() > SHOWN {
+        text.push_str(&format!("and {} more\n", names.len() - SHOWN));
+    }
+    let mut head = ResponseHead::new(404);
+    head.headers
+        .append(b"Content-Type", b"text/plain; charset=UTF-8");
+    reply_with(x, head, Body::Whole(Bytes::from(text)));
+}
+
+/// Answers 202 without a body: nothing was sent, or the answer was dropped (recorded).
+pub(super) fn accepted(x: &mut Exchange) {
+    reply_with(x, ResponseHead::new(202), Body::Empty);
+}
+
+/// Sends the current answer to the client: its status and body by the axis2 settings (spec/mediation.md 7).
+pub(super) fn reply(x: &mut Exchange) -> Result<(), Fault> {
+    let as_200 = x.fault_made && flag(x, "FAULTS_AS_HTTP_200");
+    let set = x
+        .axis2
+        .value("HTTP_SC")
+        .map(|text| text.trim().parse::<u16>());
+    let empty = flag(x, "NO_ENTITY_BODY");
+    let Some(response) = &mut x.response else {
+        return Err(Fault::new(ErrorCode::NONE, "there is no answer to send"));
+    };
+    match set {
+        Some(Ok(status @ 200..=999)) => response.status = status,
+        // A text that is no status gives 200 (recorded).
+        Some(_) => response.status = 200,
+        None if as_200 => response.status = 200,
+        None => {}
+    }
+    if let Some(reason) = x.axis2.value("HTTP_SC_DESC")
+        && !reason.bytes().any(|b| b.is_ascii_control())
+    {
+        response.set_reason(reason.as_bytes());
+    }
+    if empty {
+        response.headers.remove("Content-Type");
+        x.response_body = Body::Empty;
+    }
+    x.replied = true;
+    Ok(())
+}
+
+/// Turns the current request into the answer (`respond`, `RESPONSE=true`). Only what is held whole can be given back.
+pub(super) fn turn_around(x: &mut Exchange) -> Result<(), Fault> {
+    if x.direction == Direction::Response {
+        return Ok(());
+    }
+    if x.request_body == Body::Incoming {
+        let text = "answering with the client's own message is not supported yet";
+        return Err(Fault::new(ErrorCode::NOT_SUPPORTED, text));
+    }
+    let mut head = ResponseHead::new(if x.fault_made { 500 } else { 200 });
+    if let Some(value) = x.request.headers.find("Content-Type")
+        && x.request_body != Body::Empty
+    {
+        head.headers.append(b"Content-Type", value);
+    }
+    x.response = Some(head);
+    x.response_body = std::mem::take(&mut x.request_body);
+    x.direction = Direction::Response;
+    Ok(())
+}
+
+/// The version of a fault in answer to a message of that format.
+pub(super) fn fault_version(format: Format) -> FaultVersion {
+    match format {
+        Format::Soap11 => FaultVersion::Soap11,
+        Format::Soap12 => FaultVersion::Soap12,
+        _ => FaultVersion::Pox,
+    }
+}
+
+/// The media type of a fault. SOAP 1.2 carries the action as a parameter (RFC 3902).
+pub(super) fn fault_media_type(version: FaultVersion, action: &str) -> String {
+    let quotable = action
+        .bytes()
+        .all(|b| (0x21..0x7f).contains(&b) && b != b'"' && b != b'\\');
+    match version {
+        FaultVersion::Soap11 => "text/xml; charset=UTF-8".to_owned(),
+        FaultVersion::Soap12 if !action.is_empty() && quotable => {
+            format!("application/soap+xml; charset=UTF-8; action=\"{action}\"")
+        }
+        FaultVersion::Soap12 => "application/soap+xml; charset=UTF-8".to_owned(),
+        FaultVersion::Pox => "application/xml; charset=UTF-8".to_owned(),
+    }
+}
+
+fn flag(x: &Exchange, name: &str) -> bool {
+    x.axis2
+        .value(name)
+        .is_some_and(|v| v.eq_ignore_ascii_case("true"))
+}
+
+// Whole seconds, rounded up: too early is refused again.
+fn seconds(wait: Duration) -> u64 {
+    wait.as_millis().div_ceil(1000).max(1) as u64
+}

@@ -1,0 +1,287 @@
+//! The mediators: one file each, one line in [`MEDIATORS`].
+//!
+//! A mediator never waits and never nests a call: it changes the message and says by a [`Step`] what comes next, and the
+//! runner does it. That keeps a message with ten nested filters at one future and no allocation.
+
+mod direction;
+mod drop;
+mod filter;
+mod header;
+mod log;
+mod makefault;
+mod property;
+mod respond;
+mod send;
+mod sequence;
+mod switch;
+
+use std::collections::HashMap;
+use std::fmt::Debug;
+
+use super::parse::{Parse, SequenceRef};
+use super::{LogSink, SendTo, SequenceId};
+use crate::codes::ErrorCode;
+use crate::config::xml::Element;
+use crate::exchange::{Exchange, Fault};
+
+/// What comes after a mediator.
+#[derive(Debug)]
+pub enum Step<'a> {
+    /// The next mediator of the list.
+    Next,
+    /// Nothing: this list and all around it end (Synapse: a mediator that returns false).
+    Stop,
+    /// The mediators of a list, then the next one here.
+    Enter(&'a List),
+    /// A sequence with its error handler, then the next one here.
+    Call(SequenceId),
+    /// Send, and wait for the answer.
+    Send(SendTo),
+    /// The fault handlers in scope.
+    Fail(Fault),
+}
+
+/// One compiled mediator.
+pub trait Mediator: Debug + Send + Sync {
+    /// Does its part on the current message.
+    fn mediate<'a>(&'a self, x: &mut Exchange, scene: &Scene<'a>) -> Step<'a>;
+}
+
+/// What a mediator sees besides the message.
+pub struct Scene<'a> {
+    /// Takes log lines.
+    pub log: &'a dyn LogSink,
+    /// The named sequences.
+    pub sequences: &'a HashMap<String, SequenceId>,
+}
+
+impl Scene<'_> {
+    /// The step into a sequence.
+    fn enter<'s>(&self, reference: &SequenceRef, x: &Exchange) -> Step<'s> {
+        let missing = |name: &str| {
+            Step::Fail(Fault::new(
+                ErrorCode::NONE,
+                format!("there is no sequence `{name}`"),
+            ))
+        };
+        match reference {
+            SequenceRef::Known(id) => Step::Call(*id),
+            SequenceRef::Missing(name) => missing(name),
+            SequenceRef::Computed(expression) => match expression.string(x) {
+                Err(fault) => Step::Fail(fault),
+                Ok(name) => match self.sequences.get(&*name) {
+                    Some(id) => Step::Call(*id),
+                    None => missing(&name),
+                },
+            },
+        }
+    }
+}
+
+/// Mediators in order.
+#[derive(Debug, Default)]
+pub struct List {
+    mediators: Vec<Box<dyn Mediator>>,
+}
+
+impl List {
+    /// A list of these.
+    pub fn new(mediators: Vec<Box<dyn Mediator>>) -> Self {
+        Self { mediators }
+    }
+
+    /// The mediator at a place; `None` behind the end.
+    pub fn at(&self, at: usize) -> Option<&dyn Mediator> {
+        self.mediators.get(at).map(|m| &**m)
+    }
+
+    /// True when there is none.
+    pub fn is_empty(&self) -> bool {
+        self.mediators.is_empty()
+    }
+}
+
+/// Compiles an element; `None` when it cannot be, which has been reported then.
+pub type ParseMediator = fn(&Element, &mut Parse<'_>) -> Option<Box<dyn Mediator>>;
+
+/// One kind of mediator.
+#[derive(Debug)]
+pub struct Entry {
+    /// Element name.
+    pub name: &'static str,
+    /// What it does, in one sentence.
+    pub doc: &'static str,
+    /// Its parser.
+    pub parse: ParseMediator,
+}
+
+/// Every mediator that is run.
+pub const MEDIATORS: &[Entry] = &[
+    Entry {
+        name: "drop",
+        doc: "ends the flow of the message",
+        parse: drop::parse,
+    },
+    Entry {
+        name: "filter",
+        doc: "goes on with one of two lists by a condition",
+        parse: filter::parse,
+    },
+    Entry {
+        name: "header",
+        doc: "sets or removes addressing values and HTTP header fields",
+        parse: header::parse,
+    },
+    Entry {
+        name: "in",
+        doc: "runs its mediators for requests only",
+        parse: direction::parse_in,
+    },
+    Entry {
+        name: "log",
+        doc: "writes a line to the log",
+        parse: log::parse,
+    },
+    Entry {
+        name: "makefault",
+        doc: "turns the message into a fault",
+        parse: makefault::parse,
+    },
+    Entry {
+        name: "out",
+        doc: "runs its mediators for answers only",
+        parse: direction::parse_out,
+    },
+    Entry {
+        name: "property",
+        doc: "sets or removes a property of the message",
+        parse: property::parse,
+    },
+    Entry {
+        name: "respond",
+        doc: "sends the message back to the client",
+        parse: respond::parse,
+    },
+    Entry {
+        name: "send",
+        doc: "sends a request to an endpoint, an answer to the client",
+        parse: send::parse,
+    },
+    Entry {
+        name: "sequence",
+        doc: "runs a named sequence",
+        parse: sequence::parse,
+    },
+    Entry {
+        name: "switch",
+        doc: "goes on with the first case that matches a value",
+        parse: switch::parse,
+    },
+];
+
+/// Mediators of the language that this version does not run.
+const NOT_YET: &[&str] = &[
+    "aggregate",
+    "builder",
+    "cache",
+    "call",
+    "call-template",
+    "callout",
+    "clone",
+    "conditionalRouter",
+    "dblookup",
+    "dbreport",
+    "enqueue",
+    "enrich",
+    "eventPublisher",
+    "foreach",
+    "iterate",
+    "jsontransform",
+    "loopback",
+    "payloadFactory",
+    "propertyGroup",
+    "rewrite",
+    "router",
+    "sampler",
+    "scatter-gather",
+    "script",
+    "store",
+    "throttle",
+    "throwError",
+    "transaction",
+    "validate",
+    "variable",
+    "xquery",
+    "xslt",
+    "RMSequence",
+];
+
+/// Mediators that are Java code.
+const JAVA: &[&str] = &[
+    "annotatedCommand",
+    "bam",
+    "bean",
+    "class",
+    "dataServiceCall",
+    "datamapper",
+    "ejb",
+    "entitlementService",
+    "fastXSLT",
+    "ntlm",
+    "oauthService",
+    "pojoCommand",
+    "publishEvent",
+    "rule",
+    "smooks",
+    "spring",
+];
+
+/// The entry of an element name.
+pub fn entry(name: &str) -> Option<&'static Entry> {
+    MEDIATORS.iter().find(|entry| entry.name == name)
+}
+
+/// Why a mediator of the language is not run; `None` for a name that is none.
+pub fn later(name: &str) -> Option<&'static str> {
+    if NOT_YET.contains(&name) {
+        Some("is not supported yet")
+    } else if JAVA.contains(&name) {
+        Some("needs Java classes, which axon does not run")
+    } else if name.contains('.') {
+        Some("is an operation of a connector, which is not supported yet")
+    } else {
+        None
+    }
+}
+
+/// A mediator in place of one that is not run.
+pub fn refuse(text: String) -> Box<dyn Mediator> {
+    Box::new(Refused(Fault::new(ErrorCode::NOT_SUPPORTED, text)))
+}
+
+#[derive(Debug)]
+struct Refused(Fault);
+
+impl Mediator for Refused {
+    fn mediate<'a>(&'a self, _: &mut Exchange, _: &Scene<'a>) -> Step<'a> {
+        Step::Fail(self.0.clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_of_the_language_is_in_one_table() {
+        assert!(
+            MEDIATORS.windows(2).all(|w| w[0].name < w[1].name),
+            "the table is in order"
+        );
+        for entry in MEDIATORS {
+            assert_eq!(later(entry.name), None, "{}", entry.name);
+        }
+        assert!(NOT_YET.iter().all(|name| !JAVA.contains(name)));
+        assert_eq!(later("sned"), None);
+    }
+}

@@ -1,0 +1,225 @@
+//! `log`: one line about the message. The text is made only when its category is written.
+//!
+//! Levels `headers` and `full` show the message itself, which this version does not read: they write the simple line, and
+//! the configuration is told so. The client never suffers from a log line.
+
+use super::{Mediator, Scene, Step};
+use crate::codes::DiagnosticCode;
+use crate::config::xml::Element;
+use crate::exchange::{Direction, Exchange, Fault};
+use crate::mediation::parse::{Parse, ValueOf};
+use crate::mediation::{Category, message};
+
+/// Longest line, in bytes.
+const LINE_MAX: usize = 64 * 1024;
+
+#[derive(Debug)]
+struct Log {
+    simple: bool,
+    category: Category,
+    separator: String,
+    properties: Vec<(String, ValueOf)>,
+}
+
+pub(super) fn parse(element: &Element, parse: &mut Parse<'_>) -> Option<Box<dyn Mediator>> {
+    parse.only(element, &["level", "category", "separator"], &["property"]);
+    let mut simple = true;
+    if let Some(level) = element.attribute("level") {
+        match level.value.as_str() {
+            "custom" => simple = false,
+            "simple" => {}
+            "headers" | "full" => parse.diagnostics.warn(
+                DiagnosticCode::NotSupportedYet,
+                level.span,
+                format!(
+                    "log level `{}` writes what `simple` does in this version",
+                    level.value
+                ),
+                "the message itself is not logged",
+            ),
+            other => parse.diagnostics.warn(
+                DiagnosticCode::BadMediator,
+                level.span,
+                format!("`{other}` is no log level"),
+                "it is taken for `simple`, as in Synapse",
+            ),
+        }
+    }
+    let mut complete = true;
+    let mut category = Category::default();
+    if let Some(written) = element.attribute("category") {
+        match Category::of(&written.value) {
+            Some(known) => category = known,
+            None => {
+                let text = format!(
+                    "`{}` is no category; known: TRACE, DEBUG, INFO, WARN, ERROR, FATAL",
+                    written.value
+                );
+                parse.bad(written.span, text);
+                complete = false;
+            }
+        }
+    }
+    let mut properties = Vec::new();
+    for property in element.elements().filter(|e| e.is("property")) {
+        let name = parse
+            .required(property, "name")
+            .map(|name| name.value.clone());
+        match (name, parse.value(property)) {
+            (Some(name), Some(value)) => properties.push((name, value)),
+            _ => complete = false,
+        }
+    }
+    let separator = element
+        .attribute("separator")
+        .map_or(", ", |s| s.value.as_str())
+        .to_owned();
+    complete.then(|| -> Box<dyn Mediator> {
+        Box::new(Log {
+            simple,
+            category,
+            separator,
+            properties,
+        })
+    })
+}
+
+impl Log {
+    fn line(&self, x: &Exchange) -> Result<String, Fault> {
+        let mut line = String::new();
+        let mut add = |name: &str, link: &str, value: &str| {
+            if line.len() < LINE_MAX {
+                if !line.is_empty() {
+                    line.push_str(&self.separator);
+                }
+                line.push_str(name);
+                line.push_str(link);
+                line.push_str(value);
+            }
+        };
+        if self.simple {
+            add("To", ": ", message::to(x));
+            let action = message::action(x);
+            if !action.is_empty() {
+                add("WSAction", ": ", action);
+                add("SOAPAction", ": ", action);
+            }
+            let direction = match x.direction {
+                Direction::Request => "request",
+                Direction::Response => "response",
+            };
+            add("Direction", ": ", direction);
+        }
+        for (name, value) in &self.properties {
+            add(name, " = ", &value.text(x)?);
+        }
+        if line.len() > LINE_MAX {
+            line.truncate(line.floor_char_boundary(LINE_MAX));
+        }
+        Ok(line)
+    }
+}
+
+impl Mediator for Log {
+    fn mediate<'a>(&'a self, x: &mut Exchange, scene: &Scene<'a>) -> Step<'a> {
+        if !scene.log.enabled(self.category) {
+            return Step::Next;
+        }
+        match self.line(x) {
+            Ok(line) => {
+                scene.log.log(self.category, &line);
+                Step::Next
+            }
+            Err(fault) => Step::Fail(fault),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::codes::DiagnosticCode;
+    use crate::config::diagnostic::Severity;
+    use crate::mediation::testing::{soap11, world};
+
+    fn lines(log: &str) -> Vec<String> {
+        world(&format!("<sequence name=\"main\">{log}</sequence>"))
+            .run(&mut soap11(), vec![])
+            .log
+    }
+
+    #[test]
+    fn levels_categories_and_separator() {
+        let simple = "To: /services/StockQuote, WSAction: urn:getQuote, SOAPAction: urn:getQuote, Direction: request";
+        assert_eq!(lines("<log/>"), [format!("INFO {simple}")]);
+        assert_eq!(lines("<log level=\"full\"/>"), [format!("INFO {simple}")]);
+        assert_eq!(
+            lines("<log level=\"odd\" category=\"warn\"/>"),
+            [format!("WARN {simple}")]
+        );
+        let custom = r#"<log level="custom" category="ERROR" separator=" | "><property name="a" value="1"/>
+            <property name="b" expression="concat('x', get-property('To'))"/></log>"#;
+        assert_eq!(lines(custom), ["ERROR a = 1 | b = x/services/StockQuote"]);
+        assert!(
+            lines("<log category=\"TRACE\"/>").is_empty(),
+            "a category that is off"
+        );
+    }
+
+    #[test]
+    fn a_line_is_bounded() {
+        let long = "é".repeat(50_000);
+        let line = lines(&format!(
+            "<log level=\"custom\"><property name=\"a\" value=\"{long}\"/></log>"
+        ));
+        assert!(line[0].len() <= super::LINE_MAX + "INFO ".len());
+    }
+
+    #[test]
+    fn problems_are_told_by_how_bad_they_are() {
+        for (log, code, severity) in [
+            (
+                "<log level=\"full\"/>",
+                DiagnosticCode::NotSupportedYet,
+                Severity::Warning,
+            ),
+            (
+                "<log level=\"odd\"/>",
+                DiagnosticCode::BadMediator,
+                Severity::Warning,
+            ),
+            (
+                "<log odd=\"1\"/>",
+                DiagnosticCode::BadMediator,
+                Severity::Warning,
+            ),
+            (
+                "<log category=\"LOUD\"/>",
+                DiagnosticCode::BadMediator,
+                Severity::Error,
+            ),
+            (
+                "<log><property name=\"a\"/></log>",
+                DiagnosticCode::BadMediator,
+                Severity::Error,
+            ),
+            (
+                "<log><property value=\"a\"/></log>",
+                DiagnosticCode::BadMediator,
+                Severity::Error,
+            ),
+            (
+                "<log><property name=\"a\" expression=\"//a\"/></log>",
+                DiagnosticCode::NotSupportedYet,
+                Severity::Unsupported,
+            ),
+        ] {
+            let world = world(&format!("<sequence name=\"main\">{log}</sequence>"));
+            let problems = world.problems();
+            assert_eq!(
+                (problems[0].0, problems[0].1, problems.len()),
+                (code, severity, 1),
+                "{log}"
+            );
+        }
+    }
+}

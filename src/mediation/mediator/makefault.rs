@@ -1,0 +1,158 @@
+//! `makefault`: the current message becomes a fault (spec/mediation.md 9; recordings of the topic error).
+//!
+//! Without `version` the message's own format decides; a SOAP 1.2 code on a SOAP 1.1 message stays as it is. After a
+//! request without a body the fault has none either, only its status 500. It does not send.
+
+mod code;
+mod detail;
+#[cfg(test)]
+mod tests;
+
+use bytes::Bytes;
+
+use super::{Mediator, Scene, Step};
+use crate::config::xml::Element;
+use crate::exchange::{Body, Direction, Exchange, Fault};
+use crate::mediation::answer::{fault_media_type, fault_version};
+use crate::mediation::message;
+use crate::mediation::parse::{Parse, ValueOf};
+use crate::soap::fault::{FaultCode, FaultText, FaultVersion};
+use crate::transport::head::ResponseHead;
+use code::CodeOf;
+use detail::DetailOf;
+
+#[derive(Debug)]
+struct MakeFault {
+    version: Option<FaultVersion>,
+    response: bool,
+    code: Option<CodeOf>,
+    reason: Option<ValueOf>,
+    node: Option<String>,
+    role: Option<String>,
+    detail: DetailOf,
+}
+
+const VERSIONS: &[(&str, Option<FaultVersion>)] = &[
+    ("", None),
+    ("soap11", Some(FaultVersion::Soap11)),
+    ("soap12", Some(FaultVersion::Soap12)),
+    ("pox", Some(FaultVersion::Pox)),
+];
+
+pub(super) fn parse(element: &Element, parse: &mut Parse<'_>) -> Option<Box<dyn Mediator>> {
+    parse.only(
+        element,
+        &["version", "response"],
+        &["code", "reason", "node", "role", "detail"],
+    );
+    let version = parse.word(element, "version", VERSIONS)?;
+    let response = parse.word(element, "response", &[("false", false), ("true", true)])?;
+    let mut complete = true;
+    let pox = version == Some(FaultVersion::Pox);
+    let code = match element.child("code") {
+        Some(code) => CodeOf::parse(code, version, parse),
+        None => None,
+    };
+    if code.is_none() && !pox {
+        // A code that is there has been reported by its own parser.
+        if element.child("code").is_none() {
+            parse.bad(element.name_span, "`makefault` needs a `code`");
+        }
+        complete = false;
+    }
+    let reason = match element.child("reason") {
+        Some(reason) => parse.value(reason),
+        None => None,
+    };
+    if reason.is_none() && !pox {
+        if element.child("reason").is_none() {
+            parse.bad(element.name_span, "`makefault` needs a `reason`");
+        }
+        complete = false;
+    }
+    let detail = DetailOf::parse(element.child("detail"), parse)?;
+    let text = |name: &str| {
+        element
+            .child(name)
+            .map(Element::text)
+            .filter(|t| !t.is_empty())
+    };
+    complete.then(|| -> Box<dyn Mediator> {
+        Box::new(MakeFault {
+            version,
+            response,
+            code,
+            reason,
+            node: text("node"),
+            role: text("role"),
+            detail,
+        })
+    })
+}
+
+impl MakeFault {
+    fn apply(&self, x: &mut Exchange) -> Result<(), Fault> {
+        let format = message::format(x);
+        let version = self.version.unwrap_or_else(|| fault_version(format));
+        let (media_type, body) = match has_body(x) {
+            true => (
+                Some(fault_media_type(version, message::action(x))),
+                Body::Whole(self.write(x, version)?),
+            ),
+            false => (None, Body::Empty),
+        };
+        if self.response || x.direction == Direction::Response {
+            let mut head = ResponseHead::new(500);
+            if let Some(media_type) = media_type {
+                head.headers.append(b"Content-Type", media_type.as_bytes());
+            }
+            x.response = Some(head);
+            x.response_body = body;
+            x.direction = Direction::Response;
+        } else {
+            if let Some(media_type) = media_type {
+                x.request.headers.set("Content-Type", media_type.as_bytes());
+            }
+            x.request_body = body;
+        }
+        x.fault_made = true;
+        Ok(())
+    }
+
+    fn write(&self, x: &Exchange, version: FaultVersion) -> Result<Bytes, Fault> {
+        let code = match &self.code {
+            Some(code) => code.resolve(x)?,
+            None => FaultCode::server(version),
+        };
+        let reason = match &self.reason {
+            Some(reason) => reason.text(x)?,
+            None => "".into(),
+        };
+        let detail = self.detail.text(x)?;
+        let text = FaultText {
+            code: &code,
+            reason: &reason,
+            node: self.node.as_deref(),
+            role: self.role.as_deref(),
+            detail: detail.as_detail(),
+        };
+        Ok(text.write(version))
+    }
+}
+
+/// False for a fault in answer to a request without a body, unless the configuration took NO_ENTITY_BODY away.
+fn has_body(x: &Exchange) -> bool {
+    match x.axis2.value("NO_ENTITY_BODY") {
+        Some(set) => set != "true",
+        None => x.direction == Direction::Response || !message::is_bodyless(x),
+    }
+}
+
+impl Mediator for MakeFault {
+    fn mediate<'a>(&'a self, x: &mut Exchange, _: &Scene<'a>) -> Step<'a> {
+        match self.apply(x) {
+            Ok(()) => Step::Next,
+            Err(fault) => Step::Fail(fault),
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! `switch`: the first case whose regular expression matches the whole value, else the first `default`.
+
+use regex::Regex;
+
+use super::{List, Mediator, Scene, Step};
+use crate::config::xml::Element;
+use crate::exchange::Exchange;
+use crate::mediation::expression::Expression;
+use crate::mediation::parse::Parse;
+
+#[derive(Debug)]
+struct Switch {
+    source: Expression,
+    cases: Vec<(Regex, List)>,
+    default: List,
+}
+
+pub(super) fn parse(element: &Element, parse: &mut Parse<'_>) -> Option<Box<dyn Mediator>> {
+    parse.only(element, &["source"], &["case", "default"]);
+    let source = parse.required(element, "source");
+    let source = source.and_then(|source| parse.expression(source));
+    let mut complete = true;
+    let mut cases = Vec::new();
+    for case in element.elements().filter(|e| e.is("case")) {
+        let regex = parse.required(case, "regex");
+        let regex = regex.and_then(|regex| parse.whole_regex(regex));
+        let list = parse.list(case);
+        match regex {
+            Some(regex) => cases.push((regex, list)),
+            None => complete = false,
+        }
+    }
+    let default = element
+        .child("default")
+        .map(|default| parse.list(default))
+        .unwrap_or_default();
+    let source = source.filter(|_| complete)?;
+    Some(Box::new(Switch {
+        source,
+        cases,
+        default,
+    }))
+}
+
+impl Mediator for Switch {
+    fn mediate<'a>(&'a self, x: &mut Exchange, _: &Scene<'a>) -> Step<'a> {
+        let value = match self.source.string(x) {
+            Ok(value) => value,
+            Err(fault) => return Step::Fail(fault),
+        };
+        let case = self.cases.iter().find(|(regex, _)| regex.is_match(&value));
+        Step::Enter(case.map_or(&self.default, |(_, list)| list))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::codes::DiagnosticCode;
+    use crate::mediation::testing::{request, world};
+
+    #[test]
+    fn the_first_case_that_matches_the_whole_value_wins() {
+        let line =
+            |at: &str| format!(r#"<log level="custom"><property name="in" value="{at}"/></log>"#);
+        let text = format!(
+            r#"<sequence name="main"><switch source="get-property('To')">
+                 <case regex="/a">{}</case><case regex="/a.*">{}</case><case regex="/.b">{}</case>
+                 <default>{}</default><default/></switch></sequence>"#,
+            line("1"),
+            line("2"),
+            line("3"),
+            line("default")
+        );
+        let world = world(&text).clean();
+        for (target, want) in [("/a", "1"), ("/ab", "2"), ("/xb", "3"), ("/xbx", "default")] {
+            let seen = world.run(&mut request("GET", target, None), vec![]);
+            assert_eq!(seen.log, [format!("INFO in = {want}")], "{target}");
+        }
+    }
+
+    #[test]
+    fn source_and_regex_are_needed() {
+        for switch in ["<switch/>", "<switch source=\"'a'\"><case/></switch>"] {
+            let world = world(&format!("<sequence name=\"main\">{switch}</sequence>"));
+            assert_eq!(
+                world.problems()[0].0,
+                DiagnosticCode::BadMediator,
+                "{switch}"
+            );
+        }
+    }
+}

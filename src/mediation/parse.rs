@@ -1,0 +1,354 @@
+//! What the parsers of mediators share: attributes, expressions, references, and the diagnostics that come of them.
+//!
+//! A mediator that cannot be compiled is reported and replaced by one that fails with its place, so that `--lenient` and
+//! "not supported yet" keep the rest of the configuration serving (design 9).
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use regex::Regex;
+
+use super::expression::{Expression, ExpressionError};
+use super::mediator::{List, Mediator, refuse};
+use super::{SequenceId, mediator};
+use crate::codes::DiagnosticCode;
+use crate::config::SYNAPSE_NS;
+use crate::config::diagnostic::Diagnostics;
+use crate::config::model::{EndpointDef, EndpointKind};
+use crate::config::source::{Sources, Span, Spanned};
+use crate::config::xml::{Element, Node};
+use crate::exchange::{Exchange, Fault};
+
+/// Deepest nesting of mediators in one sequence.
+const DEPTH_MAX: usize = 64;
+/// Largest compiled regular expression, in bytes.
+const REGEX_MAX: usize = 1 << 20;
+
+/// Parses an inline `endpoint` element.
+pub type EndpointParser = fn(&Element, &mut Diagnostics) -> Option<EndpointDef>;
+
+/// Gives numbers to the endpoints that sequences send to.
+pub trait EndpointNames {
+    /// An endpoint written inside a sequence; `position` (`main/in/send`) is its identity across reloads.
+    fn inline(&mut self, position: &str, def: &EndpointDef) -> u32;
+    /// An endpoint by its key. A missing one is the implementer's to report, and fails when it is sent to.
+    fn key(&mut self, key: &Spanned<String>) -> u32;
+}
+
+/// A literal or an expression (`value` and `expression` attributes).
+#[derive(Debug)]
+pub enum ValueOf {
+    /// Fixed.
+    Literal(String),
+    /// Computed for each message.
+    Expression(Expression),
+}
+
+impl ValueOf {
+    /// The text for a message.
+    pub fn text<'x>(&'x self, x: &'x Exchange) -> Result<Cow<'x, str>, Fault> {
+        match self {
+            ValueOf::Literal(text) => Ok(Cow::Borrowed(text)),
+            ValueOf::Expression(expression) => expression.string(x),
+        }
+    }
+}
+
+/// A reference to a sequence.
+#[derive(Debug)]
+pub enum SequenceRef {
+    /// One that exists.
+    Known(SequenceId),
+    /// One that does not: an error when a message gets there (recorded).
+    Missing(String),
+    /// `{xpath}`: found for each message.
+    Computed(Expression),
+}
+
+/// The state of compiling sequences.
+pub struct Parse<'p> {
+    /// Where problems go.
+    pub diagnostics: &'p mut Diagnostics,
+    sources: &'p Sources,
+    sequences: &'p HashMap<String, SequenceId>,
+    endpoints: &'p mut dyn EndpointNames,
+    parse_endpoint: EndpointParser,
+    position: Vec<String>,
+}
+
+impl<'p> Parse<'p> {
+    /// Starts.
+    pub fn new(
+        sources: &'p Sources,
+        sequences: &'p HashMap<String, SequenceId>,
+        endpoints: &'p mut dyn EndpointNames,
+        parse_endpoint: EndpointParser,
+        diagnostics: &'p mut Diagnostics,
+    ) -> Self {
+        Self {
+            diagnostics,
+            sources,
+            sequences,
+            endpoints,
+            parse_endpoint,
+            position: Vec::new(),
+        }
+    }
+
+    /// The mediators of a named sequence.
+    pub fn sequence_body(&mut self, name: &str, element: &Element) -> List {
+        self.position = vec![name.to_owned()];
+        self.list(element)
+    }
+
+    /// The mediators inside an element, in order.
+    pub fn list(&mut self, element: &Element) -> List {
+        if self.position.len() > DEPTH_MAX {
+            self.bad(element.name_span, "mediators are nested too deeply");
+            return List::default();
+        }
+        let mut seen: HashMap<&str, usize> = HashMap::new();
+        let mut mediators = Vec::new();
+        for child in element.elements() {
+            if child.is("description") {
+                continue;
+            }
+            let nth = seen
+                .entry(child.name.as_str())
+                .and_modify(|n| *n += 1)
+                .or_insert(0);
+            self.position.push(match nth {
+                0 => child.name.clone(),
+                n => format!("{}#{n}", child.name),
+            });
+            mediators.push(self.mediator(child));
+            self.position.pop();
+        }
+        List::new(mediators)
+    }
+
+    fn mediator(&mut self, element: &Element) -> Box<dyn Mediator> {
+        let place = self.sources.locate(element.name_span);
+        // The namespace is optional in hand-written files (warned of where the file is read), a foreign one is an error.
+        let known = element.namespace == SYNAPSE_NS || element.namespace.is_empty();
+        let parse = mediator::entry(&element.name).filter(|_| known);
+        match parse {
+            Some(entry) => (entry.parse)(element, self).unwrap_or_else(|| {
+                refuse(format!(
+                    "`{}` at {place} cannot be run; axon check says why",
+                    element.name
+                ))
+            }),
+            None if known && let Some(reason) = mediator::later(&element.name) => {
+                let text = format!("the mediator `{}` {reason}", element.name);
+                self.unsupported(element.name_span, &text);
+                refuse(format!("`{}` at {place} {reason}", element.name))
+            }
+            None => {
+                let text = format!("`{}` is not a mediator", element.name);
+                self.diagnostics
+                    .error(DiagnosticCode::UnknownMediator, element.name_span, text);
+                refuse(format!("`{}` at {place} is not a mediator", element.name))
+            }
+        }
+    }
+
+    /// Reports a setting that is missing or wrong.
+    pub fn bad(&mut self, span: Span, message: impl Into<String>) {
+        self.diagnostics
+            .error(DiagnosticCode::BadMediator, span, message);
+    }
+
+    /// Reports something that this version does not run.
+    pub fn unsupported(&mut self, span: Span, message: &str) {
+        let help = "a message that gets there is answered with a fault that names this place";
+        self.diagnostics
+            .unsupported(DiagnosticCode::NotSupportedYet, span, message, help);
+    }
+
+    /// An attribute that must be there and not be empty.
+    pub fn required<'e>(
+        &mut self,
+        element: &'e Element,
+        name: &str,
+    ) -> Option<&'e Spanned<String>> {
+        match element.attribute(name) {
+            Some(value) if !value.value.trim().is_empty() => Some(value),
+            Some(value) => {
+                self.bad(
+                    value.span,
+                    format!("`{name}` of `{}` is empty", element.name),
+                );
+                None
+            }
+            None => {
+                self.bad(
+                    element.name_span,
+                    format!("`{}` needs the attribute `{name}`", element.name),
+                );
+                None
+            }
+        }
+    }
+
+    /// An attribute that takes one of a few words; the first is the default.
+    pub fn word<T: Copy>(
+        &mut self,
+        element: &Element,
+        name: &str,
+        words: &[(&str, T)],
+    ) -> Option<T> {
+        let Some(written) = element.attribute(name) else {
+            return words.first().map(|(_, value)| *value);
+        };
+        let found = words.iter().find(|(word, _)| *word == written.value.trim());
+        if found.is_none() {
+            let known: Vec<_> = words.iter().map(|(word, _)| *word).collect();
+            let text = format!(
+                "`{}` is no {name}; known: {}",
+                written.value,
+                known.join(", ")
+            );
+            self.bad(written.span, text);
+        }
+        found.map(|(_, value)| *value)
+    }
+
+    /// Compiles the expression of an attribute.
+    pub fn expression(&mut self, text: &Spanned<String>) -> Option<Expression> {
+        let error = match Expression::parse(&text.value) {
+            Ok(expression) => return Some(expression),
+            Err(error) => error,
+        };
+        // Byte places inside the value are places in the file only where the value is written as it is.
+        let exact = (text.span.end - text.span.start) as usize == text.value.len();
+        let span = |at: &std::ops::Range<usize>| match exact {
+            true => Span {
+                start: text.span.start + at.start as u32,
+                end: text.span.start + at.end as u32,
+                ..text.span
+            },
+            false => text.span,
+        };
+        match &error {
+            ExpressionError::Syntax { message, at } => {
+                self.diagnostics
+                    .error(DiagnosticCode::BadExpression, span(at), message.clone());
+            }
+            ExpressionError::Unsupported { what, .. } => {
+                self.unsupported(
+                    text.span,
+                    &format!("{what} in an expression is not supported yet"),
+                );
+            }
+        }
+        None
+    }
+
+    /// The value of an element: its `value`, else its `expression`; one of them must be there.
+    pub fn value(&mut self, element: &Element) -> Option<ValueOf> {
+        match (element.attribute("value"), element.attribute("expression")) {
+            (Some(value), _) => Some(ValueOf::Literal(value.value.clone())),
+            (None, Some(expression)) => self.expression(expression).map(ValueOf::Expression),
+            (None, None) => {
+                let text = format!("`{}` needs `value` or `expression`", element.name);
+                self.bad(element.name_span, text);
+                None
+            }
+        }
+    }
+
+    /// A regular expression that has to match a whole text, as in Java's `matches`.
+    pub fn whole_regex(&mut self, text: &Spanned<String>) -> Option<Regex> {
+        let built = regex::RegexBuilder::new(&format!(r"\A(?:{})\z", text.value))
+            .size_limit(REGEX_MAX)
+            .build();
+        let error = match built {
+            Ok(regex) => return Some(regex),
+            Err(error) => error.to_string(),
+        };
+        let reason = error
+            .lines()
+            .last()
+            .unwrap_or_default()
+            .trim_start_matches("error: ")
+            .to_owned();
+        if reason.contains("look-around") || reason.contains("backreference") {
+            self.unsupported(
+                text.span,
+                &format!("this regular expression is not supported: {reason}"),
+            );
+        } else {
+            self.diagnostics
+                .error(DiagnosticCode::BadRegex, text.span, reason);
+        }
+        None
+    }
+
+    /// A reference to a sequence; a missing one is warned of.
+    pub fn sequence(&mut self, key: &Spanned<String>) -> Option<SequenceRef> {
+        let text = key.value.trim();
+        if let Some(inner) = text.strip_prefix('{').and_then(|t| t.strip_suffix('}')) {
+            let inner = Spanned::new(inner.to_owned(), key.span);
+            return self.expression(&inner).map(SequenceRef::Computed);
+        }
+        Some(match self.known_sequence(key) {
+            Some(id) => SequenceRef::Known(id),
+            None => SequenceRef::Missing(text.to_owned()),
+        })
+    }
+
+    /// The sequence of that name; a missing one is warned of.
+    pub fn known_sequence(&mut self, key: &Spanned<String>) -> Option<SequenceId> {
+        let found = self.sequences.get(key.value.trim()).copied();
+        if found.is_none() {
+            let text = format!("there is no sequence `{}`", key.value);
+            let help = "define it, or correct the name";
+            self.diagnostics
+                .warn(DiagnosticCode::UnknownSequence, key.span, text, help);
+        }
+        found
+    }
+
+    /// The number of an `endpoint` element inside a mediator.
+    pub fn endpoint(&mut self, element: &Element) -> Option<u32> {
+        let def = (self.parse_endpoint)(element, self.diagnostics)?;
+        Some(match &def.kind {
+            EndpointKind::Indirect(key) => self.endpoints.key(key),
+            _ => self.endpoints.inline(&self.position.join("/"), &def),
+        })
+    }
+
+    /// Warns of child elements and attributes that mean nothing here; the originals ignore them.
+    pub fn only(&mut self, element: &Element, attributes: &[&str], children: &[&str]) {
+        const ALWAYS: &[&str] = &["description", "trace", "statistics"];
+        for attribute in &element.attributes {
+            let known = [attributes, ALWAYS]
+                .concat()
+                .contains(&attribute.name.as_str());
+            if attribute.namespace.is_empty() && !known {
+                let text = format!("`{}` has no attribute `{}`", element.name, attribute.name);
+                self.diagnostics.warn(
+                    DiagnosticCode::BadMediator,
+                    attribute.name_span,
+                    text,
+                    "it is ignored",
+                );
+            }
+        }
+        for child in &element.children {
+            if let Node::Element(child) = child
+                && !children.contains(&child.name.as_str())
+                && child.name != "description"
+            {
+                let text = format!("`{}` takes no `{}`", element.name, child.name);
+                self.diagnostics.warn(
+                    DiagnosticCode::BadMediator,
+                    child.name_span,
+                    text,
+                    "it is ignored",
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! Which way a request takes, and what of its path lies behind the route (design 13, spec/mediation.md 3).
+//!
+//! With endpoints only: one takes everything; several are reached as `/services/NAME[/rest]` and `/NAME[/rest]`, the one
+//! called `main` (or named by `--default`) takes what is left, else 404. With sequences: `main`. A proxy service that this
+//! version does not run still owns its path, so that its callers hear why and not another service's answer.
+
+use crate::codes::ErrorCode;
+use crate::config::model::Model;
+use crate::exchange::{Exchange, Fault, RestSuffix};
+use crate::mediation::EndpointNames;
+
+/// A name that a path can lead to.
+#[derive(Debug)]
+struct Named<T> {
+    name: String,
+    target: T,
+}
+
+#[derive(Debug)]
+pub(super) struct Routes {
+    /// Top-level endpoints; empty when sequences are there.
+    endpoints: Vec<Named<u32>>,
+    /// What takes the requests that no name matches.
+    rest: Rest,
+    /// Proxy services that are not run.
+    unsupported: Vec<Named<Fault>>,
+}
+
+#[derive(Debug)]
+enum Rest {
+    Main,
+    Endpoint(u32),
+    Nowhere(Vec<String>),
+}
+
+/// Where a request goes.
+pub(super) enum Route<'a> {
+    Main,
+    Endpoint(u32),
+    Unsupported(Fault),
+    Nowhere(&'a [String]),
+}
+
+impl Routes {
+    pub(super) fn build(
+        model: &Model,
+        default: Option<&str>,
+        names: &mut dyn EndpointNames,
+    ) -> Routes {
+        let unsupported = model
+            .unsupported
+            .iter()
+            .filter(|def| def.kind == "proxy")
+            .filter_map(|def| {
+                let name = def.name.clone()?;
+                let place = model.sources.locate(def.span);
+                let text = format!("proxy `{name}` ({place}) is not supported yet");
+                let target = Fault::new(ErrorCode::NOT_SUPPORTED, text);
+                Some(Named { name, target })
+            })
+            .collect();
+        let mut endpoints: Vec<Named<u32>> = Vec::new();
+        if model.endpoints_only() {
+            endpoints.extend(model.endpoints.iter().filter_map(|def| {
+                let name = def.name.as_ref()?;
+                let target = names.key(name);
+                Some(Named {
+                    name: name.value.clone(),
+                    target,
+                })
+            }));
+        }
+        let default = default.unwrap_or("main");
+        let rest = match (&endpoints[..], endpoints.iter().find(|e| e.name == default)) {
+            ([], _) => Rest::Main,
+            ([only], _) => Rest::Endpoint(only.target),
+            (_, Some(chosen)) => Rest::Endpoint(chosen.target),
+            (several, None) => Rest::Nowhere(several.iter().map(|e| e.name.clone()).collect()),
+        };
+        if endpoints.len() == 1 {
+            endpoints.clear();
+        }
+        Routes {
+            endpoints,
+            rest,
+            unsupported,
+        }
+    }
+
+    /// Decides, and sets what lies behind the route.
+    pub(super) fn route(&self, x: &mut Exchange) -> Route<'_> {
+        let target = x.request.target();
+        if let Some((fault, _)) = longest(&self.unsupported, target, &[b"/services/"]) {
+            return Route::Unsupported(fault.clone());
+        }
+        if let Some((id, end)) = longest(&self.endpoints, target, &[b"/services/", b"/"]) {
+            x.rest_suffix = RestSuffix::From(end as u32);
+            return Route::Endpoint(*id);
+        }
+        x.rest_suffix = RestSuffix::From(behind_service(target) as u32);
+        match &self.rest {
+            Rest::Main => Route::Main,
+            Rest::Endpoint(id) => Route::Endpoint(*id),
+            Rest::Nowhere(names) => Route::Nowhere(names),
+        }
+    }
+}
+
+/// The longest name that the target leads to, and where it ends; the name is followed by `/`, `?` or nothing.
+fn longest<'n, T>(
+    names: &'n [Named<T>],
+    target: &[u8],
+    prefixes: &[&[u8]],
+) -> Option<(&'n T, usize)> {
+    let end = |name: &str| {
+        prefixes.iter().find_map(|prefix| {
+            let rest = target
+                .strip_prefix(*prefix)?
+                .strip_prefix(name.as_bytes())?;
+            let ends = matches!(rest.first(), None | Some(b'/' | b'?'));
+            ends.then(|| target.len() - rest.len())
+        })
+    };
+    names
+        .iter()
+        .filter_map(|named| Some((named, end(&named.name)?)))
+        .max_by_key(|(named, _)| named.name.len())
+        .map(|(named, end)| (&named.target, end))
+}
+
+/// Where the part behind `/services/NAME` begins; 0 for other paths, of which everything is passed on (recorded).
+fn behind_service(target: &[u8]) -> usize {
+    const SERVICES: &[u8] = b"/services/";
+    match target.strip_prefix(SERVICES) {
+        None => 0,
+        Some(rest) => {
+            let name = rest
+                .iter()
+                .position(|b| matches!(b, b'/' | b'?'))
+                .unwrap_or(rest.len());
+            SERVICES.len() + name
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_suffix_begins_behind_the_service_name() {
+        for (target, suffix) in [
+            ("/services/StockQuote/extra?x=1", "/extra?x=1"),
+            ("/services/StockQuote", ""),
+            ("/services/StockQuote?symbol=IBM&x=1", "?symbol=IBM&x=1"),
+            ("/other/path?symbol=IBM", "/other/path?symbol=IBM"),
+            ("/", "/"),
+            ("/a/b/c", "/a/b/c"),
+            ("/services", "/services"),
+            ("/services/", ""),
+        ] {
+            assert_eq!(
+                &target[behind_service(target.as_bytes())..],
+                suffix,
+                "{target}"
+            );
+        }
+    }
+
+    #[test]
+    fn names_match_whole_segments_and_the_longest_wins() {
+        let names: Vec<Named<u32>> = ["a", "a/b", "main"]
+            .iter()
+            .zip(0..)
+            .map(|(name, target)| Named {
+                name: (*name).to_owned(),
+                target,
+            })
+            .collect();
+        let both: &[&[u8]] = &[b"/services/", b"/"];
+        let find = |target: &str| {
+            longest(&names, target.as_bytes(), both)
+                .map(|(id, end)| (*id, target[end..].to_owned()))
+        };
+        assert_eq!(find("/services/a/x?y"), Some((0, "/x?y".to_owned())));
+        assert_eq!(find("/a?y"), Some((0, "?y".to_owned())));
+        assert_eq!(find("/a/b/c"), Some((1, "/c".to_owned())));
+        assert_eq!(find("/ab"), None);
+        assert_eq!(find("/A"), None);
+        assert_eq!(find("/services"), None);
+    }
+}

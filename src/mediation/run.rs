@@ -1,0 +1,177 @@
+//! Runs sequences: one async function with an explicit stack.
+//!
+//! Nesting costs a frame in a small vector and no future; only `send` waits. Errors follow Synapse: `onError` of the
+//! sequences in scope, innermost first, then the sequence `fault`, then nobody. A handler that fails hands on to the
+//! next one out. When a handler ends the flow has ended: the sequence that failed is not resumed.
+
+use smallvec::SmallVec;
+
+use super::mediator::{List, Scene, Step};
+use super::{Cx, Mediation, SequenceId, answer};
+use crate::codes::ErrorCode;
+use crate::exchange::{Direction, Exchange, Fault};
+use crate::mediation::SendTo;
+
+/// Deepest nesting of sequences that call each other.
+pub const CALLS_MAX: usize = 64;
+/// Most mediators that one message may pass.
+pub const STEPS_MAX: u32 = 100_000;
+/// Most handlers that one flow may start: a sequence that is its own handler must end.
+const HANDLERS_MAX: u32 = 16;
+
+/// How a flow ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ended {
+    /// At the end of its mediators, by a drop, or behind a handler.
+    Finished,
+    /// With `x.fault`, which no handler took.
+    Unhandled,
+}
+
+struct Frame<'a> {
+    list: &'a List,
+    next: usize,
+    /// True for the body of a sequence.
+    sequence: bool,
+    /// True when the sequence's handler leaves the scope with it.
+    handler: bool,
+}
+
+/// One message's way through the sequences.
+pub(super) struct Run<'a> {
+    mediation: &'a Mediation,
+    cx: &'a Cx<'a>,
+    scene: Scene<'a>,
+    frames: SmallVec<[Frame<'a>; 6]>,
+    handlers: SmallVec<[SequenceId; 4]>,
+    calls: usize,
+    steps: u32,
+}
+
+impl<'a> Run<'a> {
+    pub(super) fn new(mediation: &'a Mediation, cx: &'a Cx<'a>) -> Self {
+        Self {
+            mediation,
+            cx,
+            scene: Scene {
+                log: cx.log,
+                sequences: &mediation.ids,
+            },
+            frames: SmallVec::new(),
+            handlers: SmallVec::new(),
+            calls: 0,
+            steps: 0,
+        }
+    }
+
+    /// Runs a sequence with the current message, handlers included.
+    pub(super) async fn flow(&mut self, start: SequenceId, x: &mut Exchange) -> Ended {
+        self.frames.clear();
+        self.handlers.clear();
+        self.calls = 0;
+        let mut started = 0;
+        let mut global = self.mediation.fault;
+        let mut next = self.call(start);
+        loop {
+            let fault = match next {
+                Ok(()) => match self.list(x).await {
+                    Ok(()) => return Ended::Finished,
+                    Err(fault) => fault,
+                },
+                Err(fault) => fault,
+            };
+            // The first error is what the handlers are about; one inside a handler only moves on.
+            x.fault.get_or_insert(fault);
+            self.frames.clear();
+            self.calls = 0;
+            started += 1;
+            let handler = self.handlers.pop().or_else(|| global.take());
+            next = match handler {
+                Some(handler) if started <= HANDLERS_MAX => self.call(handler),
+                _ => return Ended::Unhandled,
+            };
+        }
+    }
+
+    /// Runs until the stack is empty, the flow is stopped, or something fails.
+    async fn list(&mut self, x: &mut Exchange) -> Result<(), Fault> {
+        while let Some(frame) = self.frames.last_mut() {
+            let Some(mediator) = frame.list.at(frame.next) else {
+                self.leave();
+                continue;
+            };
+            frame.next += 1;
+            self.steps += 1;
+            if self.steps > STEPS_MAX {
+                let text = format!("the message passed more than {STEPS_MAX} mediators");
+                return Err(Fault::new(ErrorCode::NONE, text));
+            }
+            match mediator.mediate(x, &self.scene) {
+                Step::Next => {}
+                Step::Stop => return Ok(()),
+                Step::Enter(list) => self.frames.push(Frame {
+                    list,
+                    next: 0,
+                    sequence: false,
+                    handler: false,
+                }),
+                Step::Call(id) => self.call(id)?,
+                Step::Send(to) => {
+                    self.send(to, x).await?;
+                    if x.replied && x.direction == Direction::Request {
+                        return Ok(());
+                    }
+                }
+                Step::Fail(fault) => return Err(fault),
+            }
+        }
+        Ok(())
+    }
+
+    async fn send(&mut self, to: SendTo, x: &mut Exchange) -> Result<(), Fault> {
+        if x.direction == Direction::Response {
+            return match to {
+                SendTo::ToOfMessage => answer::reply(x),
+                SendTo::Endpoint(_) => Err(Fault::new(
+                    ErrorCode::NOT_SUPPORTED,
+                    "sending an answer on to an endpoint is not supported yet",
+                )),
+            };
+        }
+        // An error of an earlier try says nothing about this one.
+        x.fault = None;
+        x.retry_after = None;
+        self.cx.sender.send(x, to).await
+    }
+
+    fn call(&mut self, id: SequenceId) -> Result<(), Fault> {
+        let Some(sequence) = self.mediation.sequence(id) else {
+            return Err(Fault::new(ErrorCode::NONE, "the sequence does not exist"));
+        };
+        if self.calls >= CALLS_MAX {
+            let text = format!(
+                "sequence `{}`: more than {CALLS_MAX} sequences call each other",
+                sequence.name
+            );
+            return Err(Fault::new(ErrorCode::NONE, text));
+        }
+        self.calls += 1;
+        self.handlers.extend(sequence.on_error);
+        self.frames.push(Frame {
+            list: &sequence.list,
+            next: 0,
+            sequence: true,
+            handler: sequence.on_error.is_some(),
+        });
+        Ok(())
+    }
+
+    fn leave(&mut self) {
+        if let Some(frame) = self.frames.pop() {
+            self.calls -= usize::from(frame.sequence);
+            if frame.handler {
+                self.handlers.pop();
+            }
+        }
+    }
+}

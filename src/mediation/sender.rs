@@ -1,0 +1,94 @@
+//! What mediation asks of the rooms around it: to send a message, and to write a log line.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+
+use crate::exchange::{Exchange, Fault};
+
+/// A boxed future of one worker thread.
+pub type LocalBoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
+
+/// Where a message goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SendTo {
+    /// To that endpoint: the number that [`EndpointNames`](super::EndpointNames) gave.
+    Endpoint(u32),
+    /// To the address that the message names (`x.to`, else the request's own).
+    ToOfMessage,
+}
+
+/// Sends the request of an exchange and waits for its answer.
+///
+/// On success `x.response` and `x.response_body` hold the answer, or `x.response` is `None` when none is expected. A
+/// sender that has answered by itself sets `x.replied`, and mediation ends. An answer of an earlier send that is still
+/// there is given up.
+pub trait Sender {
+    /// Sends; an error goes to the fault handlers in scope.
+    fn send<'a>(&'a self, x: &'a mut Exchange, to: SendTo)
+    -> LocalBoxFuture<'a, Result<(), Fault>>;
+}
+
+/// Category of a log line (`log/@category`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Category {
+    /// `TRACE`
+    Trace,
+    /// `DEBUG`
+    Debug,
+    /// `INFO`
+    #[default]
+    Info,
+    /// `WARN`
+    Warn,
+    /// `ERROR`
+    Error,
+    /// `FATAL`
+    Fatal,
+}
+
+impl Category {
+    /// The category of that name, in any case.
+    pub fn of(name: &str) -> Option<Category> {
+        [
+            Category::Trace,
+            Category::Debug,
+            Category::Info,
+            Category::Warn,
+            Category::Error,
+            Category::Fatal,
+        ]
+        .into_iter()
+        .find(|category| category.to_string().eq_ignore_ascii_case(name))
+    }
+}
+
+impl fmt::Display for Category {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Category::Trace => "TRACE",
+            Category::Debug => "DEBUG",
+            Category::Info => "INFO",
+            Category::Warn => "WARN",
+            Category::Error => "ERROR",
+            Category::Fatal => "FATAL",
+        })
+    }
+}
+
+/// Where log mediators write. The text may hold anything that a client sent: the sink makes it one line.
+pub trait LogSink {
+    /// False when lines of that category go nowhere, so that they need not be made.
+    fn enabled(&self, category: Category) -> bool;
+    /// Writes one line.
+    fn log(&self, category: Category, text: &str);
+}
+
+/// What a run of mediation works with.
+#[derive(Clone, Copy)]
+pub struct Cx<'a> {
+    /// Sends messages.
+    pub sender: &'a dyn Sender,
+    /// Takes log lines.
+    pub log: &'a dyn LogSink,
+}

@@ -13,6 +13,8 @@
 //! - [`event`], [`stats`], [`inspect`]: what the administration sees.
 
 pub mod algorithm;
+pub mod allow;
+pub mod dispatch;
 pub mod event;
 pub mod inspect;
 pub mod rules;

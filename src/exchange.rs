@@ -172,6 +172,8 @@ pub struct Trail {
     pub root: Option<u32>,
     /// The session's part.
     pub session: SessionPart,
+    /// Why the send failed in the end.
+    pub failure: Option<ErrorCode>,
 }
 
 /// One request and its answer.

@@ -10,9 +10,9 @@ mod soap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::event::EndpointEvent;
 use super::session::ResponseFacts;
 use super::state::Transition;
+use super::tree::target::Target as LeafTarget;
 use super::tree::{Endpoints, Leaf, Needs, NodeId};
 use super::walk::{Failure, Retry, SessionEffect, Step, TryOf, Walk};
 use crate::codes::ErrorCode;
@@ -36,7 +36,7 @@ pub trait PropertyValues {
 /// Takes the events that a send causes.
 pub trait EventSink {
     /// A state changed.
-    fn state_changed(&self, event: &EndpointEvent, path: &str);
+    fn state_changed(&self, path: &str, transition: &Transition, request: &str);
     /// A message goes on to another child after a try that may have run.
     fn repeated(&self, path: &str, code: ErrorCode, request: &RequestId);
 }
@@ -72,8 +72,12 @@ impl Dispatch<'_> {
     pub async fn send(&self, x: &mut Exchange, root: NodeId) -> Result<(), Fault> {
         let needs = self.endpoints.needs(root);
         let mut facts = RequestFacts::of(x, needs);
-        if needs.client_id || needs.service_group_id {
-            facts.header = soap::request_header(self.worker, x, needs).await?;
+        let names_target = x.to.is_none() && self.endpoints.leaf(self.endpoints.resolve(root)).is_some_and(|l| l.target == LeafTarget::Message);
+        if needs.client_id || needs.service_group_id || names_target {
+            match soap::request_header(self.worker, x, needs, names_target).await? {
+                Some(header) => facts.header = header,
+                None => return Ok(()),
+            }
         }
         x.trail.root = Some(root.0);
         let cookies = facts.cookies();
@@ -85,7 +89,11 @@ impl Dispatch<'_> {
         );
         loop {
             match walk.next(self.worker.now()) {
-                Step::Fail(failure) => return Err(self.give_up(x, failure)),
+                Step::Fail(failure) => {
+                    x.trail.failure = Some(failure.code);
+                    let fault = self.give_up(x, failure);
+                    return if x.replied { Ok(()) } else { Err(fault) };
+                }
                 Step::Try(this) => {
                     if self.attempt(x, root, &facts, needs, &mut walk, this).await? {
                         return Ok(());
@@ -124,16 +132,19 @@ impl Dispatch<'_> {
         match result {
             Ok(answer) => {
                 x.trail.tries.push(TryRecord { leaf: this.leaf.0, code: None, took });
+                leaf.stats.duration.record(took);
                 self.answered(x, needs, walk, this, answer, outgoing.target).await?;
                 Ok(true)
             }
             Err(TryError::ClientGone) => {
                 walk.abandon();
-                Err(Fault::new(ErrorCode::RECEIVER_RECEIVE, "the client went away while its request was read"))
+                request::answer_refused(x, request::BROKE_OFF);
+                Ok(true)
             }
             Err(TryError::ClientRefused(refused)) => {
                 walk.abandon();
-                Err(Fault::new(ErrorCode::MESSAGE_PARSE, format!("the request's body is malformed: {}", refused.reason)))
+                request::answer_refused(x, refused);
+                Ok(true)
             }
             Err(TryError::Failed { code, stage, text }) => {
                 x.trail.tries.push(TryRecord { leaf: this.leaf.0, code: Some(code), took });
@@ -221,8 +232,8 @@ impl Dispatch<'_> {
             let mut id = Vec::new();
             self.request.write(&mut id);
             let id = String::from_utf8_lossy(&id);
-            let event = self.endpoints.record(leaf, transition, Some(&id));
-            self.events.state_changed(&event, &self.endpoints.node(leaf).path);
+            self.endpoints.record(leaf, transition, Some(&id));
+            self.events.state_changed(&self.endpoints.node(leaf).path, &transition, &id);
         }
     }
 

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::codes::{ERRORS, ErrorCode};
+use crate::observe::metrics::Histogram;
 
 /// Counters of one leaf.
 #[derive(Debug)]
@@ -19,6 +20,8 @@ pub struct LeafStats {
     pub bytes_sent: AtomicU64,
     /// Body and head bytes received from it; counted by the transport.
     pub bytes_received: AtomicU64,
+    /// Times from the start of a try to the head of its answer.
+    pub duration: Histogram,
     /// One counter per row of the error table, and one for codes that are not in it.
     errors: [AtomicU64; ERRORS.len() + 1],
 }
@@ -32,6 +35,7 @@ impl Default for LeafStats {
             suspensions: AtomicU64::new(0),
             bytes_sent: AtomicU64::new(0),
             bytes_received: AtomicU64::new(0),
+            duration: Histogram::default(),
             errors: [const { AtomicU64::new(0) }; ERRORS.len() + 1],
         }
     }

@@ -21,14 +21,26 @@ pub trait Handler {
 
     /// A head was refused before anything could be served.
     fn refused(&self, client: &Client, refused: Refused);
+
+    /// A client connected.
+    fn connected(&self);
+
+    /// A client's connection ended.
+    fn closed(&self);
 }
 
 /// Serves a connection to its end.
-pub async fn run<H: Handler>(mut client: Box<Client>, worker: Rc<Worker>, handler: Rc<H>) {
+pub async fn run<H: Handler>(client: Box<Client>, worker: Rc<Worker>, handler: Rc<H>) {
     let _open = worker.drain.open();
+    handler.connected();
+    exchanges(client, &worker, &*handler).await;
+    handler.closed();
+}
+
+async fn exchanges<H: Handler>(mut client: Box<Client>, worker: &Worker, handler: &H) {
     let mut head = RequestHead::default();
     loop {
-        if client.buf.is_empty() && !wait_for_request(&mut client, &worker).await {
+        if client.buf.is_empty() && !wait_for_request(&mut client, worker).await {
             return;
         }
         let read = match client.read_head_now(worker.limits.head, &mut head) {

@@ -67,7 +67,7 @@ pub fn set_cookies(head: &ResponseHead) -> Vec<String> {
 
 /// Seconds since 1970.
 pub fn unix_seconds() -> i64 {
-    i64::try_from(crate::observe::unix_ms() / 1000).unwrap_or(i64::MAX)
+    i64::try_from(crate::observe::stamp::unix_ms() / 1000).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]

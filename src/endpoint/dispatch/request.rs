@@ -19,7 +19,7 @@ use crate::soap::envelope::Format;
 use crate::transport::head::{Method, ResponseHead};
 use crate::transport::headers::Name;
 use crate::transport::http1::framing::{Framing, is_token};
-use crate::transport::http1::strict;
+use crate::transport::http1::strict::{self, Refused};
 use crate::transport::http1::write::{self, Override, RequestLine};
 use crate::transport::target::Target;
 
@@ -201,7 +201,8 @@ fn strip_sessions(x: &mut Exchange, walk: &Walk<'_, '_>, facts: &RequestFacts, o
         match spec.kind {
             SessionKind::Http => {
                 let cookies = facts.cookies();
-                let kept: Vec<String> = cookies.iter().filter_map(|value| session::http::without(value, spec)).collect();
+                let without = |value: &&str| session::http::without_cookies(value, &spec.cookies).unwrap_or_else(|| (*value).to_owned());
+                let kept: Vec<String> = cookies.iter().map(without).filter(|value| !value.is_empty()).collect();
                 let value = kept.join("; ");
                 overrides.push(if value.is_empty() { Override::remove("Cookie") } else { Override::set_owned("Cookie", value.into_bytes()) });
             }
@@ -220,6 +221,22 @@ pub fn answer_discarded(x: &mut Exchange) {
     x.response = Some(ResponseHead::new(504));
     x.response_body = Body::Empty;
     x.replied = true;
+}
+
+/// What a client is told whose request did not arrive whole.
+pub const BROKE_OFF: Refused = Refused::bad("the request broke off");
+
+/// The answer to a request that cannot be read to its end: nothing after it on this connection can be trusted.
+pub fn answer_refused(x: &mut Exchange, refused: Refused) {
+    let mut head = ResponseHead::new(refused.status);
+    head.headers.append(b"Content-Type", b"text/plain; charset=utf-8");
+    x.response = Some(head);
+    x.response_body = Body::Whole(format!("{}\n", refused.reason).into());
+    x.replied = true;
+    x.trail.failure = Some(ErrorCode::RECEIVER_RECEIVE);
+    if let Some(client) = x.client.as_mut() {
+        client.keep_alive = false;
+    }
 }
 
 #[cfg(test)]

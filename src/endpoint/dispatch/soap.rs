@@ -1,5 +1,6 @@
 //! Looks at the beginning of bodies for what affinity needs: never further than the SOAP header, never changing a byte.
 
+use super::request::{BROKE_OFF, answer_refused};
 use crate::codes::ErrorCode;
 use crate::endpoint::tree::Needs;
 use crate::exchange::{Body, Exchange, Fault};
@@ -14,36 +15,42 @@ fn limits(worker: &Worker) -> Limits {
     Limits { bytes: worker.limits.soap_header_bytes, ..Limits::default() }
 }
 
-/// The header blocks of a request.
-pub async fn request_header(worker: &Worker, x: &mut Exchange, needs: Needs) -> Result<ScannedHeader, Fault> {
-    let wanted = Wanted { client_id: needs.client_id, service_group: needs.service_group_id, ..Wanted::default() };
+/// The header blocks of a request. `None`: the request cannot be read, and the client was told so.
+pub async fn request_header(worker: &Worker, x: &mut Exchange, needs: Needs, to: bool) -> Result<Option<ScannedHeader>, Fault> {
+    let wanted = Wanted { client_id: needs.client_id, service_group: needs.service_group_id, to, ..Wanted::default() };
     let xml = matches!(Format::of(x.request.headers.value(Name::ContentType), false), Format::Soap11 | Format::Soap12 | Format::Pox | Format::Other);
     let mut scan = HeaderScan::new(wanted, limits(worker));
     match (&x.request_body, x.client.as_mut()) {
-        _ if !xml => Ok(ScannedHeader::default()),
+        _ if !xml => Ok(Some(ScannedHeader::default())),
         (Body::Whole(bytes), _) => match scan.feed(bytes, true) {
-            Progress::Done(found) => Ok(found),
+            Progress::Done(found) => Ok(Some(found)),
             Progress::Refused(error) => Err(refused(error)),
-            Progress::NeedMore => Ok(ScannedHeader::default()),
+            Progress::NeedMore => Ok(Some(ScannedHeader::default())),
         },
         (Body::Incoming, Some(client)) => loop {
-            let (prefix, complete) = client.prefix().map_err(|r| Fault::new(ErrorCode::MESSAGE_PARSE, r.reason))?;
+            let (prefix, complete) = match client.prefix() {
+                Ok(prefix) => prefix,
+                Err(reason) => {
+                    answer_refused(x, reason);
+                    return Ok(None);
+                }
+            };
             match scan.feed(prefix, complete) {
-                Progress::Done(found) => return Ok(found),
+                Progress::Done(found) => return Ok(Some(found)),
                 Progress::Refused(error) => return Err(refused(error)),
-                Progress::NeedMore if complete => return Ok(ScannedHeader::default()),
+                Progress::NeedMore if complete => return Ok(Some(ScannedHeader::default())),
                 Progress::NeedMore => {}
             }
             match within(worker.limits.body_progress, client.read_ahead()).await {
                 Some(Ok(true)) => {}
                 Some(Ok(false)) => return Err(refused(ScanError::Limit("bytes"))),
                 Some(Err(_)) | None => {
-                    client.keep_alive = false;
-                    return Err(Fault::new(ErrorCode::RECEIVER_RECEIVE, "the request broke off before its SOAP header was complete"));
+                    answer_refused(x, BROKE_OFF);
+                    return Ok(None);
                 }
             }
         },
-        _ => Ok(ScannedHeader::default()),
+        _ => Ok(Some(ScannedHeader::default())),
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use crate::transport::target::Target as Authority;
+
 /// The target of a leaf.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
@@ -18,14 +20,8 @@ pub enum Target {
 /// An address taken apart.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Address {
-    /// True for https.
-    pub https: bool,
-    /// Host without brackets.
-    pub host: Arc<str>,
-    /// Port, the scheme's own when none was written.
-    pub port: u16,
-    /// What the `Host` header says: host and port as written, without user and password.
-    pub authority: Arc<str>,
+    /// Scheme, host and port; what the `Host` field says has host and port as written, without user and password.
+    pub target: Arc<Authority>,
     /// From the first `/` on, without fragment; at least `/`.
     pub path_and_query: Arc<str>,
 }
@@ -63,21 +59,8 @@ impl Target {
     pub fn member(host: &str, http_port: Option<u16>, https_port: Option<u16>) -> Self {
         let address = |https: bool, own: Option<u16>, other: Option<u16>| {
             let port = own.or(other).unwrap_or(if https { 443 } else { 80 });
-            let default = port == if https { 443 } else { 80 };
-            let bracketed = if host.contains(':') {
-                format!("[{host}]")
-            } else {
-                host.to_owned()
-            };
             Address {
-                https,
-                host: host.into(),
-                port,
-                authority: if default {
-                    bracketed.into()
-                } else {
-                    format!("{bracketed}:{port}").into()
-                },
+                target: Arc::new(Authority::new(https, host, port)),
                 path_and_query: "/".into(),
             }
         };
@@ -96,16 +79,26 @@ impl Target {
         }
     }
 
+    /// Host and port, when they are fixed.
+    pub fn authority(&self) -> Option<&str> {
+        match self {
+            Self::Fixed(address) => Some(&address.target.authority),
+            Self::Member(member) => Some(&member.http.target.authority),
+            Self::Template(_) | Self::Message => None,
+        }
+    }
+
     /// The target in one line, for people.
     pub fn describe(&self) -> String {
         match self {
             Self::Fixed(address) => address.to_string(),
             Self::Template(parts) => expand(parts, |_| None),
-            Self::Member(member) if member.http.port == member.https.port => {
-                format!("//{}", member.http.authority)
+            Self::Member(member) if member.http.target.port == member.https.target.port => {
+                format!("//{}", member.http.target.authority)
             }
             Self::Member(member) => {
-                format!("//{} (https: {})", member.http.authority, member.https.port)
+                let (http, https) = (&member.http.target, &member.https.target);
+                format!("//{} (https: {})", http.authority, https.port)
             }
             Self::Message => "the message's To".to_owned(),
         }
@@ -150,11 +143,9 @@ impl Address {
         }
         let tail = tail.split('#').next().unwrap_or("");
         let slash = if tail.starts_with('/') { "" } else { "/" };
+        let authority = authority.strip_suffix(':').unwrap_or(authority);
         Some(Self {
-            https,
-            host: host.into(),
-            port,
-            authority: authority.strip_suffix(':').unwrap_or(authority).into(),
+            target: Arc::new(Authority::with_authority(https, host, port, authority)),
             path_and_query: format!("{slash}{tail}").into(),
         })
     }
@@ -162,8 +153,7 @@ impl Address {
 
 impl std::fmt::Display for Address {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let scheme = if self.https { "https" } else { "http" };
-        write!(f, "{scheme}://{}{}", self.authority, self.path_and_query)
+        write!(f, "{}{}", self.target, self.path_and_query)
     }
 }
 
@@ -213,10 +203,10 @@ mod tests {
     fn address(text: &str) -> (bool, String, u16, String, String) {
         let a = Address::parse(text).unwrap_or_else(|| panic!("{text}"));
         (
-            a.https,
-            a.host.to_string(),
-            a.port,
-            a.authority.to_string(),
+            a.target.https,
+            a.target.host.to_string(),
+            a.target.port,
+            a.target.authority.to_string(),
             a.path_and_query.to_string(),
         )
     }
@@ -287,7 +277,7 @@ mod tests {
     #[test]
     fn member_ports_fall_back_to_the_other_scheme_then_to_the_standard() {
         let ports = |http, https| match Target::member("h", http, https) {
-            Target::Member(m) => (m.http.authority.to_string(), m.https.authority.to_string()),
+            Target::Member(m) => (m.http.target.authority.to_string(), m.https.target.authority.to_string()),
             _ => unreachable!("a member"),
         };
         let text = |a: &str, b: &str| (a.to_owned(), b.to_owned());
@@ -298,6 +288,6 @@ mod tests {
         let Target::Member(v6) = Target::member("::1", Some(90), None) else {
             panic!("a member");
         };
-        assert_eq!((&*v6.http.authority, &*v6.http.host), ("[::1]:90", "::1"));
+        assert_eq!((&*v6.http.target.authority, &*v6.http.target.host), ("[::1]:90", "::1"));
     }
 }

@@ -1,0 +1,19 @@
+//! The running proxy: load, bind, serve, reload, drain.
+//!
+//! N workers serve (data plane); a small runtime of its own holds administration, watching and reload (control plane).
+//! They share one [`Generation`] behind an atomic pointer: a reload builds a whole new one beside it and swaps; running
+//! exchanges finish on the old one.
+
+mod boot;
+mod control;
+mod counters;
+mod generation;
+mod log;
+mod reload;
+mod serve;
+mod systemd;
+mod watch;
+mod worker;
+
+pub use boot::{Options, RunError, run};
+pub use generation::{Generation, check_more};

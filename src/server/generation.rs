@@ -1,0 +1,227 @@
+//! Everything that one configuration compiles to.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+
+use crate::config::diagnostic::{Diagnostics, Severity};
+use crate::config::model::{EndpointDef, EndpointKind, Model, PropertyValue, Scope};
+use crate::config::source::{Sources, Span, Spanned};
+use crate::config::{endpoint, loader};
+use crate::endpoint::allow::AllowList;
+use crate::endpoint::dispatch::{PropertyValues, SendPolicy};
+use crate::endpoint::tree::NodeId;
+use crate::endpoint::{Builder, Endpoints, ReloadReport};
+use crate::codes::DiagnosticCode;
+use crate::exchange::Exchange;
+use crate::mediation::expression::Expression;
+use crate::mediation::{EndpointNames, Mediation};
+use crate::settings::{self, Settings};
+
+/// Where a configuration comes from.
+#[derive(Clone, Debug)]
+pub struct Origin {
+    /// Files and folders given.
+    pub paths: Vec<PathBuf>,
+    /// The folder used when none is given.
+    pub default_root: PathBuf,
+    /// A settings file that was named.
+    pub settings: Option<PathBuf>,
+    /// `--default`.
+    pub default: Option<String>,
+}
+
+/// What was read, before anything is compiled.
+#[derive(Debug)]
+pub struct Loaded {
+    /// The files as data.
+    pub model: Model,
+    /// What is wrong with them.
+    pub diagnostics: Diagnostics,
+    /// `axon.toml` and the environment.
+    pub settings: Settings,
+}
+
+impl Origin {
+    /// Reads the files and the settings beside them.
+    pub fn load(&self) -> Loaded {
+        let (mut model, mut diagnostics) = loader::load(&self.paths, &self.default_root);
+        let root = model.root.clone();
+        let settings = settings::load(self.settings.as_deref(), &root, std::env::vars(), &mut model.sources, &mut diagnostics);
+        Loaded { model, diagnostics, settings }
+    }
+}
+
+/// One compiled configuration.
+pub struct Generation {
+    /// Number, from 1.
+    pub number: u64,
+    /// The files, for naming places.
+    pub sources: Sources,
+    /// The endpoint tree.
+    pub endpoints: Endpoints,
+    /// Sequences and routes.
+    pub mediation: Mediation,
+    /// What holds for all sends.
+    pub policy: SendPolicy,
+    /// Problems by severity: warnings, unsupported, errors.
+    pub problems: [u64; 3],
+    properties: HashMap<NodeId, Vec<Property>>,
+}
+
+struct Property {
+    scope: Scope,
+    name: String,
+    value: Value,
+}
+
+enum Value {
+    Literal(String),
+    Expression(Expression),
+}
+
+/// A generation, what the reload carried over, and what is wrong with the configuration.
+pub struct Built {
+    /// The generation.
+    pub generation: Generation,
+    /// What was kept, reset, added, dropped.
+    pub report: ReloadReport,
+}
+
+impl Generation {
+    /// Compiles what was loaded; state, sessions and counters of `previous` go on by identity. Adds to the diagnostics.
+    pub fn build(loaded: Loaded, default: Option<&str>, previous: Option<&Generation>, network: &AllowList) -> (Built, Diagnostics, Settings) {
+        let Loaded { model, mut diagnostics, settings } = loaded;
+        let mut builder = Builder::new(previous.map(|p| &p.endpoints)).sessions_per_group(settings.sessions.per_group).session_timeout(settings.sessions.timeout);
+        let mut names = Names::define(&mut builder, &model);
+        let mediation = Mediation::build(&model, default, &mut names, endpoint::parse, &mut diagnostics);
+        let (endpoints, report) = builder.finish(&mut diagnostics);
+        let properties = compile_properties(&endpoints, &mut diagnostics);
+        let allowed = allow_list(&settings, network, &model, &mut diagnostics);
+        let policy = SendPolicy { retry_non_idempotent: settings.retry.non_idempotent, allowed };
+        let count = |severity| diagnostics.list().iter().filter(|d| d.severity == severity).count() as u64;
+        let problems = [count(Severity::Warning), count(Severity::Unsupported), count(Severity::Error)];
+        let number = previous.map_or(1, |p| p.number + 1);
+        let generation = Generation { number, sources: model.sources, endpoints, mediation, policy, problems, properties };
+        (Built { generation, report }, diagnostics, settings)
+    }
+
+    /// `file:line:column`.
+    pub fn locate(&self, span: Span) -> String {
+        self.sources.locate(span)
+    }
+}
+
+/// Adds the problems that only compiling finds, for `axon check`.
+pub fn check_more(model: &Model, diagnostics: &mut Diagnostics) {
+    let mut builder = Builder::new(None);
+    let mut names = Names::define(&mut builder, model);
+    // Only its diagnostics matter here.
+    let _ = Mediation::build(model, None, &mut names, endpoint::parse, diagnostics);
+    let (endpoints, _) = builder.finish(diagnostics);
+    compile_properties(&endpoints, diagnostics);
+}
+
+fn allow_list(settings: &Settings, network: &AllowList, model: &Model, diagnostics: &mut Diagnostics) -> AllowList {
+    match AllowList::parse(&settings.default_endpoint.allow) {
+        Ok(list) => AllowList { loopback_only: network.loopback_only, own: network.own.clone(), ..list },
+        Err(entry) => {
+            let file = crate::config::source::FileId(model.sources.len().saturating_sub(1) as u32);
+            let span = Span { file, start: 0, end: 0 };
+            diagnostics.error_help(
+                DiagnosticCode::BadSetting,
+                span,
+                format!("`{entry}` in [default_endpoint] allow is no target"),
+                "write host, host:port, or a network such as 10.0.0.0/8",
+            );
+            network.clone()
+        }
+    }
+}
+
+impl PropertyValues for Generation {
+    fn values(&self, node: NodeId, x: &Exchange) -> Vec<(Scope, String, String)> {
+        let Some(list) = self.properties.get(&node) else { return Vec::new() };
+        let text = |value: &Value| match value {
+            Value::Literal(text) => Some(text.clone()),
+            // A value that cannot be computed sets nothing, as in the originals.
+            Value::Expression(expression) => expression.string(x).ok().map(|text| text.into_owned()),
+        };
+        list.iter().filter_map(|p| Some((p.scope, p.name.clone(), text(&p.value)?))).collect()
+    }
+}
+
+fn compile_properties(endpoints: &Endpoints, diagnostics: &mut Diagnostics) -> HashMap<NodeId, Vec<Property>> {
+    let mut all = HashMap::new();
+    for (id, node) in endpoints.nodes() {
+        let list: Vec<Property> = node
+            .properties
+            .iter()
+            // Weights are read when the group is built; nobody else asks for them.
+            .filter(|def| def.name.value != "loadbalance.weight")
+            .filter_map(|def| {
+                let value = match &def.value {
+                    PropertyValue::Literal(text) => Value::Literal(text.value.clone()),
+                    PropertyValue::Expression(text) => Value::Expression(compile(text, diagnostics)?),
+                };
+                Some(Property { scope: def.scope, name: def.name.value.clone(), value })
+            })
+            .collect();
+        if !list.is_empty() {
+            all.insert(id, list);
+        }
+    }
+    all
+}
+
+fn compile(text: &Spanned<String>, diagnostics: &mut Diagnostics) -> Option<Expression> {
+    match Expression::parse(&text.value) {
+        Ok(expression) => Some(expression),
+        Err(error) => {
+            error.report(text, diagnostics);
+            None
+        }
+    }
+}
+
+/// Gives the endpoints that sequences name their numbers in the tree.
+struct Names<'b, 'p> {
+    builder: &'b mut Builder<'p>,
+    named: HashMap<String, NodeId>,
+}
+
+impl<'b, 'p> Names<'b, 'p> {
+    fn define(builder: &'b mut Builder<'p>, model: &Model) -> Self {
+        let mut named = HashMap::new();
+        for def in &model.endpoints {
+            let id = builder.define(def);
+            if let Some(name) = &def.name {
+                named.entry(name.value.clone()).or_insert(id);
+            }
+        }
+        Self { builder, named }
+    }
+}
+
+impl EndpointNames for Names<'_, '_> {
+    fn inline(&mut self, position: &str, def: &EndpointDef) -> u32 {
+        self.builder.inline(position, def).0
+    }
+
+    fn key(&mut self, key: &Spanned<String>) -> u32 {
+        if let Some(id) = self.named.get(key.value.trim()) {
+            return id.0;
+        }
+        // A reference that leads nowhere: the tree reports it, and sending to it fails with 305100.
+        let def = EndpointDef {
+            name: None,
+            kind: EndpointKind::Indirect(key.clone()),
+            on_error: None,
+            properties: Vec::new(),
+            description: None,
+            span: key.span,
+        };
+        let id = self.builder.inline(key.value.trim(), &def);
+        self.named.insert(key.value.trim().to_owned(), id);
+        id.0
+    }
+}

@@ -1,0 +1,233 @@
+//! Serves one request: builds the exchange, has it mediated, writes the answer, writes the access line.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+use arc_swap::{ArcSwap, Cache};
+use smallvec::SmallVec;
+
+use super::counters::{Counters, add};
+use super::generation::Generation;
+use super::log::{Events, outcome, outcome_of, session_use};
+use crate::endpoint::NodeId;
+use crate::endpoint::dispatch::Dispatch;
+use crate::endpoint::tree::NodeKind;
+use crate::exchange::{Arrival, Body, Exchange, Fault};
+use crate::mediation::{Cx, LocalBoxFuture, SendTo, Sender};
+use crate::observe::stamp::unix_ms;
+use crate::observe::{AccessRecord, Attempt, EventLog, Lines, LogFormat, RequestId, RequestIds};
+use crate::transport::connection::Handler;
+use crate::transport::downstream::Client;
+use crate::transport::head::{RequestHead, ResponseHead, Version};
+use crate::transport::headers::Name;
+use crate::transport::http1::framing::Framing;
+use crate::transport::http1::strict::Refused;
+use crate::transport::reply::{Replied, ReplyBody, reply};
+use crate::transport::worker::Worker;
+
+/// The service of one worker.
+pub struct Service {
+    /// Its worker.
+    pub worker: Rc<Worker>,
+    /// Its counters.
+    pub counters: Arc<Counters>,
+    /// The current generation, looked at between two requests.
+    pub current: RefCell<Cache<Arc<ArcSwap<Generation>>, Arc<Generation>>>,
+    /// Makes request ids.
+    pub ids: RequestIds,
+    /// Takes events.
+    pub events: Arc<EventLog>,
+    /// Takes access lines.
+    pub access: Option<(LogFormat, Lines)>,
+    /// Name of the listener in access lines.
+    pub listener: String,
+}
+
+impl Handler for Service {
+    async fn serve(&self, client: Box<Client>, head: RequestHead) -> (Box<Client>, RequestHead) {
+        let begun = Instant::now();
+        let generation = self.generation();
+        let id = self.ids.next(head.headers.value(Name::Traceparent), head.headers.value(Name::XRequestId));
+        add(&self.counters.in_flight, 1);
+        let _running = Running(&self.counters);
+        let arrival = Arrival { peer: client.peer, local: client.local, https: false };
+        let body = if client.body.framing == Framing::None { Body::Empty } else { Body::Incoming };
+        let request_bytes = match client.body.framing {
+            Framing::Length(n) => n,
+            _ => 0,
+        };
+        let mut x = Exchange::new(arrival, self.worker.now(), head, body);
+        x.client = Some(client);
+        let events = Events { log: &self.events, generation: &generation };
+        let sender = Bound(Dispatch {
+            worker: &self.worker,
+            endpoints: &generation.endpoints,
+            properties: &*generation,
+            policy: &generation.policy,
+            events: &events,
+            request: &id,
+        });
+        generation.mediation.handle(&mut x, &Cx { sender: &sender, log: &events }).await;
+        let ttfb = begun.elapsed();
+        let Some(mut client) = x.client.take() else {
+            // The client is put in above and nobody takes it out; without one there is nobody to answer.
+            unreachable!("an exchange keeps its client");
+        };
+        if x.axis2.value("NO_KEEPALIVE").is_some_and(|v| v.eq_ignore_ascii_case("true")) {
+            client.keep_alive = false;
+        }
+        let (response, body) = answer(&mut x);
+        if response.status == 101 {
+            add(&self.counters.tunnels, 1);
+        }
+        let replied = reply(&self.worker, &mut client, &response, body).await;
+        let took = begun.elapsed();
+        self.counters.answered(response.status, took, request_bytes, replied.body_bytes);
+        if let Some((format, lines)) = &self.access {
+            let ended = Ended { status: response.status, replied, request_bytes, ttfb, took };
+            self.write_access(*format, lines, &x, &id, &generation, ended);
+        }
+        (client, x.request)
+    }
+
+    fn refused(&self, client: &Client, refused: Refused) {
+        add(&self.counters.refused, 1);
+        self.counters.answered(refused.status, std::time::Duration::ZERO, 0, 0);
+        if let Some((format, lines)) = &self.access {
+            let id = self.ids.next(None, None);
+            let record = AccessRecord {
+                unix_ms: unix_ms(),
+                id: &id,
+                client: client.peer,
+                listener: &self.listener,
+                proto: "HTTP/1.1",
+                method: b"",
+                host: b"",
+                path: b"",
+                route: refused.reason,
+                status: refused.status,
+                outcome: "rejected",
+                code: None,
+                bytes_in: 0,
+                bytes_out: 0,
+                total: std::time::Duration::ZERO,
+                connect: None,
+                ttfb: None,
+                group: None,
+                endpoint: None,
+                upstream: None,
+                attempts: &[],
+                session: None,
+                generation: self.generation().number,
+            };
+            lines.append(|out| record.write(*format, out));
+        }
+    }
+
+    fn connected(&self) {
+        add(&self.counters.connections, 1);
+        add(&self.counters.connections_open, 1);
+    }
+
+    fn closed(&self) {
+        self.counters.connections_open.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Counts an exchange as running until it is dropped.
+struct Running<'a>(&'a Counters);
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        self.0.in_flight.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// How an exchange ended, for its access line.
+struct Ended {
+    status: u16,
+    replied: Replied,
+    request_bytes: u64,
+    ttfb: std::time::Duration,
+    took: std::time::Duration,
+}
+
+impl Service {
+    /// The generation that serves now.
+    pub fn generation(&self) -> Arc<Generation> {
+        Arc::clone(self.current.borrow_mut().load())
+    }
+
+    fn write_access(&self, format: LogFormat, lines: &Lines, x: &Exchange, id: &RequestId, generation: &Generation, ended: Ended) {
+        let path = |node: u32| -> &str { &generation.endpoints.node(NodeId(node)).path };
+        let attempts: SmallVec<[Attempt<'_>; 2]> = x
+            .trail
+            .tries
+            .iter()
+            .map(|t| Attempt { endpoint: path(t.leaf), outcome: t.code.map_or("ok", outcome_of), code: t.code, took: t.took, sent: 0 })
+            .collect();
+        let last = x.trail.tries.last();
+        let target = last.and_then(|t| match &generation.endpoints.node(NodeId(t.leaf)).kind {
+            NodeKind::Leaf(leaf) => Some(leaf.target.authority()),
+            _ => None,
+        });
+        let record = AccessRecord {
+            unix_ms: unix_ms(),
+            id,
+            client: x.arrival.peer,
+            listener: &self.listener,
+            proto: if x.request.version == Version::Http10 { "HTTP/1.0" } else { "HTTP/1.1" },
+            method: x.request.method_text(),
+            host: x.request.headers.value(Name::Host).unwrap_or_default(),
+            path: x.request.target(),
+            route: generation.mediation.route_name(),
+            status: ended.status,
+            outcome: outcome(x, ended.replied.end),
+            code: x.trail.failure,
+            bytes_in: ended.request_bytes,
+            bytes_out: ended.replied.body_bytes,
+            total: ended.took,
+            connect: None,
+            ttfb: Some(ended.ttfb),
+            group: x.trail.root.map(path),
+            endpoint: last.map(|t| path(t.leaf)),
+            upstream: target.flatten(),
+            attempts: &attempts,
+            session: session_use(x.trail.session),
+            generation: generation.number,
+        };
+        lines.append(|out| record.write(format, out));
+    }
+}
+
+/// What goes to the client. An answer without a body still gives its connection back to the pool.
+fn answer(x: &mut Exchange) -> (ResponseHead, ReplyBody) {
+    let head = x.response.take().unwrap_or_else(|| ResponseHead::new(202));
+    let body = match (std::mem::take(&mut x.response_body), x.upstream.take()) {
+        (Body::Incoming, Some((upstream, target))) => ReplyBody::Upstream(upstream, target),
+        (Body::Empty, Some((upstream, target))) if upstream.framing == Framing::None => ReplyBody::Upstream(upstream, target),
+        (Body::Whole(bytes), _) => ReplyBody::Bytes(bytes),
+        _ => ReplyBody::Empty,
+    };
+    (head, body)
+}
+
+/// The sender of one exchange.
+struct Bound<'a>(Dispatch<'a>);
+
+impl Sender for Bound<'_> {
+    fn send<'a>(&'a self, x: &'a mut Exchange, to: SendTo) -> LocalBoxFuture<'a, Result<(), Fault>> {
+        Box::pin(async move {
+            match to {
+                SendTo::Endpoint(id) => self.0.send(x, NodeId(id)).await,
+                SendTo::ToOfMessage => Err(Fault::new(
+                    crate::codes::ErrorCode::NOT_READY,
+                    "send without an endpoint to the address of the message is not supported yet",
+                )),
+            }
+        })
+    }
+}

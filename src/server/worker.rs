@@ -1,0 +1,96 @@
+//! A worker's thread: its own event loop, accepting from every listener.
+
+use std::cell::RefCell;
+use std::net::TcpListener;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use arc_swap::{ArcSwap, Cache};
+use tokio::sync::watch;
+
+use super::counters::Counters;
+use super::generation::Generation;
+use super::serve::Service;
+use crate::observe::{EventLog, Lines, LogFormat, RequestIds};
+use crate::transport::limits::Limits;
+use crate::transport::listener;
+use crate::transport::worker::Worker;
+
+/// How often a worker tidies up and publishes its gauges.
+const TICK: Duration = Duration::from_millis(500);
+
+/// What a worker is made of.
+pub struct Plan {
+    /// Its number.
+    pub index: usize,
+    /// Bounds and timers.
+    pub limits: Limits,
+    /// Random seed.
+    pub seed: u64,
+    /// Sockets to accept from, with their names.
+    pub listeners: Vec<(String, TcpListener)>,
+    /// The current generation.
+    pub current: Arc<ArcSwap<Generation>>,
+    /// Its counters.
+    pub counters: Arc<Counters>,
+    /// Takes events.
+    pub events: Arc<EventLog>,
+    /// Takes access lines, one handle per listener.
+    pub access: Vec<Option<(LogFormat, Lines)>>,
+    /// Turns true when the stop begins.
+    pub stop: watch::Receiver<bool>,
+}
+
+/// Runs the worker until the stop is over.
+pub fn run(plan: Plan) -> std::io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(8).build()?;
+    let local = tokio::task::LocalSet::new();
+    local.block_on(&runtime, serve(plan));
+    Ok(())
+}
+
+async fn serve(plan: Plan) {
+    let worker = Rc::new(Worker::new(plan.index, plan.limits, plan.seed));
+    let mut first = None;
+    for ((name, socket), access) in plan.listeners.into_iter().zip(plan.access) {
+        let service = Rc::new(Service {
+            worker: worker.clone(),
+            counters: plan.counters.clone(),
+            current: RefCell::new(Cache::new(plan.current.clone())),
+            ids: RequestIds::new(),
+            events: plan.events.clone(),
+            access,
+            listener: name,
+        });
+        first.get_or_insert_with(|| service.clone());
+        tokio::task::spawn_local(listener::accept(socket, worker.clone(), service));
+    }
+    if let Some(service) = first {
+        tokio::task::spawn_local(tidy(worker.clone(), service));
+    }
+    let mut stop = plan.stop;
+    // A closed channel means that the control plane is gone: stop as well.
+    let _ = stop.wait_for(|stopping| *stopping).await;
+    worker.drain.begin();
+    // Whatever is still open after the drain time is cut by the end of the thread.
+    let _ = tokio::time::timeout(plan.limits.drain, worker.drain.done()).await;
+}
+
+/// Drops dead pooled connections, lets go of an old generation, measures how late its own timer comes.
+async fn tidy(worker: Rc<Worker>, service: Rc<Service>) {
+    loop {
+        let due = Instant::now() + TICK;
+        tokio::time::sleep(TICK).await;
+        let late = due.elapsed();
+        let counters = &service.counters;
+        counters.stall_us.fetch_max(late.as_micros() as u64, Ordering::Relaxed);
+        service.generation();
+        let mut pool = worker.pool.borrow_mut();
+        pool.sweep(worker.now());
+        counters.pool_idle.store(pool.len() as u64, Ordering::Relaxed);
+        counters.pool_reused.store(pool.reused, Ordering::Relaxed);
+        counters.pool_stale.store(pool.stale, Ordering::Relaxed);
+    }
+}

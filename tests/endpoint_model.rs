@@ -3,6 +3,11 @@
 //! Random trees, random settings, random faults; every seed is printed when something differs. Run one seed alone with
 //! `AXON_MODEL_SEED=n cargo test --test endpoint_model`.
 
+#![allow(
+    clippy::expect_used,
+    reason = "a failed expectation is the failure of the test"
+)]
+
 #[path = "endpoint_model/model.rs"]
 mod model;
 #[path = "endpoint_model/world.rs"]

@@ -66,9 +66,16 @@ pub enum SwitchError {
 }
 
 impl Endpoints {
-    /// Every node, roots and their children in the order of definition.
+    /// Every node in the order of definition, each group before its children.
     pub fn inspect(&self, now: Tick) -> Vec<NodeView> {
-        self.nodes().map(|(id, _)| self.view(id, now)).collect()
+        let mut views = Vec::new();
+        let mut todo: Vec<NodeId> = self.tops().iter().rev().copied().collect();
+        while let Some(id) = todo.pop() {
+            let view = self.view(id, now);
+            todo.extend(view.children.iter().rev());
+            views.push(view);
+        }
+        views
     }
 
     /// One node.

@@ -182,6 +182,8 @@ pub struct Endpoints {
     nodes: Vec<Node>,
     roots: HashMap<Arc<str>, NodeId>,
     paths: HashMap<Arc<str>, NodeId>,
+    /// Named and inline endpoints in the order of definition.
+    tops: Vec<NodeId>,
     events: Arc<EventRing>,
     next_member: u64,
 }
@@ -211,7 +213,12 @@ impl Endpoints {
         }
     }
 
-    /// Every node with its id, in the order of definition.
+    /// Named and inline endpoints, without their children, in the order of definition.
+    pub fn tops(&self) -> &[NodeId] {
+        &self.tops
+    }
+
+    /// Every node with its id, children before their groups.
     pub fn nodes(&self) -> impl Iterator<Item = (NodeId, &Node)> {
         (0..).map(NodeId).zip(&self.nodes)
     }

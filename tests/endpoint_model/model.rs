@@ -194,7 +194,7 @@ impl Model {
         let root = self.root;
         let code = if let Node::Leaf(leaf) = self.nodes[root] {
             if self.leaves[leaf].ready(now) {
-                match self.visit(root, &mut trip, &mut None) {
+                match self.visit(root, &mut trip, None) {
                     Out::Answered => None,
                     _ => trip.last.map(|l| l.0),
                 }
@@ -202,7 +202,7 @@ impl Model {
                 Some(303001)
             }
         } else {
-            match self.visit(root, &mut trip, &mut None) {
+            match self.visit(root, &mut trip, None) {
                 Out::Answered => None,
                 Out::Failed(_) | Out::Stop => trip.last.map(|l| l.0).or(trip.reason),
             }
@@ -246,7 +246,7 @@ impl Model {
         )
     }
 
-    fn visit(&mut self, node: usize, trip: &mut Trip, chain: &mut Option<Chain>) -> Out {
+    fn visit(&mut self, node: usize, trip: &mut Trip, chain: Option<&mut Chain>) -> Out {
         if let Node::Leaf(leaf) = self.nodes[node] {
             trip.tried.push(leaf);
             return match trip.message.faults[leaf] {
@@ -264,9 +264,9 @@ impl Model {
         }
         let out = if self.is_sticky(node) {
             match chain {
-                Some(_) => self.sticky(node, trip, chain),
+                Some(chain) => self.sticky(node, trip, chain),
                 None => {
-                    let mut own = Some(self.look_up(node, trip));
+                    let mut own = self.look_up(node, trip);
                     self.sticky(node, trip, &mut own)
                 }
             }
@@ -290,7 +290,7 @@ impl Model {
                 return Out::Failed(if attempts == 0 { 303000 } else { 303201 });
             };
             attempts += 1;
-            match self.visit(child, trip, &mut None) {
+            match self.visit(child, trip, None) {
                 Out::Failed(_) => {
                     if let Node::Balance {
                         failover: false, ..
@@ -310,10 +310,10 @@ impl Model {
     /// Whether the group must not send again after its child failed.
     fn forbidden(&self, node: usize, child: usize, trip: &Trip) -> Option<Out> {
         let (code, leaf, fault) = trip.last?;
-        if let Node::Leaf(failed) = self.nodes[child] {
-            if self.leaves[failed].disabled.contains(&code) {
-                return Some(Out::Failed(303000));
-            }
+        if let Node::Leaf(failed) = self.nodes[child]
+            && self.leaves[failed].disabled.contains(&code)
+        {
+            return Some(Out::Failed(303000));
         }
         let (Node::Failover { repeat, .. } | Node::Balance { repeat, .. }) = &self.nodes[node]
         else {
@@ -368,15 +368,14 @@ impl Model {
             path: Vec::new(),
             windows: Vec::new(),
         };
-        if let (Some(client), Some(session)) = (&trip.message.client, self.session(node)) {
-            if let Some((path, end, window)) = session.bound.get_mut(client) {
-                if trip.now < *end {
-                    chain.established = true;
-                    chain.path.clone_from(path);
-                    if !session.fixed {
-                        *end = trip.now + *window;
-                    }
-                }
+        if let (Some(client), Some(session)) = (&trip.message.client, self.session(node))
+            && let Some((path, end, window)) = session.bound.get_mut(client)
+            && trip.now < *end
+        {
+            chain.established = true;
+            chain.path.clone_from(path);
+            if !session.fixed {
+                *end = trip.now + *window;
             }
         }
         chain
@@ -389,27 +388,23 @@ impl Model {
         }
     }
 
-    fn sticky(&mut self, node: usize, trip: &mut Trip, chain: &mut Option<Chain>) -> Out {
+    fn sticky(&mut self, node: usize, trip: &mut Trip, chain: &mut Chain) -> Out {
         let timeout = self.session(node).and_then(|s| s.timeout);
-        let level = {
-            let chain = chain.as_mut().expect("a chain");
-            chain.windows.push(timeout);
-            chain.windows.len() - 1
-        };
+        let level = chain.windows.len();
+        chain.windows.push(timeout);
         let mut attempts = 0;
         let out = loop {
             if self.limit(node).is_some_and(|limit| attempts >= limit) {
                 break Out::Failed(303201);
             }
-            let now = chain.as_mut().expect("a chain");
             let mut child = None;
-            if now.established {
-                let bound = now.path[level];
+            if chain.established {
+                let bound = chain.path[level];
                 if self.usable(bound, trip) {
                     child = Some(bound);
-                } else if self.session(now.root).is_some_and(|s| s.rebind) {
-                    now.established = false;
-                    self.unbind(now.root, trip);
+                } else if self.session(chain.root).is_some_and(|s| s.rebind) {
+                    chain.established = false;
+                    self.unbind(chain.root, trip);
                 } else {
                     break Out::Failed(309001);
                 }
@@ -420,18 +415,17 @@ impl Model {
             };
             attempts += 1;
             if !established {
-                now.path.truncate(level);
-                now.path.push(child);
+                chain.path.truncate(level);
+                chain.path.push(child);
             }
             let out = if self.is_sticky(child) {
-                self.visit(child, trip, chain)
+                self.visit(child, trip, Some(chain))
             } else {
                 if !established {
-                    self.bind(chain.as_ref().expect("a chain"), trip);
+                    self.bind(chain, trip);
                 }
-                self.visit(child, trip, &mut None)
+                self.visit(child, trip, None)
             };
-            let chain = chain.as_mut().expect("a chain");
             match out {
                 Out::Answered => break Out::Answered,
                 Out::Failed(reason) if chain.established => {
@@ -451,7 +445,6 @@ impl Model {
                 }
             }
         };
-        let chain = chain.as_mut().expect("a chain");
         chain.windows.truncate(level);
         out
     }

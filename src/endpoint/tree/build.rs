@@ -35,6 +35,7 @@ pub struct Builder<'p> {
     nodes: Vec<Node>,
     roots: HashMap<Arc<str>, NodeId>,
     paths: HashMap<Arc<str>, NodeId>,
+    tops: Vec<NodeId>,
     next_member: u64,
     claimed: HashSet<MemberId>,
     problems: Diagnostics,
@@ -65,6 +66,7 @@ impl<'p> Builder<'p> {
             nodes: Vec::new(),
             roots: HashMap::new(),
             paths: HashMap::new(),
+            tops: Vec::new(),
             next_member: previous.map_or(1, |p| p.next_member),
             claimed: HashSet::new(),
             problems: Diagnostics::default(),
@@ -116,6 +118,7 @@ impl<'p> Builder<'p> {
             nodes: self.nodes,
             roots: self.roots,
             paths: self.paths,
+            tops: self.tops,
             events,
             next_member: self.next_member,
         };
@@ -132,7 +135,9 @@ impl<'p> Builder<'p> {
             path: path.into(),
             old,
         };
-        self.endpoint(def, place)
+        let id = self.endpoint(def, place);
+        self.tops.push(id);
+        id
     }
 
     fn old_node(&self, old: Option<NodeId>) -> Option<&'p Node> {

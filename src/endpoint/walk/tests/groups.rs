@@ -471,3 +471,47 @@ fn decisions_tell_the_way_with_the_places() {
     );
     assert!(walk.decisions().iter().all(|d| d.rule == PLACE));
 }
+
+#[test]
+fn asking_again_in_the_middle_of_a_try_gives_it_up() {
+    let world = World::new(failover(long(&["a", "b"])));
+    let mut walk = world.walk(Facts::default());
+    let mut hosts = Vec::new();
+    while let Step::Try(tried) = walk.next(Tick(0)) {
+        hosts.push(world.host(tried.leaf));
+    }
+    assert_eq!(hosts, ["a", "b"]);
+    assert_eq!(world.running(), 0);
+}
+
+#[test]
+fn a_child_that_was_lost_to_another_message_is_no_attempt() {
+    let mut def = failover_def(long(&["a", "b"]));
+    def.max_attempts = Some(spanned(1));
+    let mut world = World::new(endpoint(EndpointKind::Failover(def)));
+    world.kill("a");
+    assert_eq!(world.hosts(), "a");
+    world.now = Tick(60_000);
+    // Both see that the probe of a is free; only one gets it.
+    let mut walks = [world.walk(Facts::default()), world.walk(Facts::default())];
+    let root = world.built.endpoints.named("e").unwrap();
+    for walk in &mut walks {
+        walk.enter(root, world.now);
+        walk.choose(world.now);
+    }
+    let hosts = walks.iter_mut().map(|walk| match walk.next(world.now) {
+        Step::Try(tried) => world.host(tried.leaf),
+        Step::Fail(failure) => failure.code.to_string(),
+    });
+    assert_eq!(hosts.collect::<Vec<_>>(), ["a", "b"]);
+}
+
+#[test]
+fn the_first_reason_is_kept_when_nothing_could_be_tried() {
+    let inner = sticky(SessionKind::SimpleClient, long(&["1", "2"]));
+    let mut world = World::new(failover(vec![inner]));
+    assert_eq!(world.client("c").hosts, ["1"]);
+    world.kill("1");
+    assert_eq!(world.client("c").failure, Some((101503, 303201)));
+    assert_eq!(world.client("c").failure, Some((309001, 309001)));
+}

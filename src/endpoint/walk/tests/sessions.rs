@@ -278,25 +278,8 @@ fn the_same_id_in_two_groups_is_two_sessions() {
 #[test]
 fn two_first_messages_of_one_client_bind_once() {
     let world = World::new(client_sticky(&["1", "2", "3"]));
-    let facts = Facts {
-        client_id: Some("c"),
-        ..Facts::default()
-    };
-    // Both have looked the id up before either has chosen.
-    let mut walks = [world.walk(facts), world.walk(facts)];
-    let mut hosts = Vec::new();
-    let root = world.built.endpoints.named("e").unwrap();
-    for walk in &mut walks {
-        walk.enter(root, Tick(0));
-    }
-    for walk in &mut walks {
-        let Step::Try(tried) = walk.next(Tick(0)) else {
-            panic!("nobody was asked");
-        };
-        hosts.push(world.host(tried.leaf));
-    }
-    assert_eq!(hosts, ["1", "1"]);
-    assert!(walks[1].decisions().iter().any(|d| d.why == Why::Followed));
+    assert_eq!(together(&world, "c"), ["1", "1"]);
+    assert_eq!(world.session().table.len(), 1);
 }
 
 #[test]
@@ -455,4 +438,56 @@ fn service_group_ids_bind_from_the_answers_reply_to() {
         ("2", true)
     );
     assert_eq!(world.burst(1), "3");
+}
+
+/// Two messages of one client that both looked the session up before either went on; the hosts they are sent to.
+fn together(world: &World, client: &str) -> Vec<String> {
+    let facts = Facts {
+        client_id: Some(client),
+        ..Facts::default()
+    };
+    let root = world.built.endpoints.named("e").unwrap();
+    let mut walks = [world.walk(facts), world.walk(facts)];
+    for walk in &mut walks {
+        walk.enter(root, world.now);
+    }
+    let hosts = walks.iter_mut().map(|walk| match walk.next(world.now) {
+        Step::Try(tried) => world.host(tried.leaf),
+        Step::Fail(failure) => failure.code.to_string(),
+    });
+    hosts.collect()
+}
+
+#[test]
+fn who_follows_another_gives_the_probe_back_that_it_had() {
+    let mut world = World::new(client_sticky(&["1", "2"]));
+    world.kill("2");
+    assert_eq!(world.clients(&["x", "y"]), "1 2+1");
+    world.down.clear();
+    world.now = Tick(60_000);
+    assert_eq!(world.clients(&["z"]), "2");
+    world.kill("2");
+    assert_eq!(world.clients(&["z"]), "101503");
+    world.now = Tick(120_000);
+    assert_eq!(together(&world, "c"), ["1", "1"]);
+    let e = &world.built.endpoints;
+    let second = e.leaf(e.at_path("e/#1").unwrap()).unwrap();
+    assert!(
+        second.state.admit(world.now).is_some(),
+        "the probe of 2 is free"
+    );
+}
+
+#[test]
+fn two_messages_that_move_one_session_move_it_to_one_place() {
+    let def = SessionDef {
+        rebind: true,
+        ..session_def(SessionKind::SimpleClient)
+    };
+    let mut world = World::new(sticky_with(def, long(&["1", "2", "3"])));
+    assert_eq!(world.clients(&["c"]), "1");
+    world.kill("1");
+    assert_eq!(world.clients(&["c"]), "101503");
+    assert_eq!(together(&world, "c"), ["2", "2"]);
+    assert_eq!(world.clients(&["c"]), "2");
 }

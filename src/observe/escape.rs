@@ -9,7 +9,7 @@ pub fn json_string(out: &mut Vec<u8>, value: &[u8]) {
     out.push(b'"');
     // Nearly every value is plain ASCII; without an early exit this check is done many bytes at a time.
     let plain = value.iter().fold(true, |plain, &b| {
-        plain & (b >= 0x20) & (b < 0x80) & (b != b'"') & (b != b'\\')
+        plain & (0x20..0x80).contains(&b) & (b != b'"') & (b != b'\\')
     });
     if plain {
         out.extend_from_slice(value);

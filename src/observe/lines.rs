@@ -9,7 +9,7 @@
 use std::io::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::thread::JoinHandle;
+use std::thread::{JoinHandle, Thread};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -25,6 +25,7 @@ pub const FLUSH_AFTER: Duration = Duration::from_millis(200);
 #[derive(Debug)]
 pub struct LineWriter {
     shared: Arc<Shared>,
+    waker: Thread,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -33,7 +34,7 @@ pub struct LineWriter {
 pub struct Lines {
     buffer: Arc<Buffer>,
     shared: Arc<Shared>,
-    waker: std::thread::Thread,
+    waker: Thread,
 }
 
 type Buffer = Mutex<Vec<u8>>;
@@ -59,20 +60,20 @@ impl LineWriter {
         })?;
         Ok(LineWriter {
             shared,
+            waker: thread.thread().clone(),
             thread: Some(thread),
         })
     }
 
     /// A new buffer; one per worker, so that workers do not meet at a lock.
-    pub fn lines(&self) -> Option<Lines> {
-        let waker = self.thread.as_ref()?.thread().clone();
+    pub fn lines(&self) -> Lines {
         let buffer = Arc::new(Mutex::new(Vec::new()));
         self.shared.buffers.lock().push(Arc::clone(&buffer));
-        Some(Lines {
+        Lines {
             buffer,
             shared: Arc::clone(&self.shared),
-            waker,
-        })
+            waker: self.waker.clone(),
+        }
     }
 
     /// Lines lost because the output was slower than the traffic, or failed.
@@ -88,7 +89,7 @@ impl LineWriter {
     fn finish(&mut self) {
         if let Some(thread) = self.thread.take() {
             self.shared.stop.store(true, Ordering::Release);
-            thread.thread().unpark();
+            self.waker.unpark();
             // A panic of the log thread has been printed; there is nothing left to save here.
             let _ = thread.join();
         }
@@ -193,7 +194,7 @@ mod tests {
     fn a_lone_line_arrives_by_itself() {
         let (sender, receiver) = mpsc::channel();
         let writer = LineWriter::start(Box::new(Channel(sender))).unwrap();
-        writer.lines().unwrap().append(line("hello"));
+        writer.lines().append(line("hello"));
         let got = receiver.recv_timeout(Duration::from_secs(30)).unwrap();
         assert_eq!(got, b"hello\n");
         writer.close();
@@ -203,7 +204,7 @@ mod tests {
     fn close_writes_what_every_buffer_still_holds() {
         let (sender, receiver) = mpsc::channel();
         let writer = LineWriter::start(Box::new(Channel(sender))).unwrap();
-        let (a, b) = (writer.lines().unwrap(), writer.lines().unwrap());
+        let (a, b) = (writer.lines(), writer.lines());
         a.append(line("a"));
         b.append(line("b"));
         drop((a, b));
@@ -228,7 +229,7 @@ mod tests {
         }
         let (release, gate) = mpsc::channel::<()>();
         let writer = LineWriter::start(Box::new(Blocked(gate))).unwrap();
-        let lines = writer.lines().unwrap();
+        let lines = writer.lines();
         let long = "x".repeat(64 * 1024);
         // Twice the bound and the buffer that the thread may already have taken away.
         for _ in 0..3 * FULL_AT / long.len() {
@@ -251,7 +252,7 @@ mod tests {
             }
         }
         let mut writer = LineWriter::start(Box::new(Broken)).unwrap();
-        let lines = writer.lines().unwrap();
+        let lines = writer.lines();
         lines.append(line("one"));
         lines.append(line("two"));
         writer.finish();

@@ -8,6 +8,8 @@ use std::fmt;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 
+use super::escape::hex_digits;
+
 /// Longest `X-Request-Id` that is taken over.
 pub const GIVEN_MAX: usize = 128;
 
@@ -43,13 +45,13 @@ impl RequestId {
     pub fn write(&self, out: &mut Vec<u8>) {
         match &self.0 {
             Origin::Trace { trace, .. } => {
-                hex(out, (trace >> 64) as u64, 16);
-                hex(out, *trace as u64, 16);
+                hex_digits(out, (trace >> 64) as u64, 16);
+                hex_digits(out, *trace as u64, 16);
             }
             Origin::Given(text) => out.extend_from_slice(text.as_bytes()),
             Origin::Made { prefix, count } => {
-                hex(out, *prefix, 12);
-                hex(out, *count, 10);
+                hex_digits(out, *prefix, 12);
+                hex_digits(out, *count, 10);
             }
         }
     }
@@ -145,12 +147,6 @@ fn acceptable(value: &[u8]) -> Option<&str> {
         return None;
     }
     std::str::from_utf8(value).ok()
-}
-
-fn hex(out: &mut Vec<u8>, value: u64, digits: u32) {
-    for place in (0..digits).rev() {
-        out.push(b"0123456789abcdef"[(value >> (place * 4)) as usize & 15]);
-    }
 }
 
 #[cfg(test)]

@@ -1,15 +1,15 @@
 //! The JSON form of an access line. No serializer: the keys are constant bytes and most values are known to be
 //! harmless, so only strangers' bytes go through the escape.
 
-use std::io::Write;
-
-use super::{AccessRecord, Attempt, write_ms, write_number};
-use crate::observe::escape::json_string;
+use super::{AccessRecord, Attempt, write_address, write_ms, write_number};
+use crate::observe::escape::{hex_digits, json_string};
 use crate::observe::stamp::write_rfc3339;
 
 impl AccessRecord<'_> {
     /// Appends one JSON object and a line break.
     pub fn write_json(&self, out: &mut Vec<u8>) {
+        // One check of the room instead of a growth in the middle; a longer record still grows.
+        out.reserve(1024);
         out.extend_from_slice(b"{\"ts\":\"");
         write_rfc3339(out, self.unix_ms);
         out.extend_from_slice(b"\",\"id\":\"");
@@ -21,8 +21,7 @@ impl AccessRecord<'_> {
             out.push(b'"');
         }
         out.extend_from_slice(b",\"client\":\"");
-        // Writing to a Vec cannot fail.
-        let _ = write!(out, "{}", self.client);
+        write_address(out, self.client);
         out.push(b'"');
         string(out, b",\"listener\":", self.listener.as_bytes());
         string(out, b",\"proto\":", self.proto.as_bytes());
@@ -71,13 +70,11 @@ impl AccessRecord<'_> {
             out.push(b']');
         }
         if let Some(session) = self.session {
-            // Writing to a Vec cannot fail.
-            let _ = write!(
-                out,
-                ",\"session\":{{\"key_hash\":\"{:016x}\",\"how\":\"{}\"}}",
-                session.key_hash,
-                session.how.name()
-            );
+            out.extend_from_slice(b",\"session\":{\"key_hash\":\"");
+            hex_digits(out, session.key_hash, 16);
+            out.extend_from_slice(b"\",\"how\":\"");
+            out.extend_from_slice(session.how.name().as_bytes());
+            out.extend_from_slice(b"\"}");
         }
         out.extend_from_slice(b",\"gen\":");
         write_number(out, self.generation);

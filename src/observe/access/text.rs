@@ -3,7 +3,7 @@
 
 use std::io::Write;
 
-use super::{AccessRecord, SessionHow, write_ms, write_number};
+use super::{AccessRecord, SessionHow, write_address, write_ms, write_number};
 use crate::observe::escape::{text_plain, text_word};
 use crate::observe::stamp::write_rfc3339;
 
@@ -41,7 +41,9 @@ impl AccessRecord<'_> {
         if let Some(session) = self.session.filter(|s| s.how != SessionHow::None) {
             key(out, "session", session.how.name());
         }
-        let _ = write!(out, " client={} id=", self.client);
+        out.extend_from_slice(b" client=");
+        write_address(out, self.client);
+        out.extend_from_slice(b" id=");
         self.id.write(out);
         out.push(b'\n');
     }

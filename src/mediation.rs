@@ -53,6 +53,7 @@ pub struct Mediation {
     routes: Routes,
     sequences: Vec<Sequence>,
     ids: HashMap<String, SequenceId>,
+    pre_mediate: Option<SequenceId>,
     main: Option<SequenceId>,
     fault: Option<SequenceId>,
 }
@@ -91,6 +92,7 @@ impl Mediation {
         Mediation {
             routes,
             sequences,
+            pre_mediate: ids.get("pre-mediate").copied(),
             main: ids.get("main").copied(),
             fault: ids.get("fault").copied(),
             ids,
@@ -119,7 +121,14 @@ impl Mediation {
             return;
         };
         let mut run = Run::new(self, cx);
-        let mut ended = run.flow(main, x).await;
+        // `pre-mediate` runs before every request flow and may end it (recorded).
+        let mut ended = match self.pre_mediate {
+            Some(before) => run.flow(before, x).await,
+            None => Ended::Finished,
+        };
+        if ended == Ended::Finished {
+            ended = run.flow(main, x).await;
+        }
         if !x.replied && x.direction == Direction::Request && x.response.is_some() {
             x.direction = Direction::Response;
             // Both concern the request: its transport settings, and an error that a handler made good.
@@ -134,7 +143,7 @@ impl Mediation {
             match ended {
                 Ended::Unhandled => self.unhandled(x, cx, fault),
                 // Handlers ran but sent nothing: the message was not accepted, so the client must not hear that it was.
-                Ended::Finished => default_fault(x, &fault),
+                Ended::Finished | Ended::Stopped => default_fault(x, &fault),
             }
         }
     }

@@ -139,7 +139,7 @@ impl<'p> Parse<'p> {
                     element.name
                 ))
             }),
-            None if known && let Some(reason) = mediator::later(&element.name) => {
+            None if let Some(reason) = mediator::later(&element.name, known) => {
                 let text = format!("the mediator `{}` {reason}", element.name);
                 self.unsupported(element.name_span, &text);
                 refuse(format!("`{}` at {place} {reason}", element.name))

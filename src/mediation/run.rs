@@ -22,8 +22,10 @@ const HANDLERS_MAX: u32 = 16;
 /// How a flow ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Ended {
-    /// At the end of its mediators, by a drop, or behind a handler.
+    /// At the end of its mediators.
     Finished,
+    /// Before that: by a drop, an answer, or behind a handler.
+    Stopped,
     /// With `x.fault`, which no handler took.
     Unhandled,
 }
@@ -75,7 +77,8 @@ impl<'a> Run<'a> {
         loop {
             let fault = match next {
                 Ok(()) => match self.list(x).await {
-                    Ok(()) => return Ended::Finished,
+                    Ok(Ended::Finished) if started == 0 => return Ended::Finished,
+                    Ok(_) => return Ended::Stopped,
                     Err(fault) => fault,
                 },
                 Err(fault) => fault,
@@ -94,7 +97,7 @@ impl<'a> Run<'a> {
     }
 
     /// Runs until the stack is empty, the flow is stopped, or something fails.
-    async fn list(&mut self, x: &mut Exchange) -> Result<(), Fault> {
+    async fn list(&mut self, x: &mut Exchange) -> Result<Ended, Fault> {
         while let Some(frame) = self.frames.last_mut() {
             let Some(mediator) = frame.list.at(frame.next) else {
                 self.leave();
@@ -108,7 +111,7 @@ impl<'a> Run<'a> {
             }
             match mediator.mediate(x, &self.scene) {
                 Step::Next => {}
-                Step::Stop => return Ok(()),
+                Step::Stop => return Ok(Ended::Stopped),
                 Step::Enter(list) => self.frames.push(Frame {
                     list,
                     next: 0,
@@ -119,13 +122,13 @@ impl<'a> Run<'a> {
                 Step::Send(to) => {
                     self.send(to, x).await?;
                     if x.replied && x.direction == Direction::Request {
-                        return Ok(());
+                        return Ok(Ended::Stopped);
                     }
                 }
                 Step::Fail(fault) => return Err(fault),
             }
         }
-        Ok(())
+        Ok(Ended::Finished)
     }
 
     async fn send(&mut self, to: SendTo, x: &mut Exchange) -> Result<(), Fault> {

@@ -305,6 +305,23 @@ fn mediators_behind_a_send_still_see_the_request() {
 }
 
 #[test]
+fn pre_mediate_runs_before_each_request_and_may_end_it() {
+    let log = r#"<log level="custom"><property name="at" value="pre"/></log>"#;
+    let with = |more: &str| {
+        world(&format!(
+            "<sequence name=\"pre-mediate\">{log}{more}</sequence>{MAIN}"
+        ))
+        .clean()
+    };
+    let seen = with("").run(&mut soap11(), vec![Sent::Answer(200)]);
+    assert_eq!(
+        (seen.status, seen.log),
+        (200, vec!["INFO at = pre".to_owned()])
+    );
+    assert_eq!(with("<drop/>").run(&mut soap11(), vec![]).status, 202);
+}
+
+#[test]
 fn transport_settings_of_the_request_do_not_reach_the_answer() {
     let config = r#"<sequence name="main"><in><property name="HTTP_SC" value="201" scope="axis2"/><property name="p" value="v"/>
       <send><endpoint key="e"/></send></in>

@@ -5,7 +5,7 @@ pub(super) fn xpath(number: f64) -> String {
     match number {
         n if n.is_nan() => "NaN".to_owned(),
         n if n.is_infinite() => if n > 0.0 { "Infinity" } else { "-Infinity" }.to_owned(),
-        n if n == 0.0 => "0".to_owned(),
+        0.0 => "0".to_owned(),
         n => format!("{n}"),
     }
 }

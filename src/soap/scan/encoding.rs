@@ -80,7 +80,7 @@ pub(super) fn detect(bytes: &[u8], complete: bool) -> Option<(Encoding, usize)> 
 
 /// The `encoding` value of an XML declaration.
 fn declared(declaration: &[u8]) -> Option<&[u8]> {
-    let at = memchr::memmem::find(declaration, b"encoding")?;
+    let at = declaration.windows(8).position(|w| w == b"encoding")?;
     let rest = declaration[at + 8..]
         .trim_ascii_start()
         .strip_prefix(b"=")?

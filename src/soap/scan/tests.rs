@@ -73,7 +73,7 @@ fn nothing_but_a_direct_child_of_the_header_counts() {
         "<syn:ClientID xmlns:syn=\"http://ws.apache.org/ns/synapse\"/>".into(),
         "<xml:ClientID xmlns:xml=\"http://ws.apache.org/ns/synapse\">x</xml:ClientID>".into(),
         "<syn:ClientID>x</syn:ClientID>".into(),
-        format!("<h xmlns:syn=\"http://ws.apache.org/ns/synapse\"/><syn:ClientID>x</syn:ClientID>"),
+        "<h xmlns:syn=\"http://ws.apache.org/ns/synapse\"/><syn:ClientID>x</syn:ClientID>".into(),
     ] {
         assert_eq!(client_id(&header), None, "{header}");
     }

@@ -3,6 +3,7 @@
 pub mod admin;
 pub mod backend;
 pub mod check;
+pub mod cli;
 pub mod client_cli;
 pub mod codes;
 pub mod config;
@@ -11,6 +12,7 @@ pub mod endpoint;
 pub mod exchange;
 pub mod mediation;
 pub mod observe;
+pub mod server;
 pub mod settings;
 pub mod soap;
 pub mod transport;

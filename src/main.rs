@@ -1,3 +1,85 @@
-//! The `axon` command.
+//! The `axon` program: flags in, exit code out. Everything else is in the library.
 
-fn main() {}
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use axon::cli::{CheckFormat, Cli, Deny, Verb};
+use axon::server::{self, Greeting, Options};
+use axon::{backend, check, client_cli, demo};
+use clap::Parser;
+
+// Many small allocations per message: measured cheaper than the system's allocator.
+#[cfg(feature = "mimalloc")]
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    match Cli::parse().verb {
+        Verb::Run(args) => serve(&Options {
+            paths: args.paths,
+            http: args.http,
+            admin: args.admin,
+            probes: args.probes,
+            workers: args.workers,
+            default: args.default,
+            no_watch: args.no_watch,
+            lenient: args.lenient,
+            settings: args.settings,
+            greeting: None,
+        }),
+        Verb::Check(args) => {
+            let request = check::Request {
+                paths: &args.paths,
+                default_root: &server::default_root(),
+                settings: args.settings.as_deref(),
+                format: match args.format {
+                    CheckFormat::Human => check::Format::Human,
+                    CheckFormat::Json => check::Format::Json,
+                },
+                deny_warnings: args.deny == Some(Deny::Warnings),
+            };
+            let answer = check::check(&request, std::env::vars(), server::check_more);
+            println!("{}", answer.text.trim_end());
+            ExitCode::from(answer.exit_code)
+        }
+        Verb::Demo(args) => run_demo(args.http, args.admin),
+        Verb::Backend(args) => match tokio::runtime::Runtime::new() {
+            Ok(runtime) => ExitCode::from(runtime.block_on(backend::run(&args.port))),
+            Err(error) => failed(&error),
+        },
+        Verb::Client(verb) => ExitCode::from(client_cli::run(&verb)),
+    }
+}
+
+fn serve(options: &Options) -> ExitCode {
+    match server::run(options) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => failed(&error),
+    }
+}
+
+/// The sample back ends live on a runtime of their own beside the proxy.
+fn run_demo(http: String, admin: String) -> ExitCode {
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => return failed(&error),
+    };
+    let prepared = runtime.block_on(async { demo::Demo::prepare(backend::DEFAULT_PORTS) });
+    let demo = match prepared {
+        Ok(demo) => Arc::new(demo),
+        Err(error) => return failed(&error),
+    };
+    let shown = demo.clone();
+    serve(&Options {
+        paths: vec![demo.folder().to_owned()],
+        http: vec![http],
+        admin: Some(admin),
+        greeting: Some(Greeting(Arc::new(move |http, admin| shown.text(http, admin)))),
+        ..Options::default()
+    })
+}
+
+fn failed(error: &dyn std::error::Error) -> ExitCode {
+    eprintln!("axon: {error}");
+    ExitCode::FAILURE
+}

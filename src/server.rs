@@ -15,5 +15,5 @@ mod systemd;
 mod watch;
 mod worker;
 
-pub use boot::{Options, RunError, run};
+pub use boot::{Greeting, Options, RunError, default_root, run};
 pub use generation::{Generation, check_more};

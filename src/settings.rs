@@ -52,6 +52,8 @@ pub struct Admin {
     pub address: String,
     /// Where `/live`, `/ready` and `/metrics` are open, when anywhere else than at `address`.
     pub probes: Option<String>,
+    /// File with the token that administration asks for where others than this machine can reach it.
+    pub token_file: Option<PathBuf>,
 }
 
 /// `[limits]`.
@@ -132,6 +134,8 @@ pub enum LogFormat {
     Text,
     /// JSON.
     Json,
+    /// No lines.
+    Off,
 }
 
 impl Default for Admin {
@@ -139,6 +143,7 @@ impl Default for Admin {
         Self {
             address: "127.0.0.1:8080".to_owned(),
             probes: None,
+            token_file: None,
         }
     }
 }

@@ -76,6 +76,11 @@ impl Sources {
         &self.files[id.0 as usize]
     }
 
+    /// All files, in the order of loading.
+    pub fn files(&self) -> impl Iterator<Item = &SourceFile> {
+        self.files.iter()
+    }
+
     /// How many files there are.
     pub fn len(&self) -> usize {
         self.files.len()

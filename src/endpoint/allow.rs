@@ -23,13 +23,18 @@ enum Rule {
 }
 
 impl AllowList {
-    /// Reads the entries: `host`, `host:port`, `address/bits`. The first bad one is the error.
-    pub fn parse(entries: &[String]) -> Result<AllowList, String> {
+    /// An empty list for a proxy with such listeners and such an administration.
+    pub fn for_network(loopback_only: bool, own: Vec<SocketAddr>) -> AllowList {
+        AllowList { rules: Vec::new(), loopback_only, own }
+    }
+
+    /// The same with entries: `host`, `host:port`, `address/bits`. The first bad one is the error.
+    pub fn with_entries(&self, entries: &[String]) -> Result<AllowList, String> {
         let rules = entries
             .iter()
             .map(|entry| Rule::parse(entry.trim()).ok_or_else(|| entry.clone()))
             .collect::<Result<_, _>>()?;
-        Ok(AllowList { rules, ..AllowList::default() })
+        Ok(AllowList { rules, ..self.clone() })
     }
 
     /// True when a message may send itself there.
@@ -105,8 +110,8 @@ mod tests {
     #[test]
     fn only_what_is_listed_and_never_link_local_or_the_administration() {
         let entries = ["10.0.0.0/8", "shop.example:8080", "Open.example", "[::1]:9"].map(str::to_owned);
-        let mut list = AllowList::parse(&entries).unwrap();
-        list.own = vec!["127.0.0.1:8080".parse().unwrap()];
+        let network = AllowList::for_network(false, vec!["127.0.0.1:8080".parse().unwrap()]);
+        let mut list = network.with_entries(&entries).unwrap();
         for url in ["http://10.9.8.7:1/", "http://shop.example:8080/x", "http://open.EXAMPLE/", "http://[::1]:9/"] {
             assert!(permits(&list, url), "{url}");
         }
@@ -123,7 +128,7 @@ mod tests {
     #[test]
     fn bad_entries_are_named() {
         for bad in ["", "10.0.0.0/33", "a:b", ":80", "x/8"] {
-            assert_eq!(AllowList::parse(&[bad.to_owned()]).unwrap_err(), bad);
+            assert_eq!(AllowList::default().with_entries(&[bad.to_owned()]).unwrap_err(), bad);
         }
     }
 }

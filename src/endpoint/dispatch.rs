@@ -243,7 +243,8 @@ impl Dispatch<'_> {
         let said = failure.message(self.endpoints, now);
         // After a real attempt the fault sequence sees the last transport code and its text (spec 7.3).
         let fault = match x.fault.take() {
-            Some(last) if last.code == failure.code => Fault { detail: format!("{}; {said}", last.detail), ..last },
+            // The detail of a transport fault is empty (recorded).
+            Some(last) if last.code == failure.code => Fault { detail: String::new(), ..last },
             _ => Fault::new(failure.code, said),
         };
         x.retry_after = self.retry_after(failure.node, now);

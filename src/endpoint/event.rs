@@ -61,6 +61,12 @@ impl EventRing {
         ring.events.range(start..).take(count).cloned().collect()
     }
 
+    /// The newest event of one endpoint.
+    pub fn last_of(&self, endpoint: &str) -> Option<EndpointEvent> {
+        let ring = self.ring.lock();
+        ring.events.iter().rev().find(|event| &*event.endpoint == endpoint).cloned()
+    }
+
     /// Number of the newest event, 0 when there was none.
     pub fn last(&self) -> u64 {
         self.ring.lock().last

@@ -69,6 +69,15 @@ impl RuleSettings {
         }
     }
 
+    /// Where the rule stands that put an endpoint into a state, when it is one that rules lead to.
+    pub fn span_of(&self, state: super::state::EndpointState) -> Option<Span> {
+        match state {
+            super::state::EndpointState::Timeout => Some(self.mark_span),
+            super::state::EndpointState::Suspended => Some(self.suspend_span),
+            _ => None,
+        }
+    }
+
     /// Resolves the block of a `member`. Without settings it pauses one second after a failure when the group fails
     /// over, and is never suspended when it does not: the originals track members in the first case only (spec 12).
     pub fn for_member(def: &LeafDef, place: Span, failover: bool) -> Self {

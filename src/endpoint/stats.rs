@@ -48,12 +48,12 @@ impl LeafStats {
         add(&self.errors[row.unwrap_or(ERRORS.len())]);
     }
 
-    /// Failed tries by stable name, those that happened.
-    pub fn errors(&self) -> impl Iterator<Item = (&'static str, u64)> {
-        let names = ERRORS.iter().map(|row| row.name).chain(["custom"]);
-        names
+    /// Failed tries by code, those that happened; -1 stands for codes that are not in the table.
+    pub fn errors_by_code(&self) -> impl Iterator<Item = (ErrorCode, u64)> {
+        let codes = ERRORS.iter().map(|row| row.code).chain([ErrorCode(-1)]);
+        codes
             .zip(&self.errors)
-            .map(|(name, n)| (name, n.load(Ordering::Relaxed)))
+            .map(|(code, n)| (code, n.load(Ordering::Relaxed)))
             .filter(|(_, n)| *n > 0)
     }
 
@@ -91,15 +91,8 @@ mod tests {
         for code in [101503, 101503, 911911, 101504] {
             stats.count_error(ErrorCode(code));
         }
-        let all: Vec<_> = stats.errors().collect();
-        assert_eq!(
-            all,
-            [
-                ("connect_failed", 2),
-                ("connection_timeout", 1),
-                ("custom", 1)
-            ]
-        );
+        let all: Vec<_> = stats.errors_by_code().map(|(code, n)| (code.0, n)).collect();
+        assert_eq!(all, [(101503, 2), (101504, 1), (-1, 1)]);
         assert_eq!(stats.error_count(), 4);
     }
 }

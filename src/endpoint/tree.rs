@@ -186,9 +186,23 @@ pub struct Endpoints {
     tops: Vec<NodeId>,
     events: Arc<EventRing>,
     next_member: u64,
+    /// Life of a session whose path sets none (spec 14.6).
+    pub(super) session_window: Duration,
 }
 
 impl Endpoints {
+    /// Sessions bound now, over all groups.
+    pub fn session_count(&self) -> usize {
+        self.session_tables().map(|session| session.table.len()).sum()
+    }
+
+    fn session_tables(&self) -> impl Iterator<Item = &Session> {
+        self.nodes.iter().filter_map(|node| match &node.kind {
+            NodeKind::LoadBalance(lb) => lb.session.as_ref(),
+            _ => None,
+        })
+    }
+
     /// The top-level endpoint of that name.
     pub fn named(&self, name: &str) -> Option<NodeId> {
         self.roots.get(name).copied()
@@ -270,11 +284,7 @@ impl Endpoints {
 
     /// Throws out expired sessions, a bounded number per call; how many went.
     pub fn sweep_sessions(&self, now: Tick) -> usize {
-        let tables = self.nodes.iter().filter_map(|node| match &node.kind {
-            NodeKind::LoadBalance(lb) => lb.session.as_ref(),
-            _ => None,
-        });
-        tables.map(|session| session.table.sweep(now)).sum()
+        self.session_tables().map(|session| session.table.sweep(now)).sum()
     }
 }
 

@@ -542,7 +542,7 @@ impl<'e, 'r> Walk<'e, 'r> {
             .iter()
             .take_while(|frame| frame.level.is_some())
             .filter_map(|frame| affinity::of(self.endpoints, frame.node)?.spec.timeout);
-        set.min().unwrap_or(super::session::DEFAULT_WINDOW)
+        set.min().unwrap_or(self.endpoints.session_window)
     }
 }
 

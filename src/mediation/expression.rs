@@ -17,6 +17,9 @@ mod tests;
 use std::borrow::Cow;
 use std::ops::Range;
 
+use crate::codes::DiagnosticCode;
+use crate::config::diagnostic::Diagnostics;
+use crate::config::source::{Span, Spanned};
 use crate::exchange::{Exchange, Fault};
 use crate::mediation::message::Place;
 
@@ -54,6 +57,33 @@ pub enum ExpressionError {
         /// Where, in bytes of the text.
         at: Range<usize>,
     },
+}
+
+impl ExpressionError {
+    /// Adds the problem to those of the load; `text` is the attribute's value.
+    pub fn report(&self, text: &Spanned<String>, diagnostics: &mut Diagnostics) {
+        // Byte places inside the value are places in the file only where the value is written as it is.
+        let exact = (text.span.end - text.span.start) as usize == text.value.len();
+        let span = |at: &Range<usize>| match exact {
+            true => Span {
+                start: text.span.start + at.start as u32,
+                end: text.span.start + at.end as u32,
+                ..text.span
+            },
+            false => text.span,
+        };
+        match self {
+            ExpressionError::Syntax { message, at } => {
+                diagnostics.error(DiagnosticCode::BadExpression, span(at), message.clone());
+            }
+            ExpressionError::Unsupported { what, .. } => diagnostics.unsupported(
+                DiagnosticCode::NotSupportedYet,
+                text.span,
+                format!("{what} in an expression is not supported yet"),
+                "a message that gets there is answered with a fault that names this place",
+            ),
+        }
+    }
 }
 
 /// A value during evaluation.

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 
 use regex::Regex;
 
-use super::expression::{Expression, ExpressionError};
+use super::expression::Expression;
 use super::mediator::{List, Mediator, refuse};
 use super::{SequenceId, mediator};
 use crate::codes::DiagnosticCode;
@@ -216,33 +216,9 @@ impl<'p> Parse<'p> {
 
     /// Compiles the expression of an attribute.
     pub fn expression(&mut self, text: &Spanned<String>) -> Option<Expression> {
-        let error = match Expression::parse(&text.value) {
-            Ok(expression) => return Some(expression),
-            Err(error) => error,
-        };
-        // Byte places inside the value are places in the file only where the value is written as it is.
-        let exact = (text.span.end - text.span.start) as usize == text.value.len();
-        let span = |at: &std::ops::Range<usize>| match exact {
-            true => Span {
-                start: text.span.start + at.start as u32,
-                end: text.span.start + at.end as u32,
-                ..text.span
-            },
-            false => text.span,
-        };
-        match &error {
-            ExpressionError::Syntax { message, at } => {
-                self.diagnostics
-                    .error(DiagnosticCode::BadExpression, span(at), message.clone());
-            }
-            ExpressionError::Unsupported { what, .. } => {
-                self.unsupported(
-                    text.span,
-                    &format!("{what} in an expression is not supported yet"),
-                );
-            }
-        }
-        None
+        Expression::parse(&text.value)
+            .map_err(|error| error.report(text, self.diagnostics))
+            .ok()
     }
 
     /// The value of an element: its `value`, else its `expression`; one of them must be there.

@@ -122,8 +122,8 @@ pub fn check_more(model: &Model, diagnostics: &mut Diagnostics) {
 }
 
 fn allow_list(settings: &Settings, network: &AllowList, model: &Model, diagnostics: &mut Diagnostics) -> AllowList {
-    match AllowList::parse(&settings.default_endpoint.allow) {
-        Ok(list) => AllowList { loopback_only: network.loopback_only, own: network.own.clone(), ..list },
+    match network.with_entries(&settings.default_endpoint.allow) {
+        Ok(list) => list,
         Err(entry) => {
             let file = crate::config::source::FileId(model.sources.len().saturating_sub(1) as u32);
             let span = Span { file, start: 0, end: 0 };

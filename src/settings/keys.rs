@@ -1,12 +1,13 @@
 //! Every key, and where its value goes.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::{LogFormat, Settings};
 
 /// Sections and their keys; `listener` is an array of tables and read apart.
 pub(super) const KEYS: &[(&str, &[&str])] = &[
-    ("admin", &["address", "probes"]),
+    ("admin", &["address", "probes", "token_file"]),
     (
         "limits",
         &[
@@ -56,9 +57,11 @@ pub(super) enum Slot<'a> {
     Address(&'a mut String),
     /// `host:port` that may be absent.
     Probes(&'a mut Option<String>),
+    /// A file that may be absent.
+    File(&'a mut Option<PathBuf>),
     /// A list of texts.
     List(&'a mut Vec<String>),
-    /// `auto`, `text`, `json`.
+    /// `auto`, `text`, `json`, `off`.
     Format(&'a mut LogFormat),
     /// Only this value is served by this version.
     Only(&'static str),
@@ -73,6 +76,7 @@ pub(super) fn slot<'a>(settings: &'a mut Settings, section: &str, key: &str) -> 
     Some(match (section, key) {
         ("admin", "address") => Slot::Address(&mut settings.admin.address),
         ("admin", "probes") => Slot::Probes(&mut settings.admin.probes),
+        ("admin", "token_file") => Slot::File(&mut settings.admin.token_file),
         ("limits", "head_bytes") => Slot::Count(&mut limits.head_bytes, 1024),
         ("limits", "headers") => Slot::Count(&mut limits.headers, 1),
         ("limits", "soap_header_bytes") => Slot::Count(&mut limits.soap_header_bytes, 1024),

@@ -109,7 +109,8 @@ pub(super) fn environment(
 ) {
     let mut variables: Vec<(String, String)> = environment
         .into_iter()
-        .filter(|(name, _)| name.starts_with("AXON_"))
+        // The token is a secret and no setting: it must not get among the sources that diagnostics quote.
+        .filter(|(name, _)| name.starts_with("AXON_") && name != "AXON_ADMIN_TOKEN")
         .collect();
     variables.sort();
     let mut reader = Reader {
@@ -341,6 +342,10 @@ fn fill(slot: Slot<'_>, given: Given<'_>) -> Result<(), Misfit> {
             let address = given.text().filter(|t| is_host_port(t));
             *into = Some(address.ok_or_else(|| bad("host:port"))?.to_owned());
         }
+        Slot::File(into) => {
+            let path = given.text().filter(|t| !t.is_empty());
+            *into = Some(path.ok_or_else(|| bad("a path"))?.into());
+        }
         Slot::List(into) => {
             *into = given
                 .list()
@@ -352,7 +357,8 @@ fn fill(slot: Slot<'_>, given: Given<'_>) -> Result<(), Misfit> {
                 Some("auto") => LogFormat::Auto,
                 Some("text") => LogFormat::Text,
                 Some("json") => LogFormat::Json,
-                _ => return Err(bad("auto, text or json")),
+                Some("off") => LogFormat::Off,
+                _ => return Err(bad("auto, text, json or off")),
             };
         }
         Slot::Only(value) => match given.text() {

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::time::Duration;
 
 use super::identity::{self, Old, Signature};
 use super::{
@@ -19,7 +20,7 @@ use crate::config::source::{Span, Spanned};
 use crate::endpoint::algorithm::{self, AlgorithmType, Setup, Weight};
 use crate::endpoint::event::EventRing;
 use crate::endpoint::rules::{RetryRules, RuleSettings};
-use crate::endpoint::session::{SessionSpec, SessionTable};
+use crate::endpoint::session::{DEFAULT_WINDOW, SessionSpec, SessionTable};
 use crate::endpoint::state::StateCell;
 
 /// Sessions per group when the settings say nothing.
@@ -32,6 +33,7 @@ const STYLE: &str = "loadbalance.style";
 pub struct Builder<'p> {
     previous: Option<&'p Endpoints>,
     sessions_per_group: usize,
+    session_window: Duration,
     nodes: Vec<Node>,
     roots: HashMap<Arc<str>, NodeId>,
     paths: HashMap<Arc<str>, NodeId>,
@@ -63,6 +65,7 @@ impl<'p> Builder<'p> {
         Self {
             previous,
             sessions_per_group: SESSIONS_PER_GROUP,
+            session_window: DEFAULT_WINDOW,
             nodes: Vec::new(),
             roots: HashMap::new(),
             paths: HashMap::new(),
@@ -77,6 +80,12 @@ impl<'p> Builder<'p> {
     /// Sets the bound of each session table (`[sessions] per_group`); a table that is taken over keeps its own.
     pub fn sessions_per_group(mut self, bound: usize) -> Self {
         self.sessions_per_group = bound;
+        self
+    }
+
+    /// Sets how long a session lives where no group on its path says it (`[sessions] timeout_ms`).
+    pub fn session_timeout(mut self, window: Duration) -> Self {
+        self.session_window = window;
         self
     }
 
@@ -121,6 +130,7 @@ impl<'p> Builder<'p> {
             tops: self.tops,
             events,
             next_member: self.next_member,
+            session_window: self.session_window,
         };
         (endpoints, self.report)
     }

@@ -1,0 +1,114 @@
+//! The command line (design 13).
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::client_cli::ClientVerb;
+
+/// Reverse proxy and HTTP/SOAP mediation proxy that reads Apache Synapse and WSO2 configuration as it is.
+#[derive(Debug, Parser)]
+#[command(name = "axon", version, propagate_version = true)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+/// The verbs.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Serve a configuration
+    Run(RunArgs),
+    /// Look for everything that is wrong with a configuration
+    Check(CheckArgs),
+    /// Sample back ends and a proxy in front of them on loopback, with lines to try
+    Demo(DemoArgs),
+    /// The sample SOAP back ends alone
+    Backend(BackendArgs),
+    /// Ask or tell a running axon
+    #[command(flatten)]
+    Client(ClientVerb),
+}
+
+/// `axon run`.
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// Files and folders with configuration [default: synapse-configs/default]
+    pub paths: Vec<PathBuf>,
+    /// Address for HTTP clients, may be repeated [default: 0.0.0.0:8280]
+    #[arg(long, value_name = "ADDR")]
+    pub http: Vec<String>,
+    /// Address of the administration, host:port or unix:PATH [default: 127.0.0.1:8080]
+    #[arg(long, value_name = "ADDR")]
+    pub admin: Option<String>,
+    /// Address for /live, /ready and /metrics only
+    #[arg(long, value_name = "ADDR")]
+    pub probes: Option<String>,
+    /// Worker threads [default: number of cores]
+    #[arg(long, value_name = "N")]
+    pub workers: Option<usize>,
+    /// Endpoint that takes what no other name matches, where there are only endpoints
+    #[arg(long, value_name = "NAME")]
+    pub default: Option<String>,
+    /// Do not watch the files for changes
+    #[arg(long)]
+    pub no_watch: bool,
+    /// Start although some artifacts are faulty; those answer with a fault
+    #[arg(long)]
+    pub lenient: bool,
+    /// Settings file [default: axon.toml beside the configuration]
+    #[arg(long, value_name = "FILE")]
+    pub settings: Option<PathBuf>,
+}
+
+/// `axon check`.
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    /// Files and folders with configuration [default: synapse-configs/default]
+    pub paths: Vec<PathBuf>,
+    /// Form of the answer
+    #[arg(long, value_enum, default_value_t = CheckFormat::Human)]
+    pub format: CheckFormat,
+    /// Count these as problems too
+    #[arg(long, value_enum, value_name = "WHAT")]
+    pub deny: Option<Deny>,
+    /// Settings file [default: axon.toml beside the configuration]
+    #[arg(long, value_name = "FILE")]
+    pub settings: Option<PathBuf>,
+}
+
+/// Form of `axon check`'s answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum CheckFormat {
+    /// For people
+    Human,
+    /// One JSON object
+    Json,
+}
+
+/// What `--deny` takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Deny {
+    /// Warnings
+    Warnings,
+}
+
+/// `axon demo`.
+#[derive(Debug, Args)]
+pub struct DemoArgs {
+    /// Address of the proxy
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8280")]
+    pub http: String,
+    /// Address of the administration
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
+    pub admin: String,
+}
+
+/// `axon backend`.
+#[derive(Debug, Args)]
+pub struct BackendArgs {
+    /// Port, may be repeated [default: 9000 to 9003]
+    #[arg(long, value_name = "P")]
+    pub port: Vec<u16>,
+}

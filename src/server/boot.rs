@@ -1,0 +1,373 @@
+//! Boot order: load, bind, serve, and at the end drain.
+
+use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use tokio::sync::watch;
+
+use super::control::Running;
+use super::counters::Counters;
+use super::generation::{Built, Generation, Origin};
+use super::reload::{Reloads, Shared, reload};
+use super::watch::Watch;
+use super::{systemd, worker};
+use crate::admin::{Admin, AdminAddr, Token};
+use crate::config::diagnostic::{Diagnostic, Severity};
+use crate::config::render;
+use crate::endpoint::allow::AllowList;
+use crate::observe::{EventLog, LineWriter, LogFormat};
+use crate::settings::{self, Settings};
+use crate::transport::http1::parse::{FIELDS_MAX, HeadLimits};
+use crate::transport::limits::Limits;
+use crate::transport::listener;
+use crate::transport::replay::ReplayLimits;
+use crate::util::clock;
+
+/// How often expired sessions are dropped.
+const SESSION_SWEEP: std::time::Duration = std::time::Duration::from_secs(5);
+/// `[[listener]]` when neither a flag nor the settings name one.
+const DEFAULT_HTTP: &str = "0.0.0.0:8280";
+/// Deployment folder when no path is given.
+const DEFAULT_ROOT: &str = "synapse-configs/default";
+
+/// What `axon run` was asked for.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Files and folders; empty = the deployment folder.
+    pub paths: Vec<PathBuf>,
+    /// `--http`.
+    pub http: Vec<String>,
+    /// `--admin`.
+    pub admin: Option<String>,
+    /// `--probes`.
+    pub probes: Option<String>,
+    /// `--workers`.
+    pub workers: Option<usize>,
+    /// `--default`.
+    pub default: Option<String>,
+    /// `--no-watch`.
+    pub no_watch: bool,
+    /// `--lenient`.
+    pub lenient: bool,
+    /// `--settings`.
+    pub settings: Option<PathBuf>,
+    /// Lines to print once everything listens: gets the HTTP and the administration address.
+    pub greeting: Option<Greeting>,
+}
+
+/// Makes a text from the HTTP and the administration address.
+#[derive(Clone)]
+pub struct Greeting(pub Arc<dyn Fn(&str, &str) -> String + Send + Sync>);
+
+impl std::fmt::Debug for Greeting {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Greeting")
+    }
+}
+
+/// Why the proxy does not run.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The configuration has errors; the text lists them.
+    #[error("{0}")]
+    Configuration(String),
+    /// An address cannot be used.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// The address.
+        address: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A setting or flag means nothing.
+    #[error("{0}")]
+    Setting(String),
+    /// The administration cannot be opened.
+    #[error(transparent)]
+    Admin(#[from] crate::admin::BindError),
+    /// The system refused something.
+    #[error("{0}")]
+    System(#[from] std::io::Error),
+}
+
+/// The folder that is used when no path is given.
+pub fn default_root() -> PathBuf {
+    PathBuf::from(DEFAULT_ROOT)
+}
+
+/// Runs the proxy until it is told to stop.
+pub fn run(options: &Options) -> Result<(), RunError> {
+    // The clock's line begins with the process.
+    clock::now();
+    raise_descriptor_limit();
+    let origin = Origin {
+        paths: options.paths.clone(),
+        default_root: default_root(),
+        settings: options.settings.clone(),
+        default: options.default.clone(),
+    };
+    let loaded = origin.load();
+    let http = http_addresses(options, &loaded.settings)?;
+    let admin_address = parse_admin(options.admin.as_deref().unwrap_or(&loaded.settings.admin.address))?;
+    let own = match &admin_address {
+        AdminAddr::Tcp(address) => vec![*address],
+        AdminAddr::Unix(_) => Vec::new(),
+    };
+    let network = AllowList::for_network(http.iter().all(|a| a.ip().is_loopback()), own);
+    let (Built { generation, .. }, diagnostics, settings) = Generation::build(loaded, options.default.as_deref(), None, &network);
+    let problems = diagnostics.into_sorted();
+    report(&problems, &generation, options.lenient)?;
+
+    let mut opened = Vec::new();
+    let mut sockets = Vec::new();
+    for address in http {
+        let listen = |source| RunError::Listen { address: address.to_string(), source };
+        let socket = listener::bind(address).map_err(listen)?;
+        let name = socket.local_addr().map_err(listen)?.to_string();
+        opened.push(("http".to_owned(), name.clone()));
+        sockets.push((name, socket));
+    }
+    let admin = Admin::bind(&admin_address, token(&settings)?)?;
+    opened.push(("admin".to_owned(), admin.address().to_string()));
+    let probes_address = options.probes.clone().or_else(|| settings.admin.probes.clone());
+    let probes = match probes_address {
+        Some(text) => Some(Admin::bind_probes(&parse_admin(&text)?)?),
+        None => None,
+    };
+    if let Some(probes) = &probes {
+        opened.push(("probes".to_owned(), probes.address().to_string()));
+    }
+    serve(options, origin, generation, &settings, network, Opened { opened, sockets, admin, probes })
+}
+
+/// Everything that listens.
+struct Opened {
+    opened: Vec<(String, String)>,
+    sockets: Vec<(String, TcpListener)>,
+    admin: Admin,
+    probes: Option<Admin>,
+}
+
+fn serve(options: &Options, origin: Origin, generation: Generation, settings: &Settings, network: AllowList, opened: Opened) -> Result<(), RunError> {
+    let format = log_format(settings);
+    let writer = LineWriter::start(Box::new(std::io::stdout()))?;
+    let event_format = if format == LogFormat::Off { LogFormat::Text } else { format };
+    let events = Arc::new(EventLog::new(event_format, Some(writer.lines())));
+    let workers = options.workers.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, |n| n.get())).max(1);
+    let counters: Vec<Arc<Counters>> = (0..workers).map(|_| Arc::new(Counters::default())).collect();
+    let current = Arc::new(ArcSwap::from_pointee(generation));
+    let shared = Arc::new(Shared {
+        current: current.clone(),
+        origin,
+        lenient: options.lenient,
+        network,
+        counters: counters.clone(),
+        events: events.clone(),
+        reloads: parking_lot::Mutex::new(Reloads::default()),
+    });
+    let (stop, stopping) = watch::channel(false);
+    for (kind, address) in &opened.opened {
+        println!("listening {kind} {address}");
+    }
+    let mut threads = Vec::new();
+    for (index, counters) in counters.into_iter().enumerate() {
+        let listeners = opened.sockets.iter().map(|(name, socket)| Ok((name.clone(), socket.try_clone()?))).collect::<std::io::Result<Vec<_>>>()?;
+        let access = listeners.iter().map(|_| (format != LogFormat::Off).then(|| (format, writer.lines()))).collect();
+        let plan = worker::Plan {
+            index,
+            limits: limits(settings),
+            seed: seed(index),
+            listeners,
+            current: current.clone(),
+            counters,
+            events: events.clone(),
+            access,
+            stop: stopping.clone(),
+        };
+        threads.push(std::thread::Builder::new().name(format!("axon-{index}")).spawn(move || worker::run(plan))?);
+    }
+    // The workers hold sockets of their own; when they let go of theirs the port is free.
+    drop(opened.sockets);
+    if let Some(greeting) = &options.greeting {
+        let address = |kind: &str| opened.opened.iter().find(|(k, _)| k == kind).map_or("", |(_, a)| a.as_str());
+        println!("{}", (greeting.0)(address("http"), address("admin")));
+    }
+    let writer = Arc::new(writer);
+    let dropped = writer.clone();
+    let running = Arc::new(Running {
+        shared: shared.clone(),
+        started_unix_ms: crate::observe::stamp::unix_ms(),
+        listeners: opened.opened,
+        stopping: stopping.clone(),
+        dropped_lines: Box::new(move || dropped.dropped()),
+    });
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).max_blocking_threads(8).thread_name("axon-control").enable_all().build()?;
+    runtime.block_on(control_plane(options, shared, running, opened.admin, opened.probes, stop));
+    for thread in threads {
+        // A worker that panicked has said so; the others still get their drain time.
+        let _ = thread.join();
+    }
+    Ok(())
+}
+
+/// Serves the administration and waits for signals; returns when the stop has begun.
+async fn control_plane(options: &Options, shared: Arc<Shared>, running: Arc<Running>, admin: Admin, probes: Option<Admin>, stop: watch::Sender<bool>) {
+    use tokio::signal::unix::{SignalKind, signal};
+    let stopped = |mut stopping: watch::Receiver<bool>| async move {
+        let _ = stopping.wait_for(|s| *s).await;
+    };
+    for server in [Some(admin), probes].into_iter().flatten() {
+        let (control, stopping) = (running.clone(), running.stopping.clone());
+        tokio::spawn(async move { server.serve(control, stopped(stopping)).await });
+    }
+    if !options.no_watch {
+        tokio::spawn(watch_files(shared.clone()));
+    }
+    tokio::spawn(sweep_sessions(shared.clone()));
+    let (Ok(mut hangup), Ok(mut terminate)) = (signal(SignalKind::hangup()), signal(SignalKind::terminate())) else {
+        return;
+    };
+    systemd::notify("READY=1");
+    loop {
+        tokio::select! {
+            _ = hangup.recv() => {
+                systemd::notify("RELOADING=1");
+                reload_aside(shared.clone()).await;
+                systemd::notify("READY=1");
+            }
+            _ = terminate.recv() => break,
+            _ = tokio::signal::ctrl_c() => break,
+        }
+    }
+    systemd::notify("STOPPING=1");
+    // Nobody listening means that all workers are gone already.
+    let _ = stop.send(true);
+}
+
+async fn reload_aside(shared: Arc<Shared>) {
+    // A reload that panics leaves the last good generation serving.
+    let _ = tokio::task::spawn_blocking(move || reload(&shared)).await;
+}
+
+async fn watch_files(shared: Arc<Shared>) {
+    let mut paths = shared.origin.paths.clone();
+    if paths.is_empty() {
+        paths.push(shared.origin.default_root.clone());
+    }
+    match Watch::start(&paths) {
+        Ok(mut watch) => {
+            while watch.changed().await {
+                reload_aside(shared.clone()).await;
+            }
+        }
+        Err(error) => {
+            let text = format!("files are not watched: {error}; SIGHUP or `axon reload` take changes");
+            shared.events.emit(crate::observe::Event { text: Some(text), ..crate::observe::Event::new("config.watch") });
+        }
+    }
+}
+
+async fn sweep_sessions(shared: Arc<Shared>) {
+    loop {
+        tokio::time::sleep(SESSION_SWEEP).await;
+        shared.current.load().endpoints.sweep_sessions(clock::now());
+    }
+}
+
+/// Prints what is wrong; an error stops the start unless it may not.
+fn report(problems: &[Diagnostic], generation: &Generation, lenient: bool) -> Result<(), RunError> {
+    let text = render::human(&generation.sources, problems);
+    let refused = !lenient && problems.iter().any(|d| d.severity == Severity::Error);
+    if refused {
+        return Err(RunError::Configuration(format!("{text}\nthe configuration has errors; --lenient starts without the faulty artifacts")));
+    }
+    if !problems.is_empty() {
+        eprint!("{text}");
+    }
+    Ok(())
+}
+
+fn http_addresses(options: &Options, settings: &Settings) -> Result<Vec<SocketAddr>, RunError> {
+    let from_settings: Vec<String> = settings.listeners.iter().map(|l| l.address.clone()).collect();
+    let texts = match (options.http.is_empty(), from_settings.is_empty()) {
+        (false, _) => options.http.clone(),
+        (true, false) => from_settings,
+        (true, true) => vec![DEFAULT_HTTP.to_owned()],
+    };
+    texts
+        .iter()
+        .map(|text| {
+            let named = text.replacen("localhost:", "127.0.0.1:", usize::from(text.starts_with("localhost:")));
+            named.parse().map_err(|_| RunError::Setting(format!("`{text}` is no address to listen on; write HOST:PORT with the host as a number, as in 0.0.0.0:8280")))
+        })
+        .collect()
+}
+
+fn parse_admin(text: &str) -> Result<AdminAddr, RunError> {
+    text.parse().map_err(RunError::Setting)
+}
+
+fn token(settings: &Settings) -> Result<Option<Token>, RunError> {
+    let text = match (std::env::var("AXON_ADMIN_TOKEN"), &settings.admin.token_file) {
+        (Ok(text), _) => Some(text),
+        (Err(_), Some(path)) => {
+            let read = std::fs::read_to_string(path).map_err(|e| RunError::Setting(format!("[admin] token_file {}: {e}", path.display())))?;
+            Some(read)
+        }
+        (Err(_), None) => None,
+    };
+    match text.as_deref().map(str::trim) {
+        None => Ok(None),
+        Some(text) => match Token::new(text) {
+            Some(token) => Ok(Some(token)),
+            None => Err(RunError::Setting("the administration token is shorter than 16 characters".to_owned())),
+        },
+    }
+}
+
+fn log_format(settings: &Settings) -> LogFormat {
+    let name = match settings.access_log.format {
+        settings::LogFormat::Auto => "auto",
+        settings::LogFormat::Text => "text",
+        settings::LogFormat::Json => "json",
+        settings::LogFormat::Off => "off",
+    };
+    LogFormat::parse(name).unwrap_or(LogFormat::Json)
+}
+
+fn limits(settings: &Settings) -> Limits {
+    let (limits, timers) = (&settings.limits, &settings.timers);
+    Limits {
+        head: HeadLimits { bytes: limits.head_bytes, fields: limits.headers.min(FIELDS_MAX) },
+        soap_header_bytes: limits.soap_header_bytes,
+        message_bytes: limits.message_bytes,
+        replay: ReplayLimits {
+            memory: limits.replay_memory_bytes as u64,
+            disk: limits.replay_disk_bytes as u64,
+            disk_total: limits.replay_disk_total_bytes as u64,
+        },
+        head_time: timers.head,
+        client_idle: timers.client_idle,
+        body_progress: timers.body_progress,
+        connect: timers.connect,
+        response: timers.response,
+        pool_idle: timers.pool_idle,
+        drain: timers.drain,
+    }
+}
+
+/// A seed that differs from worker to worker and from start to start.
+fn seed(index: usize) -> u64 {
+    use std::hash::{BuildHasher, RandomState};
+    RandomState::new().hash_one(index)
+}
+
+/// Takes as many descriptors as the system gives: each connection needs one, and a relayed one two.
+fn raise_descriptor_limit() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    // Where that is not allowed the old limit stays.
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
+}

@@ -1,0 +1,255 @@
+//! The running proxy as the administration sees it.
+
+use std::sync::Arc;
+
+use super::counters::{Counters, sum};
+use super::generation::Generation;
+use super::log::state_event;
+use super::reload::{Shared, reload};
+use crate::admin::{BoxFuture, CauseView, Control, EndpointView, ListenerView, PlaceView, ReloadView, StateCounts, StatusView, SwitchError};
+use crate::codes::ErrorCode;
+use crate::config::source::Span;
+use crate::endpoint::inspect::{self, NodeView};
+use crate::endpoint::state::EndpointState;
+use crate::observe::metrics::{ConfigMetrics, ConnectionMetrics, EndpointMetrics, GroupMetrics, HistogramSnapshot, RequestCount, RouteMetrics};
+use crate::observe::stamp::{rfc3339, unix_ms, unix_ms_of};
+use crate::observe::{Event, MetricsSnapshot};
+use crate::util::clock::{self, Tick};
+
+/// See [`Control`].
+pub struct Running {
+    /// What workers and control plane share.
+    pub shared: Arc<Shared>,
+    /// When the process began, milliseconds since 1970.
+    pub started_unix_ms: u64,
+    /// Opened addresses: kind and address.
+    pub listeners: Vec<(String, String)>,
+    /// True while the stop goes on.
+    pub stopping: tokio::sync::watch::Receiver<bool>,
+    /// Lines that the log had to drop.
+    pub dropped_lines: Box<dyn Fn() -> u64 + Send + Sync>,
+}
+
+impl Running {
+    fn generation(&self) -> Arc<Generation> {
+        self.shared.current.load_full()
+    }
+
+    fn counters(&self) -> &[Arc<Counters>] {
+        &self.shared.counters
+    }
+}
+
+impl Control for Running {
+    fn status(&self) -> StatusView {
+        let generation = self.generation();
+        let now = clock::now();
+        let mut endpoints = StateCounts::default();
+        let mut sessions = 0;
+        for view in generation.endpoints.inspect(now) {
+            sessions += view.sessions.as_ref().map_or(0, |s| s.active);
+            if view.detail.is_some() && !is_reference(&view) {
+                match view.state {
+                    EndpointState::Active => endpoints.active += 1,
+                    EndpointState::Timeout => endpoints.timeout += 1,
+                    EndpointState::Suspended => endpoints.suspended += 1,
+                    EndpointState::Off => endpoints.off += 1,
+                }
+            }
+        }
+        let reloads = self.shared.reloads.lock().clone();
+        let paths: Vec<_> = self.shared.origin.paths.iter().map(|p| p.display().to_string()).collect();
+        let now_unix = unix_ms();
+        StatusView {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            started_at: rfc3339(self.started_unix_ms),
+            uptime_ms: now_unix.saturating_sub(self.started_unix_ms),
+            generation: generation.number,
+            config: if reloads.problem.is_some() { "degraded" } else { "ok" }.to_owned(),
+            source: if paths.is_empty() { self.shared.origin.default_root.display().to_string() } else { paths.join(", ") },
+            endpoints,
+            sessions,
+            requests_in_flight: sum(self.counters(), |c| &c.in_flight),
+            connections: sum(self.counters(), |c| &c.connections_open),
+            listeners: self.listeners.iter().map(|(kind, address)| ListenerView { kind: kind.clone(), address: address.clone() }).collect(),
+            problems: reloads.problem.into_iter().collect(),
+        }
+    }
+
+    fn endpoints(&self) -> Vec<EndpointView> {
+        let generation = self.generation();
+        let now = clock::now();
+        generation.endpoints.inspect(now).iter().map(|view| shown(&generation, view, now)).collect()
+    }
+
+    fn switch(&self, path: &str, on: bool, reason: Option<&str>) -> Result<EndpointView, SwitchError> {
+        let generation = self.generation();
+        let now = clock::now();
+        let transition = generation.endpoints.switch(path, on, now).map_err(|error| match error {
+            inspect::SwitchError::Unknown => SwitchError::Unknown(path.to_owned()),
+            inspect::SwitchError::NotUsable => SwitchError::NotSwitchable { path: path.to_owned(), why: error.to_string() },
+        })?;
+        if let Some(transition) = transition {
+            let mut event = state_event(&generation, path, &transition, None);
+            event.text = reason.map(str::to_owned);
+            self.shared.events.emit(event);
+        }
+        let id = generation.endpoints.at_path(path).ok_or_else(|| SwitchError::Unknown(path.to_owned()))?;
+        Ok(shown(&generation, &generation.endpoints.view(id, now), now))
+    }
+
+    fn reload(&self) -> BoxFuture<'_, ReloadView> {
+        let shared = self.shared.clone();
+        Box::pin(async move {
+            // Reading and compiling may take long; the administration goes on answering meanwhile.
+            tokio::task::spawn_blocking(move || reload(&shared)).await.unwrap_or_else(|error| ReloadView {
+                result: "rejected".to_owned(),
+                diagnostics: vec![serde_json::json!({ "message": format!("the reload failed: {error}") })],
+                ..ReloadView::default()
+            })
+        })
+    }
+
+    fn ready(&self) -> Result<(), Vec<String>> {
+        if *self.stopping.borrow() { Err(vec!["the proxy is stopping".to_owned()]) } else { Ok(()) }
+    }
+
+    fn metrics(&self) -> MetricsSnapshot {
+        let generation = self.generation();
+        let now = clock::now();
+        let reloads = self.shared.reloads.lock().clone();
+        let counters = self.counters();
+        let mut duration = HistogramSnapshot::default();
+        let mut statuses = std::collections::BTreeMap::new();
+        for worker in counters {
+            duration.add(&worker.duration.snapshot());
+            for (status, n) in worker.statuses() {
+                *statuses.entry(status).or_insert(0) += n;
+            }
+        }
+        let listener = self.listeners.iter().filter(|(kind, _)| kind == "http").map(|(_, address)| address.as_str()).collect::<Vec<_>>().join(",");
+        let route = generation.mediation.route_name().to_owned();
+        let views = generation.endpoints.inspect(now);
+        let [warnings, unsupported, errors] = generation.problems;
+        MetricsSnapshot {
+            started_unix_ms: self.started_unix_ms,
+            config: ConfigMetrics {
+                generation: generation.number,
+                last_reload_successful: reloads.problem.is_none(),
+                last_reload_unix_ms: reloads.last_unix_ms,
+                reloads: vec![("applied", reloads.applied), ("unchanged", reloads.unchanged), ("rejected", reloads.rejected)],
+                diagnostics: vec![("warning", warnings), ("unsupported", unsupported), ("error", errors)],
+            },
+            connections: vec![ConnectionMetrics {
+                listener: listener.clone(),
+                protocol: "http1",
+                open: sum(counters, |c| &c.connections_open),
+                total: sum(counters, |c| &c.connections),
+            }],
+            streams: vec![("websocket", sum(counters, |c| &c.tunnels))],
+            requests: statuses.into_iter().map(|(status, count)| RequestCount { listener: listener.clone(), route: route.clone(), status, count }).collect(),
+            routes: vec![RouteMetrics {
+                listener,
+                route,
+                duration,
+                request_bytes: sum(counters, |c| &c.request_bytes),
+                response_bytes: sum(counters, |c| &c.response_bytes),
+            }],
+            requests_in_flight: sum(counters, |c| &c.in_flight),
+            endpoints: views.iter().filter(|v| v.detail.is_some() && !is_reference(v)).map(|v| endpoint_metrics(&generation, v)).collect(),
+            groups: views.iter().filter(|v| !v.children.is_empty()).map(|v| group_metrics(v, &views)).collect(),
+            log_lines_dropped: (self.dropped_lines)(),
+            worker_stalls: counters.iter().map(|c| c.stall_us.load(std::sync::atomic::Ordering::Relaxed) as f64 / 1e6).collect(),
+        }
+    }
+
+    fn events(&self, limit: usize) -> Vec<Event> {
+        self.shared.events.recent(limit)
+    }
+}
+
+/// A key in a group shows the state of the endpoint behind it, which is counted where it is defined.
+fn is_reference(view: &NodeView) -> bool {
+    view.kind == "key"
+}
+
+fn endpoint_metrics(generation: &Generation, view: &NodeView) -> EndpointMetrics {
+    let snapshot = view.detail.clone();
+    let stats = generation.endpoints.leaf(view.id).map(|leaf| leaf.stats.clone());
+    let errors: Vec<(ErrorCode, u64)> = stats.as_ref().map_or_else(Vec::new, |s| s.errors_by_code().collect());
+    let mut requests = vec![("ok", view.successes)];
+    for (code, n) in &errors {
+        let outcome = super::log::outcome_of(*code);
+        match requests.iter_mut().find(|(name, _)| *name == outcome) {
+            Some(entry) => entry.1 += n,
+            None => requests.push((outcome, *n)),
+        }
+    }
+    EndpointMetrics {
+        endpoint: view.path.clone(),
+        state: view.state.name(),
+        in_flight: view.in_flight,
+        requests,
+        errors: errors.iter().map(|(code, n)| (code.0, *n)).collect(),
+        suspensions: snapshot.as_ref().and_then(|s| Some((s.cause?.0, s.suspensions))).into_iter().collect(),
+        suspended_until_unix_ms: view.remaining.and(snapshot.as_ref()).map(|s| unix_ms_of(s.next_retry)),
+        duration: stats.map(|s| s.duration.snapshot()).unwrap_or_default(),
+        ..EndpointMetrics::default()
+    }
+}
+
+fn group_metrics(view: &NodeView, all: &[NodeView]) -> GroupMetrics {
+    let mut children: Vec<(&'static str, u64)> = Vec::new();
+    for child in &view.children {
+        let Some(state) = all.iter().find(|v| v.id == *child).map(|v| v.state.name()) else { continue };
+        match children.iter_mut().find(|(name, _)| *name == state) {
+            Some(entry) => entry.1 += 1,
+            None => children.push((state, 1)),
+        }
+    }
+    GroupMetrics {
+        group: view.path.clone(),
+        children,
+        failovers: view.failovers,
+        sessions: view.sessions.as_ref().map(|s| s.active),
+        session_events: view.sessions.as_ref().map_or_else(Vec::new, |s| {
+            vec![("bound", s.created), ("expired", s.expired), ("renewed", s.renewed), ("evicted", s.evicted)]
+        }),
+    }
+}
+
+fn shown(generation: &Generation, view: &NodeView, now: Tick) -> EndpointView {
+    let place = |span: Span| {
+        let at = generation.sources.position(span.file, span.start);
+        PlaceView { file: generation.sources.file(span.file).path.display().to_string(), line: at.line, column: at.column }
+    };
+    let snapshot = view.detail.as_ref();
+    let next = view.remaining.and(snapshot).map(|s| s.next_retry);
+    let rule = generation.endpoints.leaf(view.id).and_then(|leaf| leaf.rules.span_of(view.state));
+    EndpointView {
+        path: view.path.clone(),
+        name: generation.endpoints.node(view.id).name.as_deref().map(str::to_owned),
+        kind: view.kind.to_owned(),
+        state: view.state.name().to_owned(),
+        admin_state: if view.state == EndpointState::Off { "off" } else { "active" }.to_owned(),
+        since: snapshot.filter(|s| s.since > Tick(0)).map(|s| rfc3339(unix_ms_of(s.since))),
+        next_retry_at: next.map(|tick| rfc3339(unix_ms_of(tick))),
+        next_retry_in_ms: next.map(|tick| u64::try_from(tick.since(now).as_millis()).unwrap_or(u64::MAX)),
+        suspend_ms: snapshot.filter(|_| view.state == EndpointState::Suspended).map(|s| u64::try_from(s.last_suspension.as_millis()).unwrap_or(u64::MAX)),
+        retries_left: snapshot.and_then(|s| s.remaining_retries),
+        consecutive: snapshot.map_or(0, |s| s.consecutive_suspensions.max(s.consecutive_timeouts)),
+        cause: view.cause.filter(|_| view.state != EndpointState::Active).map(|code| CauseView {
+            code: Some(code.0),
+            name: code.name().to_owned(),
+            text: code.row().map_or("", |row| row.text).to_owned(),
+            request_id: generation.endpoints.events().last_of(&view.path).and_then(|e| e.request).map(|r| r.to_string()),
+            rule: rule.map(place),
+        }),
+        resolved: view.target.iter().cloned().collect(),
+        in_flight: view.in_flight,
+        sessions: view.sessions.as_ref().map(|s| s.active),
+        settings: Vec::new(),
+        defined: Some(place(view.span)),
+        children: view.children.iter().map(|id| generation.endpoints.node(*id).path.to_string()).collect(),
+    }
+}

@@ -1,0 +1,128 @@
+//! Taking a new configuration while traffic flows: read, compile, swap, or keep the last good one.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use arc_swap::ArcSwap;
+use parking_lot::Mutex;
+
+use super::counters::Counters;
+use super::generation::{Built, Generation, Origin};
+use crate::admin::{ChangeView, KeptView, ReloadView};
+use crate::config::diagnostic::{Diagnostic, Severity};
+use crate::config::source::Sources;
+use crate::endpoint::allow::AllowList;
+use crate::observe::stamp::unix_ms;
+use crate::observe::{Event, EventLog};
+
+/// What workers and control plane share.
+pub struct Shared {
+    /// The generation that serves.
+    pub current: Arc<ArcSwap<Generation>>,
+    /// Where the configuration comes from.
+    pub origin: Origin,
+    /// Start with artifacts that cannot mean anything (`--lenient`).
+    pub lenient: bool,
+    /// What is known of listeners and administration, for targets that messages name.
+    pub network: AllowList,
+    /// Counters of the workers.
+    pub counters: Vec<Arc<Counters>>,
+    /// Takes events.
+    pub events: Arc<EventLog>,
+    /// Reloads so far; also keeps them one at a time.
+    pub reloads: Mutex<Reloads>,
+}
+
+/// What became of the reloads.
+#[derive(Clone, Debug)]
+pub struct Reloads {
+    /// Taken.
+    pub applied: u64,
+    /// Nothing had changed.
+    pub unchanged: u64,
+    /// Refused.
+    pub rejected: u64,
+    /// When the last one ended, milliseconds since 1970.
+    pub last_unix_ms: u64,
+    /// Why the last one was refused, while that is so.
+    pub problem: Option<String>,
+}
+
+impl Default for Reloads {
+    fn default() -> Self {
+        Self { applied: 0, unchanged: 0, rejected: 0, last_unix_ms: unix_ms(), problem: None }
+    }
+}
+
+/// Reads the configuration again. Blocks for as long as reading and compiling takes: not for a worker.
+pub fn reload(shared: &Shared) -> ReloadView {
+    let begun = Instant::now();
+    // One at a time: each builds on the one before.
+    let mut reloads = shared.reloads.lock();
+    let previous = shared.current.load_full();
+    let loaded = shared.origin.load();
+    let unchanged = same_texts(&loaded.model.sources, &previous.sources);
+    let mut view = ReloadView { generation: previous.number, ..ReloadView::default() };
+    if unchanged {
+        reloads.unchanged += 1;
+        reloads.problem = None;
+        view.result = "unchanged".to_owned();
+    } else {
+        let (built, diagnostics, _settings) = Generation::build(loaded, shared.origin.default.as_deref(), Some(&previous), &shared.network);
+        let problems = diagnostics.into_sorted();
+        view.diagnostics = problems.iter().map(|d| described(d, &built.generation.sources)).collect();
+        match problems.iter().find(|d| d.severity == Severity::Error).filter(|_| !shared.lenient) {
+            Some(error) => {
+                reloads.rejected += 1;
+                reloads.problem = Some(format!("{}: {} [{}]", built.generation.locate(error.span), error.message, error.code));
+                view.result = "rejected".to_owned();
+            }
+            None => {
+                reloads.applied += 1;
+                reloads.problem = None;
+                apply(shared, &previous, built, &mut view);
+            }
+        }
+    }
+    reloads.last_unix_ms = unix_ms();
+    view.took_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let text = match &reloads.problem {
+        Some(problem) => format!("{}; generation {} goes on: {problem}", view.result, view.generation),
+        None => format!("{}; generation {} in {} ms", view.result, view.generation, view.took_ms),
+    };
+    if view.result != "unchanged" {
+        shared.events.emit(Event { text: Some(text), ..Event::new("config.reload") });
+    }
+    view
+}
+
+fn apply(shared: &Shared, previous: &Generation, built: Built, view: &mut ReloadView) {
+    let Built { generation, report } = built;
+    let texts = |list: Vec<Arc<str>>| list.iter().map(|path| path.to_string()).collect::<Vec<_>>();
+    let sessions = |generation: &Generation| generation.endpoints.session_count() as u64;
+    let before = sessions(previous);
+    view.result = "applied".to_owned();
+    view.generation = generation.number;
+    view.added = texts(report.added);
+    view.removed = texts(report.dropped);
+    view.changed = texts(report.reset).into_iter().map(|path| ChangeView { path, fields: Vec::new(), state_kept: false }).collect();
+    let kept = sessions(&generation);
+    view.sessions = KeptView { kept, lost: before.saturating_sub(kept) };
+    shared.current.store(Arc::new(generation));
+}
+
+fn described(diagnostic: &Diagnostic, sources: &Sources) -> serde_json::Value {
+    let at = sources.position(diagnostic.span.file, diagnostic.span.start);
+    serde_json::json!({
+        "code": diagnostic.code.to_string(),
+        "severity": diagnostic.severity.word(),
+        "file": sources.file(diagnostic.span.file).path.display().to_string(),
+        "line": at.line,
+        "column": at.column,
+        "message": diagnostic.message,
+    })
+}
+
+fn same_texts(a: &Sources, b: &Sources) -> bool {
+    a.len() == b.len() && a.files().zip(b.files()).all(|(a, b)| a.path == b.path && a.text == b.text)
+}

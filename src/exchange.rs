@@ -211,6 +211,8 @@ pub struct Exchange {
     pub upstream: Option<(Box<Upstream>, Arc<Target>)>,
     /// What the sender did.
     pub trail: Trail,
+    /// One past the SOAP header of the request's body, when it was read that far (for affinity).
+    pub header_end: Option<u32>,
     /// True when the current message is a fault that mediation made.
     pub fault_made: bool,
     /// How long what refused the message will go on refusing, when the sender knows (`Retry-After`).
@@ -247,8 +249,21 @@ impl Exchange {
             client: None,
             upstream: None,
             trail: Trail::default(),
+            header_end: None,
             fault_made: false,
             retry_after: None,
+        }
+    }
+
+    /// The request's body up to the end of its SOAP header, when it was read that far and is still here.
+    pub fn read_header(&mut self) -> Option<&[u8]> {
+        let end = self.header_end? as usize;
+        match (&self.request_body, self.client.as_mut()) {
+            (Body::Incoming, Some(client)) if client.body.is_untouched() => {
+                client.prefix().ok()?.0.get(..end)
+            }
+            (Body::Whole(bytes), _) => bytes.get(..end),
+            _ => None,
         }
     }
 

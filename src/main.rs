@@ -74,7 +74,9 @@ fn run_demo(http: String, admin: String) -> ExitCode {
         paths: vec![demo.folder().to_owned()],
         http: vec![http],
         admin: Some(admin),
-        greeting: Some(Greeting(Arc::new(move |http, admin| shown.text(http, admin)))),
+        greeting: Some(Greeting(Arc::new(move |http, admin| {
+            shown.text(http, admin)
+        }))),
         ..Options::default()
     })
 }

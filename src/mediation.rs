@@ -150,7 +150,11 @@ impl Mediation {
 
     /// The route's name in logs and metrics.
     pub fn route_name(&self) -> &'static str {
-        if self.main.is_some() { "main" } else { "endpoint" }
+        if self.main.is_some() {
+            "main"
+        } else {
+            "endpoint"
+        }
     }
 
     fn unhandled(&self, x: &mut Exchange, cx: &Cx<'_>, fault: Fault) {

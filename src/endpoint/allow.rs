@@ -25,7 +25,11 @@ enum Rule {
 impl AllowList {
     /// An empty list for a proxy with such listeners and such an administration.
     pub fn for_network(loopback_only: bool, own: Vec<SocketAddr>) -> AllowList {
-        AllowList { rules: Vec::new(), loopback_only, own }
+        AllowList {
+            rules: Vec::new(),
+            loopback_only,
+            own,
+        }
     }
 
     /// The same with entries: `host`, `host:port`, `address/bits`. The first bad one is the error.
@@ -34,7 +38,10 @@ impl AllowList {
             .iter()
             .map(|entry| Rule::parse(entry.trim()).ok_or_else(|| entry.clone()))
             .collect::<Result<_, _>>()?;
-        Ok(AllowList { rules, ..self.clone() })
+        Ok(AllowList {
+            rules,
+            ..self.clone()
+        })
     }
 
     /// True when a message may send itself there.
@@ -44,8 +51,13 @@ impl AllowList {
         if ip.is_some_and(is_link_local) {
             return false;
         }
-        let names_this_machine = host.eq_ignore_ascii_case("localhost") || ip.is_some_and(|ip| ip.is_loopback() || ip.is_unspecified());
-        if self.own.iter().any(|own| own.port() == port && (names_this_machine || Some(own.ip()) == ip)) {
+        let names_this_machine = host.eq_ignore_ascii_case("localhost")
+            || ip.is_some_and(|ip| ip.is_loopback() || ip.is_unspecified());
+        if self
+            .own
+            .iter()
+            .any(|own| own.port() == port && (names_this_machine || Some(own.ip()) == ip))
+        {
             return false;
         }
         self.loopback_only || self.rules.iter().any(|rule| rule.matches(host, port, ip))
@@ -86,7 +98,9 @@ impl Rule {
 fn in_network(ip: IpAddr, network: IpAddr, bits: u8) -> bool {
     let prefix = |value: u128, width: u32| value.checked_shr(width - u32::from(bits)).unwrap_or(0);
     match (ip, network) {
-        (IpAddr::V4(a), IpAddr::V4(n)) => prefix(u128::from(a.to_bits()), 32) == prefix(u128::from(n.to_bits()), 32),
+        (IpAddr::V4(a), IpAddr::V4(n)) => {
+            prefix(u128::from(a.to_bits()), 32) == prefix(u128::from(n.to_bits()), 32)
+        }
         (IpAddr::V6(a), IpAddr::V6(n)) => prefix(a.to_bits(), 128) == prefix(n.to_bits(), 128),
         _ => false,
     }
@@ -95,7 +109,9 @@ fn in_network(ip: IpAddr, network: IpAddr, bits: u8) -> bool {
 fn is_link_local(ip: IpAddr) -> bool {
     match ip {
         IpAddr::V4(v4) => v4.is_link_local(),
-        IpAddr::V6(v6) => v6.is_unicast_link_local() || v6.to_ipv4_mapped().is_some_and(|v4| v4.is_link_local()),
+        IpAddr::V6(v6) => {
+            v6.is_unicast_link_local() || v6.to_ipv4_mapped().is_some_and(|v4| v4.is_link_local())
+        }
     }
 }
 
@@ -109,18 +125,33 @@ mod tests {
 
     #[test]
     fn only_what_is_listed_and_never_link_local_or_the_administration() {
-        let entries = ["10.0.0.0/8", "shop.example:8080", "Open.example", "[::1]:9"].map(str::to_owned);
+        let entries =
+            ["10.0.0.0/8", "shop.example:8080", "Open.example", "[::1]:9"].map(str::to_owned);
         let network = AllowList::for_network(false, vec!["127.0.0.1:8080".parse().unwrap()]);
         let mut list = network.with_entries(&entries).unwrap();
-        for url in ["http://10.9.8.7:1/", "http://shop.example:8080/x", "http://open.EXAMPLE/", "http://[::1]:9/"] {
+        for url in [
+            "http://10.9.8.7:1/",
+            "http://shop.example:8080/x",
+            "http://open.EXAMPLE/",
+            "http://[::1]:9/",
+        ] {
             assert!(permits(&list, url), "{url}");
         }
-        for url in ["http://11.0.0.1/", "http://shop.example/", "http://[::1]:8/", "http://169.254.169.254/"] {
+        for url in [
+            "http://11.0.0.1/",
+            "http://shop.example/",
+            "http://[::1]:8/",
+            "http://169.254.169.254/",
+        ] {
             assert!(!permits(&list, url), "{url}");
         }
         list.loopback_only = true;
         assert!(permits(&list, "http://anything/"));
-        for url in ["http://169.254.169.254/", "http://localhost:8080/", "http://127.0.0.1:8080/"] {
+        for url in [
+            "http://169.254.169.254/",
+            "http://localhost:8080/",
+            "http://127.0.0.1:8080/",
+        ] {
             assert!(!permits(&list, url), "{url}");
         }
     }
@@ -128,7 +159,12 @@ mod tests {
     #[test]
     fn bad_entries_are_named() {
         for bad in ["", "10.0.0.0/33", "a:b", ":80", "x/8"] {
-            assert_eq!(AllowList::default().with_entries(&[bad.to_owned()]).unwrap_err(), bad);
+            assert_eq!(
+                AllowList::default()
+                    .with_entries(&[bad.to_owned()])
+                    .unwrap_err(),
+                bad
+            );
         }
     }
 }

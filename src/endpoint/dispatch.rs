@@ -72,10 +72,17 @@ impl Dispatch<'_> {
     pub async fn send(&self, x: &mut Exchange, root: NodeId) -> Result<(), Fault> {
         let needs = self.endpoints.needs(root);
         let mut facts = RequestFacts::of(x, needs);
-        let names_target = x.to.is_none() && self.endpoints.leaf(self.endpoints.resolve(root)).is_some_and(|l| l.target == LeafTarget::Message);
+        let names_target = x.to.is_none()
+            && self
+                .endpoints
+                .leaf(self.endpoints.resolve(root))
+                .is_some_and(|l| l.target == LeafTarget::Message);
         if needs.client_id || needs.service_group_id || names_target {
             match soap::request_header(self.worker, x, needs, names_target).await? {
-                Some(header) => facts.header = header,
+                Some(header) => {
+                    x.header_end = header.header_end;
+                    facts.header = header;
+                }
                 None => return Ok(()),
             }
         }
@@ -95,7 +102,10 @@ impl Dispatch<'_> {
                     return if x.replied { Ok(()) } else { Err(fault) };
                 }
                 Step::Try(this) => {
-                    if self.attempt(x, root, &facts, needs, &mut walk, this).await? {
+                    if self
+                        .attempt(x, root, &facts, needs, &mut walk, this)
+                        .await?
+                    {
                         return Ok(());
                     }
                 }
@@ -131,9 +141,14 @@ impl Dispatch<'_> {
         self.worker.recycle(outgoing.head);
         match result {
             Ok(answer) => {
-                x.trail.tries.push(TryRecord { leaf: this.leaf.0, code: None, took });
+                x.trail.tries.push(TryRecord {
+                    leaf: this.leaf.0,
+                    code: None,
+                    took,
+                });
                 leaf.stats.duration.record(took);
-                self.answered(x, needs, walk, this, answer, outgoing.target).await?;
+                self.answered(x, needs, walk, this, answer, outgoing.target)
+                    .await?;
                 Ok(true)
             }
             Err(TryError::ClientGone) => {
@@ -147,29 +162,45 @@ impl Dispatch<'_> {
                 Ok(true)
             }
             Err(TryError::Failed { code, stage, text }) => {
-                x.trail.tries.push(TryRecord { leaf: this.leaf.0, code: Some(code), took });
+                x.trail.tries.push(TryRecord {
+                    leaf: this.leaf.0,
+                    code: Some(code),
+                    took,
+                });
                 x.fault = Some(Fault::new(code, text));
                 let may_have_run = stage > upstream::Stage::Head;
                 let retry = Retry {
                     may_have_run,
-                    replayable: x.client.as_ref().is_none_or(|c| c.replayable()) || matches!(x.request_body, Body::Whole(_)),
+                    replayable: x.client.as_ref().is_none_or(|c| c.replayable())
+                        || matches!(x.request_body, Body::Whole(_)),
                     idempotent: x.request.method.is_idempotent(),
                 };
                 let state_added = ErrorCode(code.0 + stage.protocol_state());
                 // The built-in response time does not make a POST run twice: only a timeout that the file sets does (design 15).
-                let built_in_timeout = code == ErrorCode::RESPONSE_TIMEOUT && leaf.timeout.is_none();
-                let retry = Retry { replayable: retry.replayable && !(built_in_timeout && !retry.idempotent), ..retry };
+                let built_in_timeout =
+                    code == ErrorCode::RESPONSE_TIMEOUT && leaf.timeout.is_none();
+                let retry = Retry {
+                    replayable: retry.replayable && !(built_in_timeout && !retry.idempotent),
+                    ..retry
+                };
                 let transition = walk.failed(code, Some(state_added), retry, self.worker.now());
                 self.record(this.leaf, transition);
                 if may_have_run && retry.replayable && !retry.idempotent {
-                    self.events.repeated(&self.endpoints.node(this.leaf).path, code, self.request);
+                    self.events
+                        .repeated(&self.endpoints.node(this.leaf).path, code, self.request);
                 }
                 Ok(false)
             }
         }
     }
 
-    async fn try_leaf(&self, x: &mut Exchange, leaf: &Leaf, outgoing: &Outgoing, keep: bool) -> Result<Answer, TryError> {
+    async fn try_leaf(
+        &self,
+        x: &mut Exchange,
+        leaf: &Leaf,
+        outgoing: &Outgoing,
+        keep: bool,
+    ) -> Result<Answer, TryError> {
         let body = match &x.request_body {
             Body::Empty => TryBody::None,
             Body::Incoming => TryBody::Client { keep },
@@ -205,13 +236,25 @@ impl Dispatch<'_> {
         mut answer: Answer,
         target: Arc<Target>,
     ) -> Result<(), Fault> {
-        let group = if needs.service_group_id { soap::answer_service_group(self.worker, &mut answer).await } else { None };
-        let set_cookies = if needs.cookies { facts::set_cookies(&answer.head) } else { Vec::new() };
+        let group = if needs.service_group_id {
+            soap::answer_service_group(self.worker, &mut answer).await
+        } else {
+            None
+        };
+        let set_cookies = if needs.cookies {
+            facts::set_cookies(&answer.head)
+        } else {
+            Vec::new()
+        };
         let set_cookies: Vec<&str> = set_cookies.iter().map(String::as_str).collect();
         let response = ResponseFacts {
             set_cookie: &set_cookies,
             service_group_id: group.as_ref().map(|g| g.as_str()),
-            unix_seconds: if needs.cookies { facts::unix_seconds() } else { 0 },
+            unix_seconds: if needs.cookies {
+                facts::unix_seconds()
+            } else {
+                0
+            },
         };
         let (transition, effect) = walk.succeeded(&response, self.worker.now());
         x.trail.session = match effect {
@@ -221,7 +264,11 @@ impl Dispatch<'_> {
         };
         self.record(this.leaf, transition);
         x.fault = None;
-        x.response_body = if answer.upstream.framing == Framing::None && answer.head.status != 101 { Body::Empty } else { Body::Incoming };
+        x.response_body = if answer.upstream.framing == Framing::None && answer.head.status != 101 {
+            Body::Empty
+        } else {
+            Body::Incoming
+        };
         x.response = Some(answer.head);
         x.upstream = Some((answer.upstream, target));
         Ok(())
@@ -233,7 +280,8 @@ impl Dispatch<'_> {
             self.request.write(&mut id);
             let id = String::from_utf8_lossy(&id);
             self.endpoints.record(leaf, transition, Some(&id));
-            self.events.state_changed(&self.endpoints.node(leaf).path, &transition, &id);
+            self.events
+                .state_changed(&self.endpoints.node(leaf).path, &transition, &id);
         }
     }
 
@@ -244,11 +292,19 @@ impl Dispatch<'_> {
         // After a real attempt the fault sequence sees the last transport code and its text (spec 7.3).
         let fault = match x.fault.take() {
             // The detail of a transport fault is empty (recorded).
-            Some(last) if last.code == failure.code => Fault { detail: String::new(), ..last },
+            Some(last) if last.code == failure.code => Fault {
+                detail: String::new(),
+                ..last
+            },
             _ => Fault::new(failure.code, said),
         };
         x.retry_after = self.retry_after(failure.node, now);
-        if failure.discard || self.endpoints.leaf(failure.node).is_some_and(|l| l.timeout_action == Some(TimeoutAction::Discard) && failure.code == ErrorCode::RESPONSE_TIMEOUT) {
+        if failure.discard
+            || self.endpoints.leaf(failure.node).is_some_and(|l| {
+                l.timeout_action == Some(TimeoutAction::Discard)
+                    && failure.code == ErrorCode::RESPONSE_TIMEOUT
+            })
+        {
             request::answer_discarded(x);
         }
         fault
@@ -262,10 +318,16 @@ impl Dispatch<'_> {
     }
 
     /// Properties of the group and of the leaf, in the order in which they are set.
-    fn node_properties(&self, x: &Exchange, root: NodeId, leaf: NodeId) -> Vec<(Scope, String, String)> {
+    fn node_properties(
+        &self,
+        x: &Exchange,
+        root: NodeId,
+        leaf: NodeId,
+    ) -> Vec<(Scope, String, String)> {
         let mut all = Vec::new();
         for node in [root, leaf] {
-            if !self.endpoints.node(node).properties.is_empty() && (all.is_empty() || root != leaf) {
+            if !self.endpoints.node(node).properties.is_empty() && (all.is_empty() || root != leaf)
+            {
                 all.extend(self.properties.values(node, x));
             }
         }

@@ -64,7 +64,11 @@ impl EventRing {
     /// The newest event of one endpoint.
     pub fn last_of(&self, endpoint: &str) -> Option<EndpointEvent> {
         let ring = self.ring.lock();
-        ring.events.iter().rev().find(|event| &*event.endpoint == endpoint).cloned()
+        ring.events
+            .iter()
+            .rev()
+            .find(|event| &*event.endpoint == endpoint)
+            .cloned()
     }
 
     /// Number of the newest event, 0 when there was none.

@@ -91,7 +91,10 @@ mod tests {
         for code in [101503, 101503, 911911, 101504] {
             stats.count_error(ErrorCode(code));
         }
-        let all: Vec<_> = stats.errors_by_code().map(|(code, n)| (code.0, n)).collect();
+        let all: Vec<_> = stats
+            .errors_by_code()
+            .map(|(code, n)| (code.0, n))
+            .collect();
         assert_eq!(all, [(101503, 2), (101504, 1), (-1, 1)]);
         assert_eq!(stats.error_count(), 4);
     }

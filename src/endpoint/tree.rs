@@ -193,7 +193,9 @@ pub struct Endpoints {
 impl Endpoints {
     /// Sessions bound now, over all groups.
     pub fn session_count(&self) -> usize {
-        self.session_tables().map(|session| session.table.len()).sum()
+        self.session_tables()
+            .map(|session| session.table.len())
+            .sum()
     }
 
     fn session_tables(&self) -> impl Iterator<Item = &Session> {
@@ -284,7 +286,9 @@ impl Endpoints {
 
     /// Throws out expired sessions, a bounded number per call; how many went.
     pub fn sweep_sessions(&self, now: Tick) -> usize {
-        self.session_tables().map(|session| session.table.sweep(now)).sum()
+        self.session_tables()
+            .map(|session| session.table.sweep(now))
+            .sum()
     }
 }
 

@@ -59,6 +59,7 @@ pub fn default_fault(x: &mut Exchange, fault: &Fault) {
                 node: None,
                 role: None,
                 detail: Detail::Absent,
+                blocks: None,
             };
             (
                 Some(fault_media_type(version, "")),

@@ -110,20 +110,29 @@ pub fn run(options: &Options) -> Result<(), RunError> {
     };
     let loaded = origin.load();
     let http = http_addresses(options, &loaded.settings)?;
-    let admin_address = parse_admin(options.admin.as_deref().unwrap_or(&loaded.settings.admin.address))?;
+    let admin_address = parse_admin(
+        options
+            .admin
+            .as_deref()
+            .unwrap_or(&loaded.settings.admin.address),
+    )?;
     let own = match &admin_address {
         AdminAddr::Tcp(address) => vec![*address],
         AdminAddr::Unix(_) => Vec::new(),
     };
     let network = AllowList::for_network(http.iter().all(|a| a.ip().is_loopback()), own);
-    let (Built { generation, .. }, diagnostics, settings) = Generation::build(loaded, options.default.as_deref(), None, &network);
+    let (Built { generation, .. }, diagnostics, settings) =
+        Generation::build(loaded, options.default.as_deref(), None, &network);
     let problems = diagnostics.into_sorted();
     report(&problems, &generation, options.lenient)?;
 
     let mut opened = Vec::new();
     let mut sockets = Vec::new();
     for address in http {
-        let listen = |source| RunError::Listen { address: address.to_string(), source };
+        let listen = |source| RunError::Listen {
+            address: address.to_string(),
+            source,
+        };
         let socket = listener::bind(address).map_err(listen)?;
         let name = socket.local_addr().map_err(listen)?.to_string();
         opened.push(("http".to_owned(), name.clone()));
@@ -131,7 +140,10 @@ pub fn run(options: &Options) -> Result<(), RunError> {
     }
     let admin = Admin::bind(&admin_address, token(&settings)?)?;
     opened.push(("admin".to_owned(), admin.address().to_string()));
-    let probes_address = options.probes.clone().or_else(|| settings.admin.probes.clone());
+    let probes_address = options
+        .probes
+        .clone()
+        .or_else(|| settings.admin.probes.clone());
     let probes = match probes_address {
         Some(text) => Some(Admin::bind_probes(&parse_admin(&text)?)?),
         None => None,
@@ -139,7 +151,19 @@ pub fn run(options: &Options) -> Result<(), RunError> {
     if let Some(probes) = &probes {
         opened.push(("probes".to_owned(), probes.address().to_string()));
     }
-    serve(options, origin, generation, &settings, network, Opened { opened, sockets, admin, probes })
+    serve(
+        options,
+        origin,
+        generation,
+        &settings,
+        network,
+        Opened {
+            opened,
+            sockets,
+            admin,
+            probes,
+        },
+    )
 }
 
 /// Everything that listens.
@@ -150,13 +174,29 @@ struct Opened {
     probes: Option<Admin>,
 }
 
-fn serve(options: &Options, origin: Origin, generation: Generation, settings: &Settings, network: AllowList, opened: Opened) -> Result<(), RunError> {
+fn serve(
+    options: &Options,
+    origin: Origin,
+    generation: Generation,
+    settings: &Settings,
+    network: AllowList,
+    opened: Opened,
+) -> Result<(), RunError> {
     let format = log_format(settings);
     let writer = LineWriter::start(Box::new(std::io::stdout()))?;
-    let event_format = if format == LogFormat::Off { LogFormat::Text } else { format };
+    let event_format = if format == LogFormat::Off {
+        LogFormat::Text
+    } else {
+        format
+    };
     let events = Arc::new(EventLog::new(event_format, Some(writer.lines())));
-    let workers = options.workers.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, |n| n.get())).max(1);
-    let counters: Vec<Arc<Counters>> = (0..workers).map(|_| Arc::new(Counters::default())).collect();
+    let workers = options
+        .workers
+        .unwrap_or_else(|| std::thread::available_parallelism().map_or(1, |n| n.get()))
+        .max(1);
+    let counters: Vec<Arc<Counters>> = (0..workers)
+        .map(|_| Arc::new(Counters::default()))
+        .collect();
     let current = Arc::new(ArcSwap::from_pointee(generation));
     let shared = Arc::new(Shared {
         current: current.clone(),
@@ -173,8 +213,15 @@ fn serve(options: &Options, origin: Origin, generation: Generation, settings: &S
     }
     let mut threads = Vec::new();
     for (index, counters) in counters.into_iter().enumerate() {
-        let listeners = opened.sockets.iter().map(|(name, socket)| Ok((name.clone(), socket.try_clone()?))).collect::<std::io::Result<Vec<_>>>()?;
-        let access = listeners.iter().map(|_| (format != LogFormat::Off).then(|| (format, writer.lines()))).collect();
+        let listeners = opened
+            .sockets
+            .iter()
+            .map(|(name, socket)| Ok((name.clone(), socket.try_clone()?)))
+            .collect::<std::io::Result<Vec<_>>>()?;
+        let access = listeners
+            .iter()
+            .map(|_| (format != LogFormat::Off).then(|| (format, writer.lines())))
+            .collect();
         let plan = worker::Plan {
             index,
             limits: limits(settings),
@@ -186,12 +233,22 @@ fn serve(options: &Options, origin: Origin, generation: Generation, settings: &S
             access,
             stop: stopping.clone(),
         };
-        threads.push(std::thread::Builder::new().name(format!("axon-{index}")).spawn(move || worker::run(plan))?);
+        threads.push(
+            std::thread::Builder::new()
+                .name(format!("axon-{index}"))
+                .spawn(move || worker::run(plan))?,
+        );
     }
     // The workers hold sockets of their own; when they let go of theirs the port is free.
     drop(opened.sockets);
     if let Some(greeting) = &options.greeting {
-        let address = |kind: &str| opened.opened.iter().find(|(k, _)| k == kind).map_or("", |(_, a)| a.as_str());
+        let address = |kind: &str| {
+            opened
+                .opened
+                .iter()
+                .find(|(k, _)| k == kind)
+                .map_or("", |(_, a)| a.as_str())
+        };
         println!("{}", (greeting.0)(address("http"), address("admin")));
     }
     let writer = Arc::new(writer);
@@ -203,8 +260,20 @@ fn serve(options: &Options, origin: Origin, generation: Generation, settings: &S
         stopping: stopping.clone(),
         dropped_lines: Box::new(move || dropped.dropped()),
     });
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).max_blocking_threads(8).thread_name("axon-control").enable_all().build()?;
-    runtime.block_on(control_plane(options, shared, running, opened.admin, opened.probes, stop));
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .max_blocking_threads(8)
+        .thread_name("axon-control")
+        .enable_all()
+        .build()?;
+    runtime.block_on(control_plane(
+        options,
+        shared,
+        running,
+        opened.admin,
+        opened.probes,
+        stop,
+    ));
     for thread in threads {
         // A worker that panicked has said so; the others still get their drain time.
         let _ = thread.join();
@@ -213,7 +282,14 @@ fn serve(options: &Options, origin: Origin, generation: Generation, settings: &S
 }
 
 /// Serves the administration and waits for signals; returns when the stop has begun.
-async fn control_plane(options: &Options, shared: Arc<Shared>, running: Arc<Running>, admin: Admin, probes: Option<Admin>, stop: watch::Sender<bool>) {
+async fn control_plane(
+    options: &Options,
+    shared: Arc<Shared>,
+    running: Arc<Running>,
+    admin: Admin,
+    probes: Option<Admin>,
+    stop: watch::Sender<bool>,
+) {
     use tokio::signal::unix::{SignalKind, signal};
     let stopped = |mut stopping: watch::Receiver<bool>| async move {
         let _ = stopping.wait_for(|s| *s).await;
@@ -226,7 +302,10 @@ async fn control_plane(options: &Options, shared: Arc<Shared>, running: Arc<Runn
         tokio::spawn(watch_files(shared.clone()));
     }
     tokio::spawn(sweep_sessions(shared.clone()));
-    let (Ok(mut hangup), Ok(mut terminate)) = (signal(SignalKind::hangup()), signal(SignalKind::terminate())) else {
+    let (Ok(mut hangup), Ok(mut terminate)) = (
+        signal(SignalKind::hangup()),
+        signal(SignalKind::terminate()),
+    ) else {
         return;
     };
     systemd::notify("READY=1");
@@ -263,8 +342,12 @@ async fn watch_files(shared: Arc<Shared>) {
             }
         }
         Err(error) => {
-            let text = format!("files are not watched: {error}; SIGHUP or `axon reload` take changes");
-            shared.events.emit(crate::observe::Event { text: Some(text), ..crate::observe::Event::new("config.watch") });
+            let text =
+                format!("files are not watched: {error}; SIGHUP or `axon reload` take changes");
+            shared.events.emit(crate::observe::Event {
+                text: Some(text),
+                ..crate::observe::Event::new("config.watch")
+            });
         }
     }
 }
@@ -281,7 +364,9 @@ fn report(problems: &[Diagnostic], generation: &Generation, lenient: bool) -> Re
     let text = render::human(&generation.sources, problems);
     let refused = !lenient && problems.iter().any(|d| d.severity == Severity::Error);
     if refused {
-        return Err(RunError::Configuration(format!("{text}\nthe configuration has errors; --lenient starts without the faulty artifacts")));
+        return Err(RunError::Configuration(format!(
+            "{text}\nthe configuration has errors; --lenient starts without the faulty artifacts"
+        )));
     }
     if !problems.is_empty() {
         eprint!("{text}");
@@ -290,7 +375,11 @@ fn report(problems: &[Diagnostic], generation: &Generation, lenient: bool) -> Re
 }
 
 fn http_addresses(options: &Options, settings: &Settings) -> Result<Vec<SocketAddr>, RunError> {
-    let from_settings: Vec<String> = settings.listeners.iter().map(|l| l.address.clone()).collect();
+    let from_settings: Vec<String> = settings
+        .listeners
+        .iter()
+        .map(|l| l.address.clone())
+        .collect();
     let texts = match (options.http.is_empty(), from_settings.is_empty()) {
         (false, _) => options.http.clone(),
         (true, false) => from_settings,
@@ -310,10 +399,15 @@ fn parse_admin(text: &str) -> Result<AdminAddr, RunError> {
 }
 
 fn token(settings: &Settings) -> Result<Option<Token>, RunError> {
-    let text = match (std::env::var("AXON_ADMIN_TOKEN"), &settings.admin.token_file) {
+    let text = match (
+        std::env::var("AXON_ADMIN_TOKEN"),
+        &settings.admin.token_file,
+    ) {
         (Ok(text), _) => Some(text),
         (Err(_), Some(path)) => {
-            let read = std::fs::read_to_string(path).map_err(|e| RunError::Setting(format!("[admin] token_file {}: {e}", path.display())))?;
+            let read = std::fs::read_to_string(path).map_err(|e| {
+                RunError::Setting(format!("[admin] token_file {}: {e}", path.display()))
+            })?;
             Some(read)
         }
         (Err(_), None) => None,
@@ -322,7 +416,9 @@ fn token(settings: &Settings) -> Result<Option<Token>, RunError> {
         None => Ok(None),
         Some(text) => match Token::new(text) {
             Some(token) => Ok(Some(token)),
-            None => Err(RunError::Setting("the administration token is shorter than 16 characters".to_owned())),
+            None => Err(RunError::Setting(
+                "the administration token is shorter than 16 characters".to_owned(),
+            )),
         },
     }
 }
@@ -340,7 +436,10 @@ fn log_format(settings: &Settings) -> LogFormat {
 fn limits(settings: &Settings) -> Limits {
     let (limits, timers) = (&settings.limits, &settings.timers);
     Limits {
-        head: HeadLimits { bytes: limits.head_bytes, fields: limits.headers.min(FIELDS_MAX) },
+        head: HeadLimits {
+            bytes: limits.head_bytes,
+            fields: limits.headers.min(FIELDS_MAX),
+        },
         soap_header_bytes: limits.soap_header_bytes,
         message_bytes: limits.message_bytes,
         replay: ReplayLimits {
@@ -369,5 +468,11 @@ fn raise_descriptor_limit() {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let limit = getrlimit(Resource::Nofile);
     // Where that is not allowed the old limit stays.
-    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
+    let _ = setrlimit(
+        Resource::Nofile,
+        Rlimit {
+            current: limit.maximum,
+            maximum: limit.maximum,
+        },
+    );
 }

@@ -6,12 +6,18 @@ use super::counters::{Counters, sum};
 use super::generation::Generation;
 use super::log::state_event;
 use super::reload::{Shared, reload};
-use crate::admin::{BoxFuture, CauseView, Control, EndpointView, ListenerView, PlaceView, ReloadView, StateCounts, StatusView, SwitchError};
+use crate::admin::{
+    BoxFuture, CauseView, Control, EndpointView, ListenerView, PlaceView, ReloadView, StateCounts,
+    StatusView, SwitchError,
+};
 use crate::codes::ErrorCode;
 use crate::config::source::Span;
 use crate::endpoint::inspect::{self, NodeView};
 use crate::endpoint::state::EndpointState;
-use crate::observe::metrics::{ConfigMetrics, ConnectionMetrics, EndpointMetrics, GroupMetrics, HistogramSnapshot, RequestCount, RouteMetrics};
+use crate::observe::metrics::{
+    ConfigMetrics, ConnectionMetrics, EndpointMetrics, GroupMetrics, HistogramSnapshot,
+    RequestCount, RouteMetrics,
+};
 use crate::observe::stamp::{rfc3339, unix_ms, unix_ms_of};
 use crate::observe::{Event, MetricsSnapshot};
 use crate::util::clock::{self, Tick};
@@ -58,20 +64,42 @@ impl Control for Running {
             }
         }
         let reloads = self.shared.reloads.lock().clone();
-        let paths: Vec<_> = self.shared.origin.paths.iter().map(|p| p.display().to_string()).collect();
+        let paths: Vec<_> = self
+            .shared
+            .origin
+            .paths
+            .iter()
+            .map(|p| p.display().to_string())
+            .collect();
         let now_unix = unix_ms();
         StatusView {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             started_at: rfc3339(self.started_unix_ms),
             uptime_ms: now_unix.saturating_sub(self.started_unix_ms),
             generation: generation.number,
-            config: if reloads.problem.is_some() { "degraded" } else { "ok" }.to_owned(),
-            source: if paths.is_empty() { self.shared.origin.default_root.display().to_string() } else { paths.join(", ") },
+            config: if reloads.problem.is_some() {
+                "degraded"
+            } else {
+                "ok"
+            }
+            .to_owned(),
+            source: if paths.is_empty() {
+                self.shared.origin.default_root.display().to_string()
+            } else {
+                paths.join(", ")
+            },
             endpoints,
             sessions,
             requests_in_flight: sum(self.counters(), |c| &c.in_flight),
             connections: sum(self.counters(), |c| &c.connections_open),
-            listeners: self.listeners.iter().map(|(kind, address)| ListenerView { kind: kind.clone(), address: address.clone() }).collect(),
+            listeners: self
+                .listeners
+                .iter()
+                .map(|(kind, address)| ListenerView {
+                    kind: kind.clone(),
+                    address: address.clone(),
+                })
+                .collect(),
             problems: reloads.problem.into_iter().collect(),
         }
     }
@@ -79,22 +107,42 @@ impl Control for Running {
     fn endpoints(&self) -> Vec<EndpointView> {
         let generation = self.generation();
         let now = clock::now();
-        generation.endpoints.inspect(now).iter().map(|view| shown(&generation, view, now)).collect()
+        generation
+            .endpoints
+            .inspect(now)
+            .iter()
+            .map(|view| shown(&generation, view, now))
+            .collect()
     }
 
-    fn switch(&self, path: &str, on: bool, reason: Option<&str>) -> Result<EndpointView, SwitchError> {
+    fn switch(
+        &self,
+        path: &str,
+        on: bool,
+        reason: Option<&str>,
+    ) -> Result<EndpointView, SwitchError> {
         let generation = self.generation();
         let now = clock::now();
-        let transition = generation.endpoints.switch(path, on, now).map_err(|error| match error {
-            inspect::SwitchError::Unknown => SwitchError::Unknown(path.to_owned()),
-            inspect::SwitchError::NotUsable => SwitchError::NotSwitchable { path: path.to_owned(), why: error.to_string() },
-        })?;
+        let transition =
+            generation
+                .endpoints
+                .switch(path, on, now)
+                .map_err(|error| match error {
+                    inspect::SwitchError::Unknown => SwitchError::Unknown(path.to_owned()),
+                    inspect::SwitchError::NotUsable => SwitchError::NotSwitchable {
+                        path: path.to_owned(),
+                        why: error.to_string(),
+                    },
+                })?;
         if let Some(transition) = transition {
             let mut event = state_event(&generation, path, &transition, None);
             event.text = reason.map(str::to_owned);
             self.shared.events.emit(event);
         }
-        let id = generation.endpoints.at_path(path).ok_or_else(|| SwitchError::Unknown(path.to_owned()))?;
+        let id = generation
+            .endpoints
+            .at_path(path)
+            .ok_or_else(|| SwitchError::Unknown(path.to_owned()))?;
         Ok(shown(&generation, &generation.endpoints.view(id, now), now))
     }
 
@@ -102,16 +150,24 @@ impl Control for Running {
         let shared = self.shared.clone();
         Box::pin(async move {
             // Reading and compiling may take long; the administration goes on answering meanwhile.
-            tokio::task::spawn_blocking(move || reload(&shared)).await.unwrap_or_else(|error| ReloadView {
-                result: "rejected".to_owned(),
-                diagnostics: vec![serde_json::json!({ "message": format!("the reload failed: {error}") })],
-                ..ReloadView::default()
-            })
+            tokio::task::spawn_blocking(move || reload(&shared))
+                .await
+                .unwrap_or_else(|error| ReloadView {
+                    result: "rejected".to_owned(),
+                    diagnostics: vec![
+                        serde_json::json!({ "message": format!("the reload failed: {error}") }),
+                    ],
+                    ..ReloadView::default()
+                })
         })
     }
 
     fn ready(&self) -> Result<(), Vec<String>> {
-        if *self.stopping.borrow() { Err(vec!["the proxy is stopping".to_owned()]) } else { Ok(()) }
+        if *self.stopping.borrow() {
+            Err(vec!["the proxy is stopping".to_owned()])
+        } else {
+            Ok(())
+        }
     }
 
     fn metrics(&self) -> MetricsSnapshot {
@@ -127,7 +183,13 @@ impl Control for Running {
                 *statuses.entry(status).or_insert(0) += n;
             }
         }
-        let listener = self.listeners.iter().filter(|(kind, _)| kind == "http").map(|(_, address)| address.as_str()).collect::<Vec<_>>().join(",");
+        let listener = self
+            .listeners
+            .iter()
+            .filter(|(kind, _)| kind == "http")
+            .map(|(_, address)| address.as_str())
+            .collect::<Vec<_>>()
+            .join(",");
         let route = generation.mediation.route_name().to_owned();
         let views = generation.endpoints.inspect(now);
         let [warnings, unsupported, errors] = generation.problems;
@@ -137,8 +199,16 @@ impl Control for Running {
                 generation: generation.number,
                 last_reload_successful: reloads.problem.is_none(),
                 last_reload_unix_ms: reloads.last_unix_ms,
-                reloads: vec![("applied", reloads.applied), ("unchanged", reloads.unchanged), ("rejected", reloads.rejected)],
-                diagnostics: vec![("warning", warnings), ("unsupported", unsupported), ("error", errors)],
+                reloads: vec![
+                    ("applied", reloads.applied),
+                    ("unchanged", reloads.unchanged),
+                    ("rejected", reloads.rejected),
+                ],
+                diagnostics: vec![
+                    ("warning", warnings),
+                    ("unsupported", unsupported),
+                    ("error", errors),
+                ],
             },
             connections: vec![ConnectionMetrics {
                 listener: listener.clone(),
@@ -147,7 +217,15 @@ impl Control for Running {
                 total: sum(counters, |c| &c.connections),
             }],
             streams: vec![("websocket", sum(counters, |c| &c.tunnels))],
-            requests: statuses.into_iter().map(|(status, count)| RequestCount { listener: listener.clone(), route: route.clone(), status, count }).collect(),
+            requests: statuses
+                .into_iter()
+                .map(|(status, count)| RequestCount {
+                    listener: listener.clone(),
+                    route: route.clone(),
+                    status,
+                    count,
+                })
+                .collect(),
             routes: vec![RouteMetrics {
                 listener,
                 route,
@@ -156,10 +234,21 @@ impl Control for Running {
                 response_bytes: sum(counters, |c| &c.response_bytes),
             }],
             requests_in_flight: sum(counters, |c| &c.in_flight),
-            endpoints: views.iter().filter(|v| v.detail.is_some() && !is_reference(v)).map(|v| endpoint_metrics(&generation, v)).collect(),
-            groups: views.iter().filter(|v| !v.children.is_empty()).map(|v| group_metrics(v, &views)).collect(),
+            endpoints: views
+                .iter()
+                .filter(|v| v.detail.is_some() && !is_reference(v))
+                .map(|v| endpoint_metrics(&generation, v))
+                .collect(),
+            groups: views
+                .iter()
+                .filter(|v| !v.children.is_empty())
+                .map(|v| group_metrics(v, &views))
+                .collect(),
             log_lines_dropped: (self.dropped_lines)(),
-            worker_stalls: counters.iter().map(|c| c.stall_us.load(std::sync::atomic::Ordering::Relaxed) as f64 / 1e6).collect(),
+            worker_stalls: counters
+                .iter()
+                .map(|c| c.stall_us.load(std::sync::atomic::Ordering::Relaxed) as f64 / 1e6)
+                .collect(),
         }
     }
 
@@ -175,8 +264,13 @@ fn is_reference(view: &NodeView) -> bool {
 
 fn endpoint_metrics(generation: &Generation, view: &NodeView) -> EndpointMetrics {
     let snapshot = view.detail.clone();
-    let stats = generation.endpoints.leaf(view.id).map(|leaf| leaf.stats.clone());
-    let errors: Vec<(ErrorCode, u64)> = stats.as_ref().map_or_else(Vec::new, |s| s.errors_by_code().collect());
+    let stats = generation
+        .endpoints
+        .leaf(view.id)
+        .map(|leaf| leaf.stats.clone());
+    let errors: Vec<(ErrorCode, u64)> = stats
+        .as_ref()
+        .map_or_else(Vec::new, |s| s.errors_by_code().collect());
     let mut requests = vec![("ok", view.successes)];
     for (code, n) in &errors {
         let outcome = super::log::outcome_of(*code);
@@ -191,8 +285,15 @@ fn endpoint_metrics(generation: &Generation, view: &NodeView) -> EndpointMetrics
         in_flight: view.in_flight,
         requests,
         errors: errors.iter().map(|(code, n)| (code.0, *n)).collect(),
-        suspensions: snapshot.as_ref().and_then(|s| Some((s.cause?.0, s.suspensions))).into_iter().collect(),
-        suspended_until_unix_ms: view.remaining.and(snapshot.as_ref()).map(|s| unix_ms_of(s.next_retry)),
+        suspensions: snapshot
+            .as_ref()
+            .and_then(|s| Some((s.cause?.0, s.suspensions)))
+            .into_iter()
+            .collect(),
+        suspended_until_unix_ms: view
+            .remaining
+            .and(snapshot.as_ref())
+            .map(|s| unix_ms_of(s.next_retry)),
         duration: stats.map(|s| s.duration.snapshot()).unwrap_or_default(),
         ..EndpointMetrics::default()
     }
@@ -201,7 +302,9 @@ fn endpoint_metrics(generation: &Generation, view: &NodeView) -> EndpointMetrics
 fn group_metrics(view: &NodeView, all: &[NodeView]) -> GroupMetrics {
     let mut children: Vec<(&'static str, u64)> = Vec::new();
     for child in &view.children {
-        let Some(state) = all.iter().find(|v| v.id == *child).map(|v| v.state.name()) else { continue };
+        let Some(state) = all.iter().find(|v| v.id == *child).map(|v| v.state.name()) else {
+            continue;
+        };
         match children.iter_mut().find(|(name, _)| *name == state) {
             Some(entry) => entry.1 += 1,
             None => children.push((state, 1)),
@@ -213,7 +316,12 @@ fn group_metrics(view: &NodeView, all: &[NodeView]) -> GroupMetrics {
         failovers: view.failovers,
         sessions: view.sessions.as_ref().map(|s| s.active),
         session_events: view.sessions.as_ref().map_or_else(Vec::new, |s| {
-            vec![("bound", s.created), ("expired", s.expired), ("renewed", s.renewed), ("evicted", s.evicted)]
+            vec![
+                ("bound", s.created),
+                ("expired", s.expired),
+                ("renewed", s.renewed),
+                ("evicted", s.evicted),
+            ]
         }),
     }
 }
@@ -221,35 +329,74 @@ fn group_metrics(view: &NodeView, all: &[NodeView]) -> GroupMetrics {
 fn shown(generation: &Generation, view: &NodeView, now: Tick) -> EndpointView {
     let place = |span: Span| {
         let at = generation.sources.position(span.file, span.start);
-        PlaceView { file: generation.sources.file(span.file).path.display().to_string(), line: at.line, column: at.column }
+        PlaceView {
+            file: generation
+                .sources
+                .file(span.file)
+                .path
+                .display()
+                .to_string(),
+            line: at.line,
+            column: at.column,
+        }
     };
     let snapshot = view.detail.as_ref();
     let next = view.remaining.and(snapshot).map(|s| s.next_retry);
-    let rule = generation.endpoints.leaf(view.id).and_then(|leaf| leaf.rules.span_of(view.state));
+    let rule = generation
+        .endpoints
+        .leaf(view.id)
+        .and_then(|leaf| leaf.rules.span_of(view.state));
     EndpointView {
         path: view.path.clone(),
-        name: generation.endpoints.node(view.id).name.as_deref().map(str::to_owned),
+        name: generation
+            .endpoints
+            .node(view.id)
+            .name
+            .as_deref()
+            .map(str::to_owned),
         kind: view.kind.to_owned(),
         state: view.state.name().to_owned(),
-        admin_state: if view.state == EndpointState::Off { "off" } else { "active" }.to_owned(),
-        since: snapshot.filter(|s| s.since > Tick(0)).map(|s| rfc3339(unix_ms_of(s.since))),
+        admin_state: if view.state == EndpointState::Off {
+            "off"
+        } else {
+            "active"
+        }
+        .to_owned(),
+        since: snapshot
+            .filter(|s| s.since > Tick(0))
+            .map(|s| rfc3339(unix_ms_of(s.since))),
         next_retry_at: next.map(|tick| rfc3339(unix_ms_of(tick))),
-        next_retry_in_ms: next.map(|tick| u64::try_from(tick.since(now).as_millis()).unwrap_or(u64::MAX)),
-        suspend_ms: snapshot.filter(|_| view.state == EndpointState::Suspended).map(|s| u64::try_from(s.last_suspension.as_millis()).unwrap_or(u64::MAX)),
+        next_retry_in_ms: next
+            .map(|tick| u64::try_from(tick.since(now).as_millis()).unwrap_or(u64::MAX)),
+        suspend_ms: snapshot
+            .filter(|_| view.state == EndpointState::Suspended)
+            .map(|s| u64::try_from(s.last_suspension.as_millis()).unwrap_or(u64::MAX)),
         retries_left: snapshot.and_then(|s| s.remaining_retries),
         consecutive: snapshot.map_or(0, |s| s.consecutive_suspensions.max(s.consecutive_timeouts)),
-        cause: view.cause.filter(|_| view.state != EndpointState::Active).map(|code| CauseView {
-            code: Some(code.0),
-            name: code.name().to_owned(),
-            text: code.row().map_or("", |row| row.text).to_owned(),
-            request_id: generation.endpoints.events().last_of(&view.path).and_then(|e| e.request).map(|r| r.to_string()),
-            rule: rule.map(place),
-        }),
+        cause: view
+            .cause
+            .filter(|_| view.state != EndpointState::Active)
+            .map(|code| CauseView {
+                code: Some(code.0),
+                name: code.name().to_owned(),
+                text: code.row().map_or("", |row| row.text).to_owned(),
+                request_id: generation
+                    .endpoints
+                    .events()
+                    .last_of(&view.path)
+                    .and_then(|e| e.request)
+                    .map(|r| r.to_string()),
+                rule: rule.map(place),
+            }),
         resolved: view.target.iter().cloned().collect(),
         in_flight: view.in_flight,
         sessions: view.sessions.as_ref().map(|s| s.active),
         settings: Vec::new(),
         defined: Some(place(view.span)),
-        children: view.children.iter().map(|id| generation.endpoints.node(*id).path.to_string()).collect(),
+        children: view
+            .children
+            .iter()
+            .map(|id| generation.endpoints.node(*id).path.to_string())
+            .collect(),
     }
 }

@@ -68,7 +68,10 @@ impl Counters {
 
     /// Answers by status, those that happened.
     pub fn statuses(&self) -> impl Iterator<Item = (u16, u64)> {
-        (100..).zip(&self.statuses).map(|(status, n)| (status, n.load(Ordering::Relaxed))).filter(|(_, n)| *n > 0)
+        (100..)
+            .zip(&self.statuses)
+            .map(|(status, n)| (status, n.load(Ordering::Relaxed)))
+            .filter(|(_, n)| *n > 0)
     }
 }
 

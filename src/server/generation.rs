@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 
+use crate::codes::DiagnosticCode;
 use crate::config::diagnostic::{Diagnostics, Severity};
 use crate::config::model::{EndpointDef, EndpointKind, Model, PropertyValue, Scope};
 use crate::config::source::{Sources, Span, Spanned};
@@ -11,7 +12,6 @@ use crate::endpoint::allow::AllowList;
 use crate::endpoint::dispatch::{PropertyValues, SendPolicy};
 use crate::endpoint::tree::NodeId;
 use crate::endpoint::{Builder, Endpoints, ReloadReport};
-use crate::codes::DiagnosticCode;
 use crate::exchange::Exchange;
 use crate::mediation::expression::Expression;
 use crate::mediation::{EndpointNames, Mediation};
@@ -46,8 +46,18 @@ impl Origin {
     pub fn load(&self) -> Loaded {
         let (mut model, mut diagnostics) = loader::load(&self.paths, &self.default_root);
         let root = model.root.clone();
-        let settings = settings::load(self.settings.as_deref(), &root, std::env::vars(), &mut model.sources, &mut diagnostics);
-        Loaded { model, diagnostics, settings }
+        let settings = settings::load(
+            self.settings.as_deref(),
+            &root,
+            std::env::vars(),
+            &mut model.sources,
+            &mut diagnostics,
+        );
+        Loaded {
+            model,
+            diagnostics,
+            settings,
+        }
     }
 }
 
@@ -89,19 +99,57 @@ pub struct Built {
 
 impl Generation {
     /// Compiles what was loaded; state, sessions and counters of `previous` go on by identity. Adds to the diagnostics.
-    pub fn build(loaded: Loaded, default: Option<&str>, previous: Option<&Generation>, network: &AllowList) -> (Built, Diagnostics, Settings) {
-        let Loaded { model, mut diagnostics, settings } = loaded;
-        let mut builder = Builder::new(previous.map(|p| &p.endpoints)).sessions_per_group(settings.sessions.per_group).session_timeout(settings.sessions.timeout);
+    pub fn build(
+        loaded: Loaded,
+        default: Option<&str>,
+        previous: Option<&Generation>,
+        network: &AllowList,
+    ) -> (Built, Diagnostics, Settings) {
+        let Loaded {
+            model,
+            mut diagnostics,
+            settings,
+        } = loaded;
+        let mut builder = Builder::new(previous.map(|p| &p.endpoints))
+            .sessions_per_group(settings.sessions.per_group)
+            .session_timeout(settings.sessions.timeout);
         let mut names = Names::define(&mut builder, &model);
-        let mediation = Mediation::build(&model, default, &mut names, endpoint::parse, &mut diagnostics);
+        let mediation = Mediation::build(
+            &model,
+            default,
+            &mut names,
+            endpoint::parse,
+            &mut diagnostics,
+        );
         let (endpoints, report) = builder.finish(&mut diagnostics);
         let properties = compile_properties(&endpoints, &mut diagnostics);
         let allowed = allow_list(&settings, network, &model, &mut diagnostics);
-        let policy = SendPolicy { retry_non_idempotent: settings.retry.non_idempotent, allowed };
-        let count = |severity| diagnostics.list().iter().filter(|d| d.severity == severity).count() as u64;
-        let problems = [count(Severity::Warning), count(Severity::Unsupported), count(Severity::Error)];
+        let policy = SendPolicy {
+            retry_non_idempotent: settings.retry.non_idempotent,
+            allowed,
+        };
+        let count = |severity| {
+            diagnostics
+                .list()
+                .iter()
+                .filter(|d| d.severity == severity)
+                .count() as u64
+        };
+        let problems = [
+            count(Severity::Warning),
+            count(Severity::Unsupported),
+            count(Severity::Error),
+        ];
         let number = previous.map_or(1, |p| p.number + 1);
-        let generation = Generation { number, sources: model.sources, endpoints, mediation, policy, problems, properties };
+        let generation = Generation {
+            number,
+            sources: model.sources,
+            endpoints,
+            mediation,
+            policy,
+            problems,
+            properties,
+        };
         (Built { generation, report }, diagnostics, settings)
     }
 
@@ -121,12 +169,21 @@ pub fn check_more(model: &Model, diagnostics: &mut Diagnostics) {
     compile_properties(&endpoints, diagnostics);
 }
 
-fn allow_list(settings: &Settings, network: &AllowList, model: &Model, diagnostics: &mut Diagnostics) -> AllowList {
+fn allow_list(
+    settings: &Settings,
+    network: &AllowList,
+    model: &Model,
+    diagnostics: &mut Diagnostics,
+) -> AllowList {
     match network.with_entries(&settings.default_endpoint.allow) {
         Ok(list) => list,
         Err(entry) => {
             let file = crate::config::source::FileId(model.sources.len().saturating_sub(1) as u32);
-            let span = Span { file, start: 0, end: 0 };
+            let span = Span {
+                file,
+                start: 0,
+                end: 0,
+            };
             diagnostics.error_help(
                 DiagnosticCode::BadSetting,
                 span,
@@ -140,17 +197,26 @@ fn allow_list(settings: &Settings, network: &AllowList, model: &Model, diagnosti
 
 impl PropertyValues for Generation {
     fn values(&self, node: NodeId, x: &Exchange) -> Vec<(Scope, String, String)> {
-        let Some(list) = self.properties.get(&node) else { return Vec::new() };
+        let Some(list) = self.properties.get(&node) else {
+            return Vec::new();
+        };
         let text = |value: &Value| match value {
             Value::Literal(text) => Some(text.clone()),
             // A value that cannot be computed sets nothing, as in the originals.
-            Value::Expression(expression) => expression.string(x).ok().map(|text| text.into_owned()),
+            Value::Expression(expression) => {
+                expression.string(x).ok().map(|text| text.into_owned())
+            }
         };
-        list.iter().filter_map(|p| Some((p.scope, p.name.clone(), text(&p.value)?))).collect()
+        list.iter()
+            .filter_map(|p| Some((p.scope, p.name.clone(), text(&p.value)?)))
+            .collect()
     }
 }
 
-fn compile_properties(endpoints: &Endpoints, diagnostics: &mut Diagnostics) -> HashMap<NodeId, Vec<Property>> {
+fn compile_properties(
+    endpoints: &Endpoints,
+    diagnostics: &mut Diagnostics,
+) -> HashMap<NodeId, Vec<Property>> {
     let mut all = HashMap::new();
     for (id, node) in endpoints.nodes() {
         let list: Vec<Property> = node
@@ -161,9 +227,15 @@ fn compile_properties(endpoints: &Endpoints, diagnostics: &mut Diagnostics) -> H
             .filter_map(|def| {
                 let value = match &def.value {
                     PropertyValue::Literal(text) => Value::Literal(text.value.clone()),
-                    PropertyValue::Expression(text) => Value::Expression(compile(text, diagnostics)?),
+                    PropertyValue::Expression(text) => {
+                        Value::Expression(compile(text, diagnostics)?)
+                    }
                 };
-                Some(Property { scope: def.scope, name: def.name.value.clone(), value })
+                Some(Property {
+                    scope: def.scope,
+                    name: def.name.value.clone(),
+                    value,
+                })
             })
             .collect();
         if !list.is_empty() {

@@ -20,8 +20,16 @@ pub struct Events<'a> {
 }
 
 /// The event of a change of state.
-pub fn state_event(generation: &Generation, path: &str, transition: &Transition, request: Option<&str>) -> Event {
-    let waits = matches!(transition.to, EndpointState::Timeout | EndpointState::Suspended);
+pub fn state_event(
+    generation: &Generation,
+    path: &str,
+    transition: &Transition,
+    request: Option<&str>,
+) -> Event {
+    let waits = matches!(
+        transition.to,
+        EndpointState::Timeout | EndpointState::Suspended
+    );
     Event {
         endpoint: Some(path.to_owned()),
         from: Some(transition.from.name()),
@@ -38,7 +46,12 @@ pub fn state_event(generation: &Generation, path: &str, transition: &Transition,
 
 impl EventSink for Events<'_> {
     fn state_changed(&self, path: &str, transition: &Transition, request: &str) {
-        self.log.emit(state_event(self.generation, path, transition, Some(request)));
+        self.log.emit(state_event(
+            self.generation,
+            path,
+            transition,
+            Some(request),
+        ));
     }
 
     fn repeated(&self, path: &str, code: ErrorCode, request: &RequestId) {
@@ -61,7 +74,11 @@ impl LogSink for Events<'_> {
     }
 
     fn log(&self, category: Category, text: &str) {
-        self.log.emit(Event { ts: unix_ms(), text: Some(format!("{category} {text}")), ..Event::new("mediation.log") });
+        self.log.emit(Event {
+            ts: unix_ms(),
+            text: Some(format!("{category} {text}")),
+            ..Event::new("mediation.log")
+        });
     }
 }
 
@@ -88,7 +105,9 @@ pub fn outcome_of(code: ErrorCode) -> &'static str {
         ErrorCode::CONNECTION_CLOSED | ErrorCode::RECEIVE_FAILED => "closed_early",
         ErrorCode::PROTOCOL_VIOLATION => "protocol_error",
         ErrorCode::NOT_READY | ErrorCode::NO_READY_CHILD => "suspended",
-        ErrorCode::SESSION_NOT_READY | ErrorCode::SESSION_BAD_PATH | ErrorCode::SESSION_FAILED => "session_unavailable",
+        ErrorCode::SESSION_NOT_READY | ErrorCode::SESSION_BAD_PATH | ErrorCode::SESSION_FAILED => {
+            "session_unavailable"
+        }
         ErrorCode::ENDPOINT_MISSING => "no_endpoint",
         ErrorCode::RECEIVER_RECEIVE => "client_abort",
         _ => "rejected",

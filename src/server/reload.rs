@@ -50,7 +50,13 @@ pub struct Reloads {
 
 impl Default for Reloads {
     fn default() -> Self {
-        Self { applied: 0, unchanged: 0, rejected: 0, last_unix_ms: unix_ms(), problem: None }
+        Self {
+            applied: 0,
+            unchanged: 0,
+            rejected: 0,
+            last_unix_ms: unix_ms(),
+            problem: None,
+        }
     }
 }
 
@@ -62,19 +68,39 @@ pub fn reload(shared: &Shared) -> ReloadView {
     let previous = shared.current.load_full();
     let loaded = shared.origin.load();
     let unchanged = same_texts(&loaded.model.sources, &previous.sources);
-    let mut view = ReloadView { generation: previous.number, ..ReloadView::default() };
+    let mut view = ReloadView {
+        generation: previous.number,
+        ..ReloadView::default()
+    };
     if unchanged {
         reloads.unchanged += 1;
         reloads.problem = None;
         view.result = "unchanged".to_owned();
     } else {
-        let (built, diagnostics, _settings) = Generation::build(loaded, shared.origin.default.as_deref(), Some(&previous), &shared.network);
+        let (built, diagnostics, _settings) = Generation::build(
+            loaded,
+            shared.origin.default.as_deref(),
+            Some(&previous),
+            &shared.network,
+        );
         let problems = diagnostics.into_sorted();
-        view.diagnostics = problems.iter().map(|d| described(d, &built.generation.sources)).collect();
-        match problems.iter().find(|d| d.severity == Severity::Error).filter(|_| !shared.lenient) {
+        view.diagnostics = problems
+            .iter()
+            .map(|d| described(d, &built.generation.sources))
+            .collect();
+        match problems
+            .iter()
+            .find(|d| d.severity == Severity::Error)
+            .filter(|_| !shared.lenient)
+        {
             Some(error) => {
                 reloads.rejected += 1;
-                reloads.problem = Some(format!("{}: {} [{}]", built.generation.locate(error.span), error.message, error.code));
+                reloads.problem = Some(format!(
+                    "{}: {} [{}]",
+                    built.generation.locate(error.span),
+                    error.message,
+                    error.code
+                ));
                 view.result = "rejected".to_owned();
             }
             None => {
@@ -87,11 +113,20 @@ pub fn reload(shared: &Shared) -> ReloadView {
     reloads.last_unix_ms = unix_ms();
     view.took_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
     let text = match &reloads.problem {
-        Some(problem) => format!("{}; generation {} goes on: {problem}", view.result, view.generation),
-        None => format!("{}; generation {} in {} ms", view.result, view.generation, view.took_ms),
+        Some(problem) => format!(
+            "{}; generation {} goes on: {problem}",
+            view.result, view.generation
+        ),
+        None => format!(
+            "{}; generation {} in {} ms",
+            view.result, view.generation, view.took_ms
+        ),
     };
     if view.result != "unchanged" {
-        shared.events.emit(Event { text: Some(text), ..Event::new("config.reload") });
+        shared.events.emit(Event {
+            text: Some(text),
+            ..Event::new("config.reload")
+        });
     }
     view
 }
@@ -105,9 +140,19 @@ fn apply(shared: &Shared, previous: &Generation, built: Built, view: &mut Reload
     view.generation = generation.number;
     view.added = texts(report.added);
     view.removed = texts(report.dropped);
-    view.changed = texts(report.reset).into_iter().map(|path| ChangeView { path, fields: Vec::new(), state_kept: false }).collect();
+    view.changed = texts(report.reset)
+        .into_iter()
+        .map(|path| ChangeView {
+            path,
+            fields: Vec::new(),
+            state_kept: false,
+        })
+        .collect();
     let kept = sessions(&generation);
-    view.sessions = KeptView { kept, lost: before.saturating_sub(kept) };
+    view.sessions = KeptView {
+        kept,
+        lost: before.saturating_sub(kept),
+    };
     shared.current.store(Arc::new(generation));
 }
 
@@ -124,5 +169,8 @@ fn described(diagnostic: &Diagnostic, sources: &Sources) -> serde_json::Value {
 }
 
 fn same_texts(a: &Sources, b: &Sources) -> bool {
-    a.len() == b.len() && a.files().zip(b.files()).all(|(a, b)| a.path == b.path && a.text == b.text)
+    a.len() == b.len()
+        && a.files()
+            .zip(b.files())
+            .all(|(a, b)| a.path == b.path && a.text == b.text)
 }

@@ -50,18 +50,32 @@ impl Handler for Service {
     async fn serve(&self, client: Box<Client>, head: RequestHead) -> (Box<Client>, RequestHead) {
         let begun = Instant::now();
         let generation = self.generation();
-        let id = self.ids.next(head.headers.value(Name::Traceparent), head.headers.value(Name::XRequestId));
+        let id = self.ids.next(
+            head.headers.value(Name::Traceparent),
+            head.headers.value(Name::XRequestId),
+        );
         add(&self.counters.in_flight, 1);
         let _running = Running(&self.counters);
-        let arrival = Arrival { peer: client.peer, local: client.local, https: false };
-        let body = if client.body.framing == Framing::None { Body::Empty } else { Body::Incoming };
+        let arrival = Arrival {
+            peer: client.peer,
+            local: client.local,
+            https: false,
+        };
+        let body = if client.body.framing == Framing::None {
+            Body::Empty
+        } else {
+            Body::Incoming
+        };
         let request_bytes = match client.body.framing {
             Framing::Length(n) => n,
             _ => 0,
         };
         let mut x = Exchange::new(arrival, self.worker.now(), head, body);
         x.client = Some(client);
-        let events = Events { log: &self.events, generation: &generation };
+        let events = Events {
+            log: &self.events,
+            generation: &generation,
+        };
         let sender = Bound(Dispatch {
             worker: &self.worker,
             endpoints: &generation.endpoints,
@@ -70,13 +84,25 @@ impl Handler for Service {
             events: &events,
             request: &id,
         });
-        generation.mediation.handle(&mut x, &Cx { sender: &sender, log: &events }).await;
+        generation
+            .mediation
+            .handle(
+                &mut x,
+                &Cx {
+                    sender: &sender,
+                    log: &events,
+                },
+            )
+            .await;
         let ttfb = begun.elapsed();
         let Some(mut client) = x.client.take() else {
             // The client is put in above and nobody takes it out; without one there is nobody to answer.
             unreachable!("an exchange keeps its client");
         };
-        if x.axis2.value("NO_KEEPALIVE").is_some_and(|v| v.eq_ignore_ascii_case("true")) {
+        if x.axis2
+            .value("NO_KEEPALIVE")
+            .is_some_and(|v| v.eq_ignore_ascii_case("true"))
+        {
             client.keep_alive = false;
         }
         let (response, body) = answer(&mut x);
@@ -85,9 +111,16 @@ impl Handler for Service {
         }
         let replied = reply(&self.worker, &mut client, &response, body).await;
         let took = begun.elapsed();
-        self.counters.answered(response.status, took, request_bytes, replied.body_bytes);
+        self.counters
+            .answered(response.status, took, request_bytes, replied.body_bytes);
         if let Some((format, lines)) = &self.access {
-            let ended = Ended { status: response.status, replied, request_bytes, ttfb, took };
+            let ended = Ended {
+                status: response.status,
+                replied,
+                request_bytes,
+                ttfb,
+                took,
+            };
             self.write_access(*format, lines, &x, &id, &generation, ended);
         }
         (client, x.request)
@@ -95,7 +128,8 @@ impl Handler for Service {
 
     fn refused(&self, client: &Client, refused: Refused) {
         add(&self.counters.refused, 1);
-        self.counters.answered(refused.status, std::time::Duration::ZERO, 0, 0);
+        self.counters
+            .answered(refused.status, std::time::Duration::ZERO, 0, 0);
         if let Some((format, lines)) = &self.access {
             let id = self.ids.next(None, None);
             let record = AccessRecord {
@@ -133,7 +167,9 @@ impl Handler for Service {
     }
 
     fn closed(&self) {
-        self.counters.connections_open.fetch_sub(1, Ordering::Relaxed);
+        self.counters
+            .connections_open
+            .fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -161,13 +197,27 @@ impl Service {
         Arc::clone(self.current.borrow_mut().load())
     }
 
-    fn write_access(&self, format: LogFormat, lines: &Lines, x: &Exchange, id: &RequestId, generation: &Generation, ended: Ended) {
+    fn write_access(
+        &self,
+        format: LogFormat,
+        lines: &Lines,
+        x: &Exchange,
+        id: &RequestId,
+        generation: &Generation,
+        ended: Ended,
+    ) {
         let path = |node: u32| -> &str { &generation.endpoints.node(NodeId(node)).path };
         let attempts: SmallVec<[Attempt<'_>; 2]> = x
             .trail
             .tries
             .iter()
-            .map(|t| Attempt { endpoint: path(t.leaf), outcome: t.code.map_or("ok", outcome_of), code: t.code, took: t.took, sent: 0 })
+            .map(|t| Attempt {
+                endpoint: path(t.leaf),
+                outcome: t.code.map_or("ok", outcome_of),
+                code: t.code,
+                took: t.took,
+                sent: 0,
+            })
             .collect();
         let last = x.trail.tries.last();
         let target = last.and_then(|t| match &generation.endpoints.node(NodeId(t.leaf)).kind {
@@ -179,7 +229,11 @@ impl Service {
             id,
             client: x.arrival.peer,
             listener: &self.listener,
-            proto: if x.request.version == Version::Http10 { "HTTP/1.0" } else { "HTTP/1.1" },
+            proto: if x.request.version == Version::Http10 {
+                "HTTP/1.0"
+            } else {
+                "HTTP/1.1"
+            },
             method: x.request.method_text(),
             host: x.request.headers.value(Name::Host).unwrap_or_default(),
             path: x.request.target(),
@@ -208,7 +262,9 @@ fn answer(x: &mut Exchange) -> (ResponseHead, ReplyBody) {
     let head = x.response.take().unwrap_or_else(|| ResponseHead::new(202));
     let body = match (std::mem::take(&mut x.response_body), x.upstream.take()) {
         (Body::Incoming, Some((upstream, target))) => ReplyBody::Upstream(upstream, target),
-        (Body::Empty, Some((upstream, target))) if upstream.framing == Framing::None => ReplyBody::Upstream(upstream, target),
+        (Body::Empty, Some((upstream, target))) if upstream.framing == Framing::None => {
+            ReplyBody::Upstream(upstream, target)
+        }
         (Body::Whole(bytes), _) => ReplyBody::Bytes(bytes),
         _ => ReplyBody::Empty,
     };
@@ -219,7 +275,11 @@ fn answer(x: &mut Exchange) -> (ResponseHead, ReplyBody) {
 struct Bound<'a>(Dispatch<'a>);
 
 impl Sender for Bound<'_> {
-    fn send<'a>(&'a self, x: &'a mut Exchange, to: SendTo) -> LocalBoxFuture<'a, Result<(), Fault>> {
+    fn send<'a>(
+        &'a self,
+        x: &'a mut Exchange,
+        to: SendTo,
+    ) -> LocalBoxFuture<'a, Result<(), Fault>> {
         Box::pin(async move {
             match to {
                 SendTo::Endpoint(id) => self.0.send(x, NodeId(id)).await,

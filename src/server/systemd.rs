@@ -5,7 +5,9 @@ use std::os::unix::net::{SocketAddr, UnixDatagram};
 
 /// Sends a state such as `READY=1`.
 pub fn notify(state: &str) {
-    let Some(path) = std::env::var_os("NOTIFY_SOCKET") else { return };
+    let Some(path) = std::env::var_os("NOTIFY_SOCKET") else {
+        return;
+    };
     let send = || -> std::io::Result<()> {
         let path = path.to_string_lossy();
         let address = match path.strip_prefix('@') {

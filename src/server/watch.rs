@@ -22,12 +22,13 @@ impl Watch {
     /// Watches the folders that the given files and folders lie in.
     pub fn start(paths: &[PathBuf]) -> notify::Result<Watch> {
         let (sender, changes) = mpsc::channel(1);
-        let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
-            if event.is_ok_and(|e| !e.kind.is_access()) {
-                // One pending change says all there is to say.
-                let _ = sender.try_send(());
-            }
-        })?;
+        let mut watcher =
+            notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
+                if event.is_ok_and(|e| !e.kind.is_access()) {
+                    // One pending change says all there is to say.
+                    let _ = sender.try_send(());
+                }
+            })?;
         for path in paths {
             // An editor replaces a file by renaming: only its folder sees the new one.
             let (folder, mode) = match path.is_dir() {
@@ -36,7 +37,10 @@ impl Watch {
             };
             watcher.watch(folder, mode)?;
         }
-        Ok(Watch { changes, _watcher: watcher })
+        Ok(Watch {
+            changes,
+            _watcher: watcher,
+        })
     }
 
     /// Waits for a change that has settled. False when there will be none any more.
@@ -45,7 +49,10 @@ impl Watch {
             return false;
         }
         let settled = async {
-            while tokio::time::timeout(QUIET, self.changes.recv()).await.is_ok_and(|more| more.is_some()) {}
+            while tokio::time::timeout(QUIET, self.changes.recv())
+                .await
+                .is_ok_and(|more| more.is_some())
+            {}
         };
         // When writing never pauses the reload comes all the same.
         let _ = tokio::time::timeout(PATIENCE, settled).await;

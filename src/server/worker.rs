@@ -45,7 +45,10 @@ pub struct Plan {
 
 /// Runs the worker until the stop is over.
 pub fn run(plan: Plan) -> std::io::Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(8).build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .max_blocking_threads(8)
+        .build()?;
     let local = tokio::task::LocalSet::new();
     local.block_on(&runtime, serve(plan));
     Ok(())
@@ -85,11 +88,15 @@ async fn tidy(worker: Rc<Worker>, service: Rc<Service>) {
         tokio::time::sleep(TICK).await;
         let late = due.elapsed();
         let counters = &service.counters;
-        counters.stall_us.fetch_max(late.as_micros() as u64, Ordering::Relaxed);
+        counters
+            .stall_us
+            .fetch_max(late.as_micros() as u64, Ordering::Relaxed);
         service.generation();
         let mut pool = worker.pool.borrow_mut();
         pool.sweep(worker.now());
-        counters.pool_idle.store(pool.len() as u64, Ordering::Relaxed);
+        counters
+            .pool_idle
+            .store(pool.len() as u64, Ordering::Relaxed);
         counters.pool_reused.store(pool.reused, Ordering::Relaxed);
         counters.pool_stale.store(pool.stale, Ordering::Relaxed);
     }

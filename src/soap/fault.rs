@@ -1,10 +1,11 @@
 //! Faults as bytes: SOAP 1.1 (section 4.4), SOAP 1.2 (part 1, section 5.4), and the plain-XML `Exception` of Synapse.
 //!
-//! The envelope carries an empty Header, as the recorded ones do. The code is a QName that is written with the prefix the
+//! The envelope carries an empty Header, as the recorded ones do, or the blocks that were read of the message. The code is a QName that is written with the prefix the
 //! configuration used; its namespace is declared on the envelope, so that a code of a foreign namespace stays readable.
 
 use bytes::Bytes;
 
+use super::blocks::HeaderBlocks;
 use super::envelope::{SOAP11_NS, SOAP12_NS};
 use super::escape_text;
 
@@ -80,6 +81,19 @@ pub struct FaultText<'a> {
     pub role: Option<&'a str>,
     /// The detail.
     pub detail: Detail<'a>,
+    /// Header blocks of the message that the fault was made of.
+    pub blocks: Option<&'a HeaderBlocks>,
+}
+
+impl FaultVersion {
+    /// The envelope's namespace; `None` for plain XML.
+    pub fn namespace(self) -> Option<&'static str> {
+        match self {
+            FaultVersion::Soap11 => Some(SOAP11_NS),
+            FaultVersion::Soap12 => Some(SOAP12_NS),
+            FaultVersion::Pox => None,
+        }
+    }
 }
 
 impl FaultText<'_> {
@@ -145,7 +159,17 @@ impl FaultText<'_> {
             escape_text(out, &self.code.namespace);
             out.push('"');
         }
-        out.push_str("><soapenv:Header/><soapenv:Body><soapenv:Fault>");
+        out.push_str("><soapenv:Header");
+        match self.blocks {
+            Some(blocks) => {
+                out.push_str(&blocks.declarations);
+                out.push('>');
+                out.push_str(&blocks.content);
+                out.push_str("</soapenv:Header>");
+            }
+            None => out.push_str("/>"),
+        }
+        out.push_str("<soapenv:Body><soapenv:Fault>");
     }
 
     // `soapenv` is the envelope's own prefix: a code that uses it for another namespace is written with one of its own.
@@ -192,6 +216,7 @@ mod tests {
             node: Some("urn:node"),
             role: Some("urn:me"),
             detail,
+            blocks: None,
         }
     }
 

@@ -80,6 +80,8 @@ pub struct ScannedHeader {
     pub service_group_block: Option<(u32, u32)>,
     /// The destination.
     pub to: Option<Text>,
+    /// One past the end tag of Header; absent when there is none, or in UTF-16.
+    pub header_end: Option<u32>,
 }
 
 /// Why a message is refused.
@@ -458,7 +460,15 @@ impl HeaderScan {
         self.namespaces.truncate(open.namespaces as usize);
         self.step_to(end + 1);
         match self.open.len() {
-            0 | 1 => Ok(Flow::Done),
+            1 => {
+                self.found.header_end = self
+                    .wide
+                    .is_none()
+                    .then(|| u32::try_from(end + 1).ok())
+                    .flatten();
+                Ok(Flow::Done)
+            }
+            0 => Ok(Flow::Done),
             left => self.block_closes(left + 1, end + 1),
         }
     }

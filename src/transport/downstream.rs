@@ -69,6 +69,13 @@ impl Default for RequestBody {
     }
 }
 
+impl RequestBody {
+    /// True while no byte of the body has left the read buffer.
+    pub fn is_untouched(&self) -> bool {
+        self.held.is_some() || self.replay.is_whole() && self.replay.is_empty()
+    }
+}
+
 /// How the wait for a request head ended.
 #[derive(Debug)]
 pub enum HeadRead {

@@ -38,7 +38,13 @@ impl Pool {
     }
 
     /// Keeps a connection whose exchange ended exactly.
-    pub fn put(&mut self, target: &Arc<Target>, connection: Box<Upstream>, keep: Duration, now: Tick) {
+    pub fn put(
+        &mut self,
+        target: &Arc<Target>,
+        connection: Box<Upstream>,
+        keep: Duration,
+        now: Tick,
+    ) {
         let until = now + keep;
         match self.idle.get_mut(target) {
             Some(list) if list.len() < POOL_IDLE_MAX => list.push((until, connection)),

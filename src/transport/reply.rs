@@ -2,8 +2,8 @@
 
 use std::future::poll_fn;
 use std::io;
-use std::task::{Context, Poll};
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;

@@ -26,7 +26,12 @@ impl RequestFacts {
         }
         let text = |bytes: &[u8]| std::str::from_utf8(bytes).ok().map(str::to_owned);
         Self {
-            cookies: x.request.headers.values(Name::Cookie).filter_map(text).collect(),
+            cookies: x
+                .request
+                .headers
+                .values(Name::Cookie)
+                .filter_map(text)
+                .collect(),
             path_session: path_session(x.request.target()),
             header: ScannedHeader::default(),
         }
@@ -62,7 +67,10 @@ fn path_session(target: &[u8]) -> Option<String> {
 /// All `Set-Cookie` values.
 pub fn set_cookies(head: &ResponseHead) -> Vec<String> {
     let text = |bytes: &[u8]| std::str::from_utf8(bytes).ok().map(str::to_owned);
-    head.headers.values(Name::SetCookie).filter_map(text).collect()
+    head.headers
+        .values(Name::SetCookie)
+        .filter_map(text)
+        .collect()
 }
 
 /// Seconds since 1970.
@@ -76,7 +84,10 @@ mod tests {
 
     #[test]
     fn a_session_in_the_path_is_found_in_any_case_and_not_in_the_query() {
-        assert_eq!(path_session(b"/a/b;JSESSIONID=x1/c?d").as_deref(), Some("x1"));
+        assert_eq!(
+            path_session(b"/a/b;JSESSIONID=x1/c?d").as_deref(),
+            Some("x1")
+        );
         assert_eq!(path_session(b"/a;v=1;jsessionid=y").as_deref(), Some("y"));
         assert_eq!(path_session(b"/a;jsessionid="), None);
         assert_eq!(path_session(b"/a?;jsessionid=y"), None);

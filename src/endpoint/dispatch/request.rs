@@ -11,8 +11,8 @@ use super::facts::RequestFacts;
 use crate::codes::ErrorCode;
 use crate::config::model::{Scope, SessionKind};
 use crate::endpoint::session;
-use crate::endpoint::tree::target::{Address, Target as LeafTarget, expand};
 use crate::endpoint::tree::Leaf;
+use crate::endpoint::tree::target::{Address, Target as LeafTarget, expand};
 use crate::endpoint::walk::Walk;
 use crate::exchange::{Body, Exchange, Fault};
 use crate::soap::envelope::Format;
@@ -57,6 +57,11 @@ impl Outgoing {
             }
         }
         strip_sessions(x, walk, facts, &mut overrides);
+        if !matches!(x.request_body, Body::Empty)
+            && let Some(named) = with_charset(x.request.headers.value(Name::ContentType))
+        {
+            overrides.push(Override::set_owned("Content-Type", named));
+        }
         let place = Place::of(dispatch, x, leaf, facts)?;
         let body_framing = match (&x.request_body, x.client.as_ref()) {
             (Body::Whole(bytes), _) => Framing::length(bytes.len() as u64),
@@ -70,16 +75,26 @@ impl Outgoing {
         let line = RequestLine {
             method: &method_text,
             target: &url,
-            host: x.axis2.value("REQUEST_HOST_HEADER").map_or(place.target.authority.as_bytes(), str::as_bytes),
+            host: x
+                .axis2
+                .value("REQUEST_HOST_HEADER")
+                .map_or(place.target.authority.as_bytes(), str::as_bytes),
             framing: body_framing,
             empty_length: client.is_some_and(|c| c.body.empty_length),
-            upgrade: client.is_some_and(|c| c.upgrade) && matches!(x.request_body, Body::Incoming | Body::Empty),
+            upgrade: client.is_some_and(|c| c.upgrade)
+                && matches!(x.request_body, Body::Incoming | Body::Empty),
         };
         strict::host(line.host).map_err(|r| bad_address(leaf, r.reason))?;
         let mut head = dispatch.worker.spare_bytes();
         write::request(&mut head, &line, &x.request, &overrides);
         let (framing, upgrade) = (line.framing, line.upgrade);
-        Ok(Outgoing { head, method: Method::of(&method_text), framing, upgrade, target: place.target })
+        Ok(Outgoing {
+            head,
+            method: Method::of(&method_text),
+            framing,
+            upgrade,
+            target: place.target,
+        })
     }
 }
 
@@ -93,16 +108,26 @@ struct Place<'a> {
 }
 
 impl<'a> Place<'a> {
-    fn of(dispatch: &Dispatch<'_>, x: &Exchange, leaf: &'a Leaf, facts: &RequestFacts) -> Result<Place<'a>, Fault> {
+    fn of(
+        dispatch: &Dispatch<'_>,
+        x: &Exchange,
+        leaf: &'a Leaf,
+        facts: &RequestFacts,
+    ) -> Result<Place<'a>, Fault> {
         match &leaf.target {
             LeafTarget::Fixed(address) => Ok(Place::fixed(address, false)),
             LeafTarget::Member(member) => {
-                let address = if x.arrival.https { &member.https } else { &member.http };
+                let address = if x.arrival.https {
+                    &member.https
+                } else {
+                    &member.http
+                };
                 Ok(Place::fixed(address, true))
             }
             LeafTarget::Template(parts) => {
                 let text = expand(parts, |name| x.properties.value(name).map(str::to_owned));
-                let address = Address::parse(&text).ok_or_else(|| bad_address(leaf, "the expanded address is no http URL"))?;
+                let address = Address::parse(&text)
+                    .ok_or_else(|| bad_address(leaf, "the expanded address is no http URL"))?;
                 Ok(Place::owned(address))
             }
             LeafTarget::Message => {
@@ -110,13 +135,19 @@ impl<'a> Place<'a> {
                 let said = facts.header.to.as_ref().map(|t| t.as_str());
                 let to = set.or(said).filter(|to| Address::parse(to).is_some());
                 let Some(address) = to.and_then(Address::parse) else {
-                    return Err(Fault::new(ErrorCode::NOT_READY, "the message names no address to go to (To)"));
+                    return Err(Fault::new(
+                        ErrorCode::NOT_READY,
+                        "the message names no address to go to (To)",
+                    ));
                 };
                 // What the configuration set is its own decision; what a message says needs the list (design 16).
                 if set.is_none() && !dispatch.policy.allowed.permits(&address) {
                     return Err(Fault::new(
                         ErrorCode::NOT_READY,
-                        format!("the message names {}, which [default_endpoint] allow does not list", address.target),
+                        format!(
+                            "the message names {}, which [default_endpoint] allow does not list",
+                            address.target
+                        ),
                     ));
                 }
                 Ok(Place::owned(address))
@@ -125,22 +156,35 @@ impl<'a> Place<'a> {
     }
 
     fn fixed(address: &'a Address, own_path: bool) -> Place<'a> {
-        Place { target: address.target.clone(), path: Cow::Borrowed(&address.path_and_query), own_path }
+        Place {
+            target: address.target.clone(),
+            path: Cow::Borrowed(&address.path_and_query),
+            own_path,
+        }
     }
 
     fn owned(address: Address) -> Place<'a> {
-        Place { target: address.target, path: Cow::Owned(address.path_and_query.to_string()), own_path: false }
+        Place {
+            target: address.target,
+            path: Cow::Owned(address.path_and_query.to_string()),
+            own_path: false,
+        }
     }
 }
 
 fn bad_address(leaf: &Leaf, reason: &str) -> Fault {
-    Fault::new(ErrorCode::NONE, format!("{} cannot be sent to: {reason}", leaf.target.describe()))
+    Fault::new(
+        ErrorCode::NONE,
+        format!("{} cannot be sent to: {reason}", leaf.target.describe()),
+    )
 }
 
 /// The method to send: the request's, or what `HTTP_METHOD` says when it is a method.
 fn method(x: &Exchange) -> Cow<'_, [u8]> {
     match x.axis2.value("HTTP_METHOD").map(str::as_bytes) {
-        Some(method) if !method.is_empty() && method.iter().all(|&b| is_token(b)) => Cow::Borrowed(method),
+        Some(method) if !method.is_empty() && method.iter().all(|&b| is_token(b)) => {
+            Cow::Borrowed(method)
+        }
         _ => Cow::Borrowed(x.request.method_text()),
     }
 }
@@ -163,7 +207,12 @@ fn url<'p>(x: &'p Exchange, place: &'p Place<'_>, method: Method) -> Cow<'p, [u8
 
 fn is_rest(x: &Exchange, method: Method) -> bool {
     match method {
-        Method::Get | Method::Delete | Method::Put | Method::Options | Method::Patch | Method::Head => true,
+        Method::Get
+        | Method::Delete
+        | Method::Put
+        | Method::Options
+        | Method::Patch
+        | Method::Head => true,
         _ => !Format::of(x.request.headers.value(Name::ContentType), false).is_soap(),
     }
 }
@@ -194,20 +243,53 @@ fn join(address: &[u8], suffix: &[u8]) -> Vec<u8> {
     path
 }
 
+/// A media type that names no charset goes on as UTF-8, as the originals write it (recorded); a multipart has none.
+fn with_charset(content_type: Option<&[u8]>) -> Option<Vec<u8>> {
+    let value = content_type.filter(|v| !v.is_empty())?;
+    let has = |text: &[u8]| {
+        value
+            .windows(text.len())
+            .any(|w| w.eq_ignore_ascii_case(text))
+    };
+    if memchr::memmem::find(value, b"charset=").is_some() || has(b"charset=") || has(b"multipart/")
+    {
+        return None;
+    }
+    Some([value, b"; charset=UTF-8"].concat())
+}
+
 /// Takes the ids of a session that begins anew out of the request (spec/endpoints.md 14.2 step 6): only the session
 /// cookies of the header, and the `ServiceGroupId` block, which is blanked in place so that no length changes.
-fn strip_sessions(x: &mut Exchange, walk: &Walk<'_, '_>, facts: &RequestFacts, overrides: &mut SmallVec<[Override<'_>; 2]>) {
+fn strip_sessions(
+    x: &mut Exchange,
+    walk: &Walk<'_, '_>,
+    facts: &RequestFacts,
+    overrides: &mut SmallVec<[Override<'_>; 2]>,
+) {
     for spec in walk.strips() {
         match spec.kind {
             SessionKind::Http => {
                 let cookies = facts.cookies();
-                let without = |value: &&str| session::http::without_cookies(value, &spec.cookies).unwrap_or_else(|| (*value).to_owned());
-                let kept: Vec<String> = cookies.iter().map(without).filter(|value| !value.is_empty()).collect();
+                let without = |value: &&str| {
+                    session::http::without_cookies(value, &spec.cookies)
+                        .unwrap_or_else(|| (*value).to_owned())
+                };
+                let kept: Vec<String> = cookies
+                    .iter()
+                    .map(without)
+                    .filter(|value| !value.is_empty())
+                    .collect();
                 let value = kept.join("; ");
-                overrides.push(if value.is_empty() { Override::remove("Cookie") } else { Override::set_owned("Cookie", value.into_bytes()) });
+                overrides.push(if value.is_empty() {
+                    Override::remove("Cookie")
+                } else {
+                    Override::set_owned("Cookie", value.into_bytes())
+                });
             }
             SessionKind::Soap => {
-                if let (Some((start, end)), Some(client)) = (facts.header.service_group_block, x.client.as_mut()) {
+                if let (Some((start, end)), Some(client)) =
+                    (facts.header.service_group_block, x.client.as_mut())
+                {
                     client.buf.blank(start as usize..end as usize);
                 }
             }
@@ -229,7 +311,8 @@ pub const BROKE_OFF: Refused = Refused::bad("the request broke off");
 /// The answer to a request that cannot be read to its end: nothing after it on this connection can be trusted.
 pub fn answer_refused(x: &mut Exchange, refused: Refused) {
     let mut head = ResponseHead::new(refused.status);
-    head.headers.append(b"Content-Type", b"text/plain; charset=utf-8");
+    head.headers
+        .append(b"Content-Type", b"text/plain; charset=utf-8");
     x.response = Some(head);
     x.response_body = Body::Whole(format!("{}\n", refused.reason).into());
     x.replied = true;
@@ -257,7 +340,11 @@ mod tests {
             ("/svc?a=b", "/x", "/svc/x?a=b"),
         ] {
             let joined = join(address.as_bytes(), suffix.as_bytes());
-            assert_eq!(String::from_utf8_lossy(&joined), want, "{address} + {suffix}");
+            assert_eq!(
+                String::from_utf8_lossy(&joined),
+                want,
+                "{address} + {suffix}"
+            );
         }
     }
 }

@@ -12,13 +12,29 @@ use crate::transport::upstream::Answer;
 use crate::transport::worker::Worker;
 
 fn limits(worker: &Worker) -> Limits {
-    Limits { bytes: worker.limits.soap_header_bytes, ..Limits::default() }
+    Limits {
+        bytes: worker.limits.soap_header_bytes,
+        ..Limits::default()
+    }
 }
 
 /// The header blocks of a request. `None`: the request cannot be read, and the client was told so.
-pub async fn request_header(worker: &Worker, x: &mut Exchange, needs: Needs, to: bool) -> Result<Option<ScannedHeader>, Fault> {
-    let wanted = Wanted { client_id: needs.client_id, service_group: needs.service_group_id, to, ..Wanted::default() };
-    let xml = matches!(Format::of(x.request.headers.value(Name::ContentType), false), Format::Soap11 | Format::Soap12 | Format::Pox | Format::Other);
+pub async fn request_header(
+    worker: &Worker,
+    x: &mut Exchange,
+    needs: Needs,
+    to: bool,
+) -> Result<Option<ScannedHeader>, Fault> {
+    let wanted = Wanted {
+        client_id: needs.client_id,
+        service_group: needs.service_group_id,
+        to,
+        ..Wanted::default()
+    };
+    let xml = matches!(
+        Format::of(x.request.headers.value(Name::ContentType), false),
+        Format::Soap11 | Format::Soap12 | Format::Pox | Format::Other
+    );
     let mut scan = HeaderScan::new(wanted, limits(worker));
     match (&x.request_body, x.client.as_mut()) {
         _ if !xml => Ok(Some(ScannedHeader::default())),
@@ -64,7 +80,10 @@ pub async fn answer_service_group(worker: &Worker, answer: &mut Answer) -> Optio
     if !format.is_soap() || answer.head.status == 101 {
         return None;
     }
-    let wanted = Wanted { reply_service_group: true, ..Wanted::default() };
+    let wanted = Wanted {
+        reply_service_group: true,
+        ..Wanted::default()
+    };
     let mut scan = HeaderScan::new(wanted, limits(worker));
     loop {
         let (prefix, complete) = answer.upstream.prefix().ok()?;

@@ -277,7 +277,10 @@ mod tests {
     #[test]
     fn member_ports_fall_back_to_the_other_scheme_then_to_the_standard() {
         let ports = |http, https| match Target::member("h", http, https) {
-            Target::Member(m) => (m.http.target.authority.to_string(), m.https.target.authority.to_string()),
+            Target::Member(m) => (
+                m.http.target.authority.to_string(),
+                m.https.target.authority.to_string(),
+            ),
             _ => unreachable!("a member"),
         };
         let text = |a: &str, b: &str| (a.to_owned(), b.to_owned());
@@ -288,6 +291,9 @@ mod tests {
         let Target::Member(v6) = Target::member("::1", Some(90), None) else {
             panic!("a member");
         };
-        assert_eq!((&*v6.http.target.authority, &*v6.http.target.host), ("[::1]:90", "::1"));
+        assert_eq!(
+            (&*v6.http.target.authority, &*v6.http.target.host),
+            ("[::1]:90", "::1")
+        );
     }
 }

@@ -16,6 +16,7 @@ use crate::exchange::{Body, Direction, Exchange, Fault};
 use crate::mediation::answer::{fault_media_type, fault_version};
 use crate::mediation::message;
 use crate::mediation::parse::{Parse, ValueOf};
+use crate::soap::blocks::HeaderBlocks;
 use crate::soap::fault::{FaultCode, FaultText, FaultVersion};
 use crate::transport::head::ResponseHead;
 use code::CodeOf;
@@ -94,10 +95,17 @@ impl MakeFault {
     fn apply(&self, x: &mut Exchange) -> Result<(), Fault> {
         let format = message::format(x);
         let version = self.version.unwrap_or_else(|| fault_version(format));
+        // The headers of a message stay on the fault made of it, as far as anybody has read them.
+        let blocks = match (x.direction, version.namespace()) {
+            (Direction::Request, Some(namespace)) => x
+                .read_header()
+                .and_then(|read| HeaderBlocks::read(read, namespace)),
+            _ => None,
+        };
         let (media_type, body) = match has_body(x) {
             true => (
                 Some(fault_media_type(version, message::action(x))),
-                Body::Whole(self.write(x, version)?),
+                Body::Whole(self.write(x, version, blocks.as_ref())?),
             ),
             false => (None, Body::Empty),
         };
@@ -119,7 +127,12 @@ impl MakeFault {
         Ok(())
     }
 
-    fn write(&self, x: &Exchange, version: FaultVersion) -> Result<Bytes, Fault> {
+    fn write(
+        &self,
+        x: &Exchange,
+        version: FaultVersion,
+        blocks: Option<&HeaderBlocks>,
+    ) -> Result<Bytes, Fault> {
         let code = match &self.code {
             Some(code) => code.resolve(x)?,
             None => FaultCode::server(version),
@@ -135,6 +148,7 @@ impl MakeFault {
             node: self.node.as_deref(),
             role: self.role.as_deref(),
             detail: detail.as_detail(),
+            blocks,
         };
         Ok(text.write(version))
     }

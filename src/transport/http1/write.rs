@@ -36,13 +36,33 @@ impl<'a> Override<'a> {
     /// Sends this value in place of any other. Bytes that no field may hold become spaces.
     pub fn set(name: &'a str, value: &'a [u8]) -> Self {
         let clean = !value.iter().any(|&b| is_control(b));
-        let value = if clean { Cow::Borrowed(value) } else { Cow::Owned(value.iter().map(|&b| if is_control(b) { b' ' } else { b }).collect()) };
-        Self { name, value: Some(value) }
+        let value = if clean {
+            Cow::Borrowed(value)
+        } else {
+            Cow::Owned(
+                value
+                    .iter()
+                    .map(|&b| if is_control(b) { b' ' } else { b })
+                    .collect(),
+            )
+        };
+        Self {
+            name,
+            value: Some(value),
+        }
     }
 
     /// As [`set`](Self::set), with a value made for it.
     pub fn set_owned(name: &'a str, value: Vec<u8>) -> Self {
-        Self { name, value: Some(Cow::Owned(value.into_iter().map(|b| if is_control(b) { b' ' } else { b }).collect())) }
+        Self {
+            name,
+            value: Some(Cow::Owned(
+                value
+                    .into_iter()
+                    .map(|b| if is_control(b) { b' ' } else { b })
+                    .collect(),
+            )),
+        }
     }
 
     /// Sends no such field.
@@ -56,7 +76,12 @@ fn is_control(b: u8) -> bool {
 }
 
 /// Writes a request head for a back end.
-pub fn request(out: &mut Vec<u8>, line: &RequestLine<'_>, head: &RequestHead, overrides: &[Override<'_>]) {
+pub fn request(
+    out: &mut Vec<u8>,
+    line: &RequestLine<'_>,
+    head: &RequestHead,
+    overrides: &[Override<'_>],
+) {
     out.extend_from_slice(line.method);
     out.push(b' ');
     out.extend_from_slice(line.target);
@@ -64,11 +89,15 @@ pub fn request(out: &mut Vec<u8>, line: &RequestLine<'_>, head: &RequestHead, ov
     out.extend_from_slice(line.host);
     out.extend_from_slice(b"\r\n");
     fields(out, &head.headers, |id, name| {
-        matches!(id, Name::Host | Name::Expect) || overrides.iter().any(|o| o.name.as_bytes().eq_ignore_ascii_case(name))
+        matches!(id, Name::Host | Name::Expect)
+            || overrides
+                .iter()
+                .any(|o| o.name.as_bytes().eq_ignore_ascii_case(name))
     });
     for Override { name, value } in overrides {
         // A name that is no token cannot be a field; framing and Host stay ours.
-        let ours = Name::of(name.as_bytes()).is_hop_by_hop() || Name::of(name.as_bytes()) == Name::Host;
+        let ours =
+            Name::of(name.as_bytes()).is_hop_by_hop() || Name::of(name.as_bytes()) == Name::Host;
         if let Some(value) = value
             && !ours
             && !name.is_empty()
@@ -165,7 +194,9 @@ fn length(out: &mut Vec<u8>, n: u64) {
 fn fields(out: &mut Vec<u8>, headers: &Headers, skip: impl Fn(Name, &[u8]) -> bool) {
     let nominated = ConnectionTokens::of(headers).names_fields;
     for (id, name, value) in headers.iter() {
-        if id.is_hop_by_hop() || skip(id, name) || nominated && ConnectionTokens::nominates(headers, name)
+        if id.is_hop_by_hop()
+            || skip(id, name)
+            || nominated && ConnectionTokens::nominates(headers, name)
         {
             continue;
         }

@@ -143,7 +143,7 @@ impl World {
     pub fn leaf_number(&self, id: NodeId) -> usize {
         let leaf = self.endpoints.leaf(id).expect("a leaf");
         match &leaf.target {
-            axon::endpoint::tree::Target::Fixed(address) => usize::from(address.port) - 1,
+            axon::endpoint::tree::Target::Fixed(address) => usize::from(address.target.port) - 1,
             other => panic!("{other:?}"),
         }
     }

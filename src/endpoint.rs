@@ -10,12 +10,14 @@
 //! - [`session`]: which child is mine; one registration line per session type, and the bounded table.
 //! - [`tree`]: the endpoints of one generation as an arena, built from the model, identities carried over reloads.
 //! - [`walk`]: one message's way through the tree: try, next try, or failure.
+//! - [`hold`]: when a refusal is worth a short wait.
 //! - [`event`], [`stats`], [`inspect`]: what the administration sees.
 
 pub mod algorithm;
 pub mod allow;
 pub mod dispatch;
 pub mod event;
+pub mod hold;
 pub mod inspect;
 pub mod rules;
 pub mod session;

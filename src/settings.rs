@@ -90,6 +90,8 @@ pub struct Timers {
     pub response: Duration,
     /// An idle connection to a back end is closed after this.
     pub pool_idle: Duration,
+    /// A message for an endpoint without alternative waits at most so long for it to come back; 0: it is refused at once.
+    pub hold: Duration,
     /// How long running exchanges may go on after a stop.
     pub drain: Duration,
 }
@@ -173,6 +175,7 @@ impl Default for Timers {
             connect: Duration::from_secs(10),
             response: Duration::from_secs(180),
             pool_idle: Duration::from_secs(30),
+            hold: Duration::from_secs(2),
             drain: Duration::from_secs(10),
         }
     }

@@ -10,6 +10,7 @@ mod soap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::hold;
 use super::session::ResponseFacts;
 use super::state::Transition;
 use super::tree::target::Target as LeafTarget;
@@ -17,6 +18,7 @@ use super::tree::{Endpoints, Leaf, Needs, NodeId};
 use super::walk::{Failure, Retry, SessionEffect, Step, TryOf, Walk};
 use crate::codes::ErrorCode;
 use crate::config::model::{Scope, TimeoutAction};
+use crate::config::source::Span;
 use crate::exchange::{Body, Exchange, Fault, SessionPart, TryRecord};
 use crate::observe::RequestId;
 use crate::transport::http1::framing::Framing;
@@ -37,6 +39,15 @@ pub trait PropertyValues {
 pub trait EventSink {
     /// A state changed.
     fn state_changed(&self, path: &str, transition: &Transition, request: &str);
+    /// A message goes on to this endpoint after another one failed with that code.
+    fn failed_over(
+        &self,
+        path: &str,
+        rule: Span,
+        failed: &str,
+        code: ErrorCode,
+        request: &RequestId,
+    );
     /// A message goes on to another child after a try that may have run.
     fn repeated(&self, path: &str, code: ErrorCode, request: &RequestId);
 }
@@ -88,28 +99,41 @@ impl Dispatch<'_> {
         }
         x.trail.root = Some(root.0);
         let cookies = facts.cookies();
-        let mut walk = Walk::start(
-            self.endpoints,
-            root,
-            facts.facts(&cookies, self.policy.retry_non_idempotent),
-            self.worker.random(),
-        );
+        let mut refused_since = None;
         loop {
-            match walk.next(self.worker.now()) {
-                Step::Fail(failure) => {
-                    x.trail.failure = Some(failure.code);
-                    let fault = self.give_up(x, failure);
-                    return if x.replied { Ok(()) } else { Err(fault) };
-                }
-                Step::Try(this) => {
-                    if self
-                        .attempt(x, root, &facts, needs, &mut walk, this)
-                        .await?
-                    {
-                        return Ok(());
+            let facts_now = facts.facts(&cookies, self.policy.retry_non_idempotent);
+            let mut walk = Walk::start(self.endpoints, root, facts_now, self.worker.random());
+            let failure = loop {
+                match walk.next(self.worker.now()) {
+                    Step::Fail(failure) => break failure,
+                    Step::Try(this) => {
+                        if self
+                            .attempt(x, root, &facts, needs, &mut walk, this)
+                            .await?
+                        {
+                            return Ok(());
+                        }
                     }
                 }
+            };
+            let now = self.worker.now();
+            let since = *refused_since.get_or_insert(now);
+            let again = hold::until(
+                self.endpoints,
+                &failure,
+                walk.decisions(),
+                since,
+                now,
+                self.worker.limits.hold,
+            );
+            drop(walk);
+            if let (Some(again), Some(_place)) = (again, self.worker.hold_one()) {
+                tokio::time::sleep(again.since(now)).await;
+                continue;
             }
+            x.trail.failure = Some(failure.code);
+            let fault = self.give_up(x, failure);
+            return if x.replied { Ok(()) } else { Err(fault) };
         }
     }
 
@@ -126,6 +150,19 @@ impl Dispatch<'_> {
         let Some(leaf) = self.endpoints.leaf(this.leaf) else {
             return Err(Fault::new(ErrorCode::NONE, "a try without a leaf"));
         };
+        if let Some(TryRecord {
+            leaf: failed,
+            code: Some(code),
+            ..
+        }) = x.trail.tries.last()
+        {
+            let (node, failed) = (
+                self.endpoints.node(this.leaf),
+                self.endpoints.node(NodeId(*failed)),
+            );
+            self.events
+                .failed_over(&node.path, node.span, &failed.path, *code, self.request);
+        }
         let properties = self.node_properties(x, root, this.leaf);
         let prepared = Outgoing::prepare(self, x, leaf, walk, facts, &properties);
         let outgoing = match prepared {

@@ -453,6 +453,7 @@ fn limits(settings: &Settings) -> Limits {
         connect: timers.connect,
         response: timers.response,
         pool_idle: timers.pool_idle,
+        hold: timers.hold,
         drain: timers.drain,
     }
 }

@@ -1,6 +1,7 @@
 //! From what happened to lines and events.
 
 use crate::codes::ErrorCode;
+use crate::config::source::Span;
 use crate::endpoint::dispatch::EventSink;
 use crate::endpoint::state::{EndpointState, Transition};
 use crate::exchange::{Exchange, SessionPart};
@@ -54,14 +55,31 @@ impl EventSink for Events<'_> {
         ));
     }
 
-    fn repeated(&self, path: &str, code: ErrorCode, request: &RequestId) {
-        let mut id = Vec::new();
-        request.write(&mut id);
+    fn failed_over(
+        &self,
+        path: &str,
+        rule: Span,
+        failed: &str,
+        code: ErrorCode,
+        request: &RequestId,
+    ) {
         self.log.emit(Event {
             endpoint: Some(path.to_owned()),
             code: Some(code.0),
             name: Some(code.name()),
-            req: Some(String::from_utf8_lossy(&id).into_owned()),
+            req: Some(request.to_string()),
+            rule: Some(self.generation.locate(rule)),
+            text: Some(format!("after {failed}")),
+            ..Event::new("endpoint.failover")
+        });
+    }
+
+    fn repeated(&self, path: &str, code: ErrorCode, request: &RequestId) {
+        self.log.emit(Event {
+            endpoint: Some(path.to_owned()),
+            code: Some(code.0),
+            name: Some(code.name()),
+            req: Some(request.to_string()),
             text: Some("the request may have run here and may be sent again".to_owned()),
             ..Event::new("endpoint.repeat")
         });

@@ -38,27 +38,13 @@ pub async fn run<H: Handler>(client: Box<Client>, worker: Rc<Worker>, handler: R
 }
 
 async fn exchanges<H: Handler>(mut client: Box<Client>, worker: &Worker, handler: &H) {
-    let mut head = RequestHead::default();
     loop {
         if client.buf.is_empty() && !wait_for_request(&mut client, worker).await {
             return;
         }
-        let read = match client.read_head_now(worker.limits.head, &mut head) {
-            Some(read) => read,
-            None => match within(
-                worker.limits.head_time,
-                client.read_head(worker.limits.head, &mut head),
-            )
-            .await
-            {
-                Some(read) => read,
-                None => HeadRead::Refused(Refused {
-                    status: 408,
-                    reason: "the request's head did not come in time",
-                }),
-            },
-        };
-        let refused = match read {
+        // Borrowed while a request is served: an idle connection holds no head.
+        let mut head = worker.spare_head();
+        let refused = match read_head(&mut client, worker, &mut head).await {
             HeadRead::Gone => return,
             HeadRead::Refused(refused) => Some(refused),
             HeadRead::Request(parsed) => client.begin(parsed, &head).err(),
@@ -70,6 +56,7 @@ async fn exchanges<H: Handler>(mut client: Box<Client>, worker: &Worker, handler
         }
         // Boxed, and freed between requests: an idle connection stays small.
         (client, head) = Box::pin(handler.serve(client, head)).await;
+        worker.recycle_head(head);
         if !client.end_exchange() {
             // Closing over unread bytes would reset the connection and could take the answer with it.
             if !client.body.decoder.is_done() || !client.buf.is_empty() {
@@ -77,8 +64,25 @@ async fn exchanges<H: Handler>(mut client: Box<Client>, worker: &Worker, handler
             }
             return;
         }
-        // The head's storage grew with the request; an idle connection gives it up.
-        head = RequestHead::default();
+    }
+}
+
+/// Reads a head within its time; most are complete in the first read and need no timer.
+async fn read_head(client: &mut Client, worker: &Worker, head: &mut RequestHead) -> HeadRead {
+    if let Some(read) = client.read_head_now(worker.limits.head, head) {
+        return read;
+    }
+    match within(
+        worker.limits.head_time,
+        client.read_head(worker.limits.head, head),
+    )
+    .await
+    {
+        Some(read) => read,
+        None => HeadRead::Refused(Refused {
+            status: 408,
+            reason: "the request's head did not come in time",
+        }),
     }
 }
 

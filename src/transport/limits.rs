@@ -28,6 +28,8 @@ pub struct Limits {
     pub response: Duration,
     /// An unused pooled connection is closed after so long.
     pub pool_idle: Duration,
+    /// Longest time that a message waits for an endpoint without alternative to come back; zero: never.
+    pub hold: Duration,
     /// For exchanges under way when the proxy is told to stop.
     pub drain: Duration,
 }
@@ -52,6 +54,7 @@ impl Default for Limits {
             connect: Duration::from_secs(10),
             response: Duration::from_secs(180),
             pool_idle: Duration::from_secs(30),
+            hold: Duration::from_secs(2),
             drain: Duration::from_secs(10),
         }
     }
@@ -59,6 +62,8 @@ impl Default for Limits {
 
 /// Most interim answers (1xx) that a back end may send before the real one.
 pub const INTERIM_ANSWERS_MAX: u32 = 16;
+/// Most messages that wait on one worker for an endpoint to come back.
+pub const HELD_MAX: usize = 1024;
 /// Most idle connections kept per target and worker.
 pub const POOL_IDLE_MAX: usize = 1024;
 /// A looked-up name is good for so long.

@@ -133,6 +133,11 @@ impl Pump {
         self.out_at == self.out.len() && self.run_at == self.run && self.tail_at == self.tail.len()
     }
 
+    /// True when all is written and it waits for more from the source.
+    pub fn is_starved(&self) -> bool {
+        self.is_flushed() && !self.finishing
+    }
+
     /// Writes what it can, reads when that is written. Ready when the whole body is out.
     pub fn poll(
         &mut self,

@@ -3,10 +3,13 @@
 //! Says how far it got, because whether a message may be sent again depends on that (design.md 15). A pooled connection
 //! that dies before the first byte of an answer is replaced by a fresh one once, and that is no failure.
 
+use std::cell::Cell;
 use std::future::poll_fn;
 use std::io;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
+
+use tokio::time::Instant;
 
 use super::buffer::Buf;
 use super::downstream::Client;
@@ -188,70 +191,90 @@ pub struct Answer {
 /// Makes one try. The client is there for its body, for interim answers, and for `100 Continue`.
 pub async fn attempt(
     worker: &Worker,
-    mut client: Option<&mut Client>,
+    client: Option<&mut Client>,
     this: &Try<'_>,
 ) -> Result<Answer, TryError> {
-    let mut progress = Progress {
-        stage: Stage::Connect,
-        interim: 0,
+    let progress = Progress::default();
+    let mut work = std::pin::pin!(tries(worker, client, this, &progress));
+    let begun = Instant::now();
+    let mut due = begun + this.deadline;
+    let mut last = Moved::default();
+    loop {
+        if let Ok(result) = tokio::time::timeout_at(due, &mut work).await {
+            return result;
+        }
+        // The time is the back end's: while it waits for the client's body, or has not had its time since the body was
+        // complete, it is not late. A client that sends nothing at all is given up.
+        let moved = progress.moved();
+        due = match progress.sent.get() {
+            _ if progress.starved.get() && moved == last => return Err(TryError::ClientGone),
+            _ if progress.starved.get() => Instant::now() + worker.limits.body_progress,
+            Some(sent) if progress.was_starved.get() && sent + this.deadline > Instant::now() => {
+                sent + this.deadline
+            }
+            _ => return Err(late(this, progress.stage.get())),
+        };
+        last = moved;
+    }
+}
+
+fn late(this: &Try<'_>, stage: Stage) -> TryError {
+    let code = if stage == Stage::Connect {
+        ErrorCode::CONNECT_TIMEOUT
+    } else {
+        ErrorCode::RESPONSE_TIMEOUT
     };
+    let text = format!(
+        "no answer from {} within {} ms",
+        this.target,
+        this.deadline.as_millis()
+    );
+    TryError::Failed { code, stage, text }
+}
+
+/// A connection from the pool if there is one, and a fresh one when that turns out to be dead.
+async fn tries(
+    worker: &Worker,
+    mut client: Option<&mut Client>,
+    this: &Try<'_>,
+    progress: &Progress,
+) -> Result<Answer, TryError> {
     // A connection from the pool may be dead already: then the beginning of the body is needed once more.
     let in_memory = ReplayLimits {
         disk: 0,
         ..worker.limits.replay
     };
-    let work = async {
-        let mut idle = worker.pool.borrow_mut().take(this.target, worker.now());
-        loop {
-            let (upstream, reused) = match idle.take() {
-                Some(idle) => (idle, true),
-                None => (connect(worker, this.target).await?, false),
-            };
-            progress = Progress {
-                stage: Stage::Head,
-                interim: 0,
-            };
-            let keep = match this.body {
-                TryBody::Client { keep: true } => Some(&worker.limits.replay),
-                TryBody::Client { keep: false } if reused => Some(&in_memory),
-                _ => None,
-            };
-            match converse(
-                worker,
-                upstream,
-                client.as_deref_mut(),
-                this,
-                keep,
-                &mut progress,
-            )
-            .await
+    let mut idle = worker.pool.borrow_mut().take(this.target, worker.now());
+    loop {
+        let (upstream, reused) = match idle.take() {
+            Some(idle) => (idle, true),
+            None => (connect(worker, this.target).await?, false),
+        };
+        progress.restart();
+        let keep = match this.body {
+            TryBody::Client { keep: true } => Some(&worker.limits.replay),
+            TryBody::Client { keep: false } if reused => Some(&in_memory),
+            _ => None,
+        };
+        match converse(
+            worker,
+            upstream,
+            client.as_deref_mut(),
+            this,
+            keep,
+            progress,
+        )
+        .await
+        {
+            Err(TryError::Failed { .. })
+                if reused
+                    && progress.stage.get() < Stage::Answer
+                    && may_repeat(client.as_deref(), this) =>
             {
-                Err(TryError::Failed { .. })
-                    if reused
-                        && progress.stage < Stage::Answer
-                        && may_repeat(client.as_deref(), this) =>
-                {
-                    worker.pool.borrow_mut().stale += 1;
-                }
-                other => return other,
+                worker.pool.borrow_mut().stale += 1;
             }
+            other => return other,
         }
-    };
-    match tokio::time::timeout(this.deadline, work).await {
-        Ok(result) => result,
-        Err(_) => Err(TryError::Failed {
-            code: if progress.stage == Stage::Connect {
-                ErrorCode::CONNECT_TIMEOUT
-            } else {
-                ErrorCode::RESPONSE_TIMEOUT
-            },
-            stage: progress.stage,
-            text: format!(
-                "no answer from {} within {} ms",
-                this.target,
-                this.deadline.as_millis()
-            ),
-        }),
     }
 }
 
@@ -290,10 +313,67 @@ async fn connect(worker: &Worker, target: &Target) -> Result<Box<Upstream>, TryE
     }
 }
 
-/// How far this connection got.
+/// How far the try got; read from outside when its time is over.
 struct Progress {
-    stage: Stage,
-    interim: u32,
+    stage: Cell<Stage>,
+    interim: Cell<u32>,
+    /// The request is complete since.
+    sent: Cell<Option<Instant>>,
+    /// What is missing now is the client's body.
+    starved: Cell<bool>,
+    /// That was so at some time.
+    was_starved: Cell<bool>,
+    written: Cell<u64>,
+}
+
+/// Bytes that had moved when somebody looked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Moved(u64);
+
+impl Default for Progress {
+    fn default() -> Self {
+        Self {
+            stage: Cell::new(Stage::Connect),
+            interim: Cell::new(0),
+            sent: Cell::new(None),
+            starved: Cell::new(false),
+            was_starved: Cell::new(false),
+            written: Cell::new(0),
+        }
+    }
+}
+
+impl Progress {
+    /// A new connection begins.
+    fn restart(&self) {
+        self.stage.set(Stage::Head);
+        self.interim.set(0);
+        self.sent.set(None);
+        self.starved.set(false);
+    }
+
+    fn moved(&self) -> Moved {
+        Moved(self.written.get())
+    }
+
+    /// What the request's pump did in this poll.
+    fn sending(&self, pump: &Pump, head_len: usize) {
+        if self.stage.get() < Stage::Answer && pump.written > 0 {
+            self.stage.set(if pump.written >= head_len as u64 {
+                Stage::Body
+            } else {
+                Stage::Head
+            });
+        }
+        self.written.set(pump.written);
+    }
+
+    fn starves(&self, starved: bool) {
+        self.starved.set(starved);
+        if starved {
+            self.was_starved.set(true);
+        }
+    }
 }
 
 /// What the two directions together came to.
@@ -310,7 +390,7 @@ async fn converse(
     mut client: Option<&mut Client>,
     this: &Try<'_>,
     keep: Option<&ReplayLimits>,
-    progress: &mut Progress,
+    progress: &Progress,
 ) -> Result<Answer, TryError> {
     let mut sending = Sending {
         pump: Some(first_bytes(worker, client.as_deref(), this)),
@@ -338,10 +418,10 @@ async fn converse(
         match event {
             Event::Ended(error) => {
                 let error = sending.error.take().unwrap_or(error);
-                return Err(ended(this.target, progress.stage, &error));
+                return Err(ended(this.target, progress.stage.get(), &error));
             }
             Event::Received => {
-                progress.stage = Stage::Answer;
+                progress.stage.set(Stage::Answer);
                 // An interim answer and the one that counts may come in one read.
                 while let Some(parsed) = parse::response(
                     upstream.buf.data(),
@@ -349,7 +429,7 @@ async fn converse(
                     this.asked,
                     &mut head,
                 )
-                .map_err(|refused| protocol(this.target, progress.stage, refused.reason))?
+                .map_err(|refused| protocol(this.target, progress.stage.get(), refused.reason))?
                 {
                     upstream.buf.consume(parsed.head_len);
                     match head.status {
@@ -357,16 +437,16 @@ async fn converse(
                         101 => {
                             return Err(protocol(
                                 this.target,
-                                progress.stage,
+                                progress.stage.get(),
                                 "a 101 that nobody asked for",
                             ));
                         }
                         100..=199 => {
-                            progress.interim += 1;
-                            if progress.interim > INTERIM_ANSWERS_MAX {
+                            progress.interim.set(progress.interim.get() + 1);
+                            if progress.interim.get() > INTERIM_ANSWERS_MAX {
                                 return Err(protocol(
                                     this.target,
-                                    progress.stage,
+                                    progress.stage.get(),
                                     "too many interim answers",
                                 ));
                             }
@@ -411,7 +491,7 @@ fn poll_both(
     client: Option<&mut Client>,
     this: &Try<'_>,
     sending: &mut Sending<'_>,
-    progress: &mut Progress,
+    progress: &Progress,
 ) -> Poll<Result<Event, TryError>> {
     if let Some(pump) = sending.pump.as_mut() {
         let polled = match (this.body, client) {
@@ -420,17 +500,15 @@ fn poll_both(
             }
             _ => pump.poll_own(cx, &mut upstream.io),
         };
-        if progress.stage < Stage::Answer && pump.written > 0 {
-            progress.stage = if pump.written >= this.head.len() as u64 {
-                Stage::Body
-            } else {
-                Stage::Head
-            };
-        }
+        progress.sending(pump, this.head.len());
         match polled {
             Poll::Ready(Ok(())) => {
                 sending.pump = None;
-                progress.stage = progress.stage.max(Stage::Sent);
+                progress.starves(false);
+                if progress.was_starved.get() {
+                    progress.sent.set(Some(Instant::now()));
+                }
+                progress.stage.set(progress.stage.get().max(Stage::Sent));
             }
             Poll::Ready(Err(PumpError::Write(error))) => {
                 // An answer may have been sent before the back end stopped reading: look for it.
@@ -441,7 +519,7 @@ fn poll_both(
             Poll::Ready(Err(PumpError::Source(refused))) => {
                 return Poll::Ready(Err(TryError::ClientRefused(refused)));
             }
-            Poll::Pending => {}
+            Poll::Pending => progress.starves(pump.is_starved()),
         }
     }
     match ready!(upstream.io.poll_fill(cx, &mut upstream.buf)) {

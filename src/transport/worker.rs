@@ -8,8 +8,9 @@ use std::net::{IpAddr, SocketAddr};
 use tokio::net::TcpStream;
 
 use super::drain::Drain;
+use super::head::RequestHead;
 use super::io::Io;
-use super::limits::{DNS_NAMES_MAX, DNS_TTL, Limits};
+use super::limits::{DNS_NAMES_MAX, DNS_TTL, HELD_MAX, Limits};
 use super::pool::Pool;
 use super::target::Target;
 use crate::util::clock::{self, Tick};
@@ -30,8 +31,20 @@ pub struct Worker {
     pub drain: Drain,
     /// Random state for choices that need no secrecy.
     seed: Cell<u64>,
+    held: Cell<usize>,
     names: RefCell<HashMap<String, (Tick, Vec<SocketAddr>)>>,
     spare: RefCell<Vec<Vec<u8>>>,
+    spare_heads: RefCell<Vec<RequestHead>>,
+}
+
+/// A message that waits; its place is free again when this is dropped.
+#[derive(Debug)]
+pub struct Held<'a>(&'a Worker);
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        self.0.held.set(self.0.held.get() - 1);
+    }
 }
 
 impl Worker {
@@ -43,14 +56,25 @@ impl Worker {
             pool: RefCell::default(),
             drain: Drain::default(),
             seed: Cell::new(seed | 1),
+            held: Cell::new(0),
             names: RefCell::default(),
             spare: RefCell::default(),
+            spare_heads: RefCell::default(),
         }
     }
 
     /// The time.
     pub fn now(&self) -> Tick {
         clock::now()
+    }
+
+    /// A place to wait in, while there are any.
+    pub fn hold_one(&self) -> Option<Held<'_>> {
+        let held = self.held.get();
+        (held < HELD_MAX).then(|| {
+            self.held.set(held + 1);
+            Held(self)
+        })
     }
 
     /// The next random number (xorshift).
@@ -77,6 +101,19 @@ impl Worker {
         if spare.len() < SPARE_MAX && bytes.capacity() <= super::buffer::SMALL {
             bytes.clear();
             spare.push(bytes);
+        }
+    }
+
+    /// A request head to read into.
+    pub fn spare_head(&self) -> RequestHead {
+        self.spare_heads.borrow_mut().pop().unwrap_or_default()
+    }
+
+    /// Takes a request head back.
+    pub fn recycle_head(&self, head: RequestHead) {
+        let mut spare = self.spare_heads.borrow_mut();
+        if spare.len() < SPARE_MAX && head.headers.text_len() <= super::buffer::SMALL {
+            spare.push(head);
         }
     }
 

@@ -2,6 +2,7 @@
 //!
 //! Knows nothing of endpoints, sequences or sessions: it is given a target and a head, and says how far a try got.
 
+pub mod alarm;
 pub mod buffer;
 pub mod connection;
 pub mod downstream;

@@ -123,6 +123,7 @@ impl Handler for Service {
             };
             self.write_access(*format, lines, &x, &id, &generation, ended);
         }
+        self.worker.recycle_response(response);
         (client, x.request)
     }
 

@@ -4,6 +4,8 @@ use std::future::poll_fn;
 use std::rc::Rc;
 use std::task::Poll;
 
+use tokio::time::Instant;
+
 use super::downstream::{Client, HeadRead, within};
 use super::head::RequestHead;
 use super::head::standard_reason;
@@ -89,15 +91,14 @@ async fn read_head(client: &mut Client, worker: &Worker, head: &mut RequestHead)
 /// Waits for the first byte of the next request. False: the client closed, was idle too long, or the proxy stops.
 async fn wait_for_request(client: &mut Client, worker: &Worker) -> bool {
     let waiting = worker.drain.wait();
-    let first_byte = poll_fn(|cx| match client.poll_first_byte(cx) {
+    let due = Instant::now() + worker.limits.client_idle;
+    poll_fn(|cx| match client.poll_first_byte(cx) {
         Poll::Ready(Ok(there)) => Poll::Ready(there),
         Poll::Ready(Err(_)) => Poll::Ready(false),
         Poll::Pending if waiting.poll_begun(cx) => Poll::Ready(false),
-        Poll::Pending => Poll::Pending,
-    });
-    within(worker.limits.client_idle, first_byte)
-        .await
-        .unwrap_or(false)
+        Poll::Pending => client.alarm.poll(cx, due).map(|()| false),
+    })
+    .await
 }
 
 /// Tells the client why and closes: after a head that cannot be trusted nothing on this connection can.

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use super::alarm::Alarm;
 use super::buffer::Buf;
 use super::head::{Method, RequestHead, Version};
 use super::http1::framing::{Decoder, Framing, Next};
@@ -37,6 +38,8 @@ pub struct Client {
     pub asked: Method,
     /// The current request asks for a WebSocket.
     pub upgrade: bool,
+    /// The timer of whatever this connection waits for.
+    pub alarm: Alarm,
 }
 
 /// The body of the current request.
@@ -100,6 +103,7 @@ impl Client {
             version: Version::Http11,
             asked: Method::Get,
             upgrade: false,
+            alarm: Alarm::default(),
         }
     }
 

@@ -7,6 +7,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
+use tokio::time::Instant;
 
 use super::downstream::Client;
 use super::head::{Method, ResponseHead, Version};
@@ -90,13 +91,13 @@ async fn whole(
     write::response(&mut out, line, head);
     let bytes = if bodiless { &[][..] } else { bytes };
     out.extend_from_slice(bytes);
-    let written =
-        tokio::time::timeout(worker.limits.body_progress, client.io.write_all(&out)).await;
+    let due = Instant::now() + worker.limits.body_progress;
+    let written = client.alarm.limit(due, client.io.write_all(&out)).await;
     worker.recycle(out);
     let end = match written {
-        Ok(Ok(())) => ReplyEnd::Complete,
-        Ok(Err(_)) => ReplyEnd::ClientGone,
-        Err(_) => ReplyEnd::Stalled,
+        Some(Ok(())) => ReplyEnd::Complete,
+        Some(Err(_)) => ReplyEnd::ClientGone,
+        None => ReplyEnd::Stalled,
     };
     client.keep_alive &= end == ReplyEnd::Complete;
     Replied {
@@ -138,15 +139,18 @@ async fn relay(
         pump = pump.head_only();
     }
     let mut moved = 0;
+    let mut alarm = std::mem::take(&mut client.alarm);
     let result = loop {
+        let due = Instant::now() + worker.limits.body_progress;
         let work = poll_fn(|cx| poll_relay(cx, client, &mut upstream, &mut pump));
-        match tokio::time::timeout(worker.limits.body_progress, work).await {
-            Ok(result) => break result,
+        match alarm.limit(due, work).await {
+            Some(result) => break result,
             // Slow is fine, standing still is not.
-            Err(_) if progress(&pump, &upstream) > moved => moved = progress(&pump, &upstream),
-            Err(_) => break Err(ReplyEnd::Stalled),
+            None if progress(&pump, &upstream) > moved => moved = progress(&pump, &upstream),
+            None => break Err(ReplyEnd::Stalled),
         }
     };
+    client.alarm = alarm;
     let body_bytes = pump.payload;
     worker.recycle(pump.into_storage());
     match result {

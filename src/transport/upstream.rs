@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::alarm::Alarm;
 use super::buffer::Buf;
 use super::downstream::Client;
 use super::head::{Method, ResponseHead};
@@ -191,16 +192,33 @@ pub struct Answer {
 /// Makes one try. The client is there for its body, for interim answers, and for `100 Continue`.
 pub async fn attempt(
     worker: &Worker,
-    client: Option<&mut Client>,
+    mut client: Option<&mut Client>,
     this: &Try<'_>,
 ) -> Result<Answer, TryError> {
     let progress = Progress::default();
-    let mut work = std::pin::pin!(tries(worker, client, this, &progress));
-    let begun = Instant::now();
-    let mut due = begun + this.deadline;
+    let mut alarm = client
+        .as_deref_mut()
+        .map(|c| std::mem::take(&mut c.alarm))
+        .unwrap_or_default();
+    let result = in_time(worker, client.as_deref_mut(), this, &progress, &mut alarm).await;
+    if let Some(client) = client {
+        client.alarm = alarm;
+    }
+    result
+}
+
+async fn in_time(
+    worker: &Worker,
+    client: Option<&mut Client>,
+    this: &Try<'_>,
+    progress: &Progress,
+    alarm: &mut Alarm,
+) -> Result<Answer, TryError> {
+    let mut work = std::pin::pin!(tries(worker, client, this, progress));
+    let mut due = Instant::now() + this.deadline;
     let mut last = Moved::default();
     loop {
-        if let Ok(result) = tokio::time::timeout_at(due, &mut work).await {
+        if let Some(result) = alarm.limit(due, &mut work).await {
             return result;
         }
         // The time is the back end's: while it waits for the client's body, or has not had its time since the body was
@@ -402,7 +420,7 @@ async fn converse(
     {
         return Err(TryError::ClientGone);
     }
-    let mut head = ResponseHead::default();
+    let mut head = worker.spare_response();
     loop {
         let event = poll_fn(|cx| {
             poll_both(

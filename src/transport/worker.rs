@@ -8,7 +8,7 @@ use std::net::{IpAddr, SocketAddr};
 use tokio::net::TcpStream;
 
 use super::drain::Drain;
-use super::head::RequestHead;
+use super::head::{RequestHead, ResponseHead};
 use super::io::Io;
 use super::limits::{DNS_NAMES_MAX, DNS_TTL, HELD_MAX, Limits};
 use super::pool::Pool;
@@ -35,6 +35,7 @@ pub struct Worker {
     names: RefCell<HashMap<String, (Tick, Vec<SocketAddr>)>>,
     spare: RefCell<Vec<Vec<u8>>>,
     spare_heads: RefCell<Vec<RequestHead>>,
+    spare_responses: RefCell<Vec<ResponseHead>>,
 }
 
 /// A message that waits; its place is free again when this is dropped.
@@ -60,6 +61,7 @@ impl Worker {
             names: RefCell::default(),
             spare: RefCell::default(),
             spare_heads: RefCell::default(),
+            spare_responses: RefCell::default(),
         }
     }
 
@@ -112,6 +114,19 @@ impl Worker {
     /// Takes a request head back.
     pub fn recycle_head(&self, head: RequestHead) {
         let mut spare = self.spare_heads.borrow_mut();
+        if spare.len() < SPARE_MAX && head.headers.text_len() <= super::buffer::SMALL {
+            spare.push(head);
+        }
+    }
+
+    /// A response head to read into.
+    pub fn spare_response(&self) -> ResponseHead {
+        self.spare_responses.borrow_mut().pop().unwrap_or_default()
+    }
+
+    /// Takes a response head back.
+    pub fn recycle_response(&self, head: ResponseHead) {
+        let mut spare = self.spare_responses.borrow_mut();
         if spare.len() < SPARE_MAX && head.headers.text_len() <= super::buffer::SMALL {
             spare.push(head);
         }

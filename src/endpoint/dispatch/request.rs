@@ -246,12 +246,12 @@ fn join(address: &[u8], suffix: &[u8]) -> Vec<u8> {
 /// A media type that names no charset goes on as UTF-8, as the originals write it (recorded); a multipart has none.
 fn with_charset(content_type: Option<&[u8]>) -> Option<Vec<u8>> {
     let value = content_type.filter(|v| !v.is_empty())?;
-    let has = |text: &[u8]| {
-        value
-            .windows(text.len())
-            .any(|w| w.eq_ignore_ascii_case(text))
-    };
-    if memchr::memmem::find(value, b"charset=").is_some() || has(b"charset=") || has(b"multipart/")
+    let named = memchr::memchr_iter(b'=', value)
+        .any(|at| value[..at].len() >= 7 && value[at - 7..at].eq_ignore_ascii_case(b"charset"));
+    if named
+        || value
+            .get(..10)
+            .is_some_and(|v| v.eq_ignore_ascii_case(b"multipart/"))
     {
         return None;
     }

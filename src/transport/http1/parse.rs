@@ -54,17 +54,11 @@ pub struct ResponseParsed {
 
 /// The end of a head in `raw`: one past the empty line. Judges what is there when it is not complete yet.
 fn head_end(raw: &[u8], limits: HeadLimits) -> Result<Option<usize>, Refused> {
-    match memchr::memmem::find(raw, b"\r\n\r\n") {
-        Some(at) if at + 4 <= limits.bytes => {
-            strict::line_ends(&raw[..at + 4])?;
-            Ok(Some(at + 4))
-        }
+    match strict::end_of_head(raw)? {
+        Some(end) if end <= limits.bytes => Ok(Some(end)),
         Some(_) => Err(TOO_LONG),
         None if raw.len() >= limits.bytes => Err(TOO_LONG),
-        None => {
-            strict::line_ends(raw)?;
-            Ok(None)
-        }
+        None => Ok(None),
     }
 }
 
@@ -194,9 +188,12 @@ fn take_target<'a>(raw: &'a [u8], head: &mut RequestHead) -> Result<Option<&'a [
         [b'/', ..] => head.set_target(raw),
         b"*" if head.method == Method::Options => head.set_target(raw),
         _ => {
-            let scheme = memchr::memmem::find(raw, b"://").ok_or(Refused::bad(
-                "the request target is neither a path nor a URL",
-            ))?;
+            let scheme = raw
+                .windows(3)
+                .position(|w| w == b"://")
+                .ok_or(Refused::bad(
+                    "the request target is neither a path nor a URL",
+                ))?;
             if !raw[..scheme].eq_ignore_ascii_case(b"http")
                 && !raw[..scheme].eq_ignore_ascii_case(b"https")
             {

@@ -29,18 +29,37 @@ impl Refused {
 /// Works on any prefix of a head: a CR as the very last byte is not judged yet.
 pub fn line_ends(raw: &[u8]) -> Result<(), Refused> {
     let mut rest = raw;
-    while let Some(at) = memchr::memchr3(b'\r', b'\n', 0, rest) {
-        match rest[at] {
-            b'\r' => match rest.get(at + 1) {
-                Some(b'\n') => rest = &rest[at + 2..],
-                Some(_) => return Err(Refused::bad("a CR without LF in the head")),
-                None => return Ok(()),
-            },
-            b'\n' => return Err(Refused::bad("a LF without CR in the head")),
-            _ => return Err(Refused::bad("a NUL in the head")),
-        }
+    while let Some(used) = line_end(rest)? {
+        rest = &rest[used..];
     }
     Ok(())
+}
+
+/// One past the empty line that ends a head, when it is there; every line up to it, or of what is there, is checked as
+/// by [`line_ends`].
+pub fn end_of_head(raw: &[u8]) -> Result<Option<usize>, Refused> {
+    let mut at = 0;
+    while let Some(used) = line_end(&raw[at..])? {
+        at += used;
+        if raw[at..].starts_with(b"\r\n") {
+            return Ok(Some(at + 2));
+        }
+    }
+    Ok(None)
+}
+
+/// One past the first CRLF.
+fn line_end(raw: &[u8]) -> Result<Option<usize>, Refused> {
+    match memchr::memchr3(b'\r', b'\n', 0, raw) {
+        None => Ok(None),
+        Some(at) => match (raw[at], raw.get(at + 1)) {
+            (b'\r', Some(b'\n')) => Ok(Some(at + 2)),
+            (b'\r', None) => Ok(None),
+            (b'\r', Some(_)) => Err(Refused::bad("a CR without LF in the head")),
+            (b'\n', _) => Err(Refused::bad("a LF without CR in the head")),
+            _ => Err(Refused::bad("a NUL in the head")),
+        },
+    }
 }
 
 /// A request target: visible ASCII without a fragment.

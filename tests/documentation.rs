@@ -137,6 +137,27 @@ fn each_setting_is_documented_with_its_default() {
 }
 
 #[test]
+fn each_metric_family_is_documented() {
+    let text = text_of("operations.md");
+    let shown = axon::observe::metrics::Exposition::default()
+        .render(axon::observe::MetricsSnapshot::default())
+        .unwrap();
+    let mut families = 0;
+    for line in shown.lines().filter_map(|l| l.strip_prefix("# TYPE ")) {
+        let (name, kind) = line.split_once(' ').unwrap();
+        let name = match kind {
+            "counter" => format!("{name}_total"),
+            "info" => format!("{name}_info"),
+            _ => name.to_owned(),
+        };
+        let known = text.contains(&format!("`{name}`")) || name.starts_with("process_");
+        assert!(known, "{name}");
+        families += 1;
+    }
+    assert!(families > 30, "{shown}");
+}
+
+#[test]
 fn links_between_the_documents_lead_somewhere() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut files = vec![root.join("README.md"), root.join("ARCHITECTURE.md")];

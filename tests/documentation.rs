@@ -124,6 +124,7 @@ fn each_setting_is_documented_with_its_default() {
         ("timers.connect_ms", millis(timers.connect)),
         ("timers.response_ms", millis(timers.response)),
         ("timers.pool_idle_ms", millis(timers.pool_idle)),
+        ("timers.hold_ms", millis(timers.hold)),
         ("timers.drain_ms", millis(timers.drain)),
         ("sessions.per_group", defaults.sessions.per_group),
         ("sessions.timeout_ms", millis(defaults.sessions.timeout)),

@@ -103,6 +103,9 @@ pub struct DemoArgs {
     /// Address of the administration
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
     pub admin: String,
+    /// Port of a back end, given four times; 0 = any free one [default: 9000 to 9003]
+    #[arg(long, value_name = "P")]
+    pub port: Vec<u16>,
 }
 
 /// `axon backend`.

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use axon::cli::{CheckFormat, Cli, Deny, Verb};
+use axon::cli::{CheckFormat, Cli, DemoArgs, Deny, Verb};
 use axon::server::{self, Greeting, Options};
 use axon::{backend, check, client_cli, demo};
 use clap::Parser;
@@ -42,7 +42,7 @@ fn main() -> ExitCode {
             println!("{}", answer.text.trim_end());
             ExitCode::from(answer.exit_code)
         }
-        Verb::Demo(args) => run_demo(args.http, args.admin),
+        Verb::Demo(args) => run_demo(args),
         Verb::Backend(args) => match tokio::runtime::Runtime::new() {
             Ok(runtime) => ExitCode::from(runtime.block_on(backend::run(&args.port))),
             Err(error) => failed(&error),
@@ -59,12 +59,22 @@ fn serve(options: &Options) -> ExitCode {
 }
 
 /// The sample back ends live on a runtime of their own beside the proxy.
-fn run_demo(http: String, admin: String) -> ExitCode {
+fn run_demo(args: DemoArgs) -> ExitCode {
+    let ports = match <[u16; 4]>::try_from(args.port) {
+        Ok(ports) => ports,
+        Err(given) if given.is_empty() => backend::DEFAULT_PORTS,
+        Err(_) => {
+            eprintln!(
+                "axon: the demonstration has four back ends: give --port four times, or not at all"
+            );
+            return ExitCode::from(2);
+        }
+    };
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => return failed(&error),
     };
-    let prepared = runtime.block_on(async { demo::Demo::prepare(backend::DEFAULT_PORTS) });
+    let prepared = runtime.block_on(async { demo::Demo::prepare(ports) });
     let demo = match prepared {
         Ok(demo) => Arc::new(demo),
         Err(error) => return failed(&error),
@@ -72,8 +82,8 @@ fn run_demo(http: String, admin: String) -> ExitCode {
     let shown = demo.clone();
     serve(&Options {
         paths: vec![demo.folder().to_owned()],
-        http: vec![http],
-        admin: Some(admin),
+        http: vec![args.http],
+        admin: Some(args.admin),
         greeting: Some(Greeting(Arc::new(move |http, admin| {
             shown.text(http, admin)
         }))),

@@ -22,7 +22,7 @@ fn answer(path: &Path, deny_warnings: bool) -> Answer {
         format: Format::Human,
         deny_warnings,
     };
-    check(&request, [], |_, _| {})
+    check(&request, [], axon::server::check_more)
 }
 
 fn assert_clean(paths: &[PathBuf]) {
@@ -41,6 +41,12 @@ fn samples_load_without_a_diagnostic() {
         .collect();
     assert!(files.len() >= 11);
     assert_clean(&files);
+}
+
+#[test]
+fn all_samples_together_have_no_error() {
+    let answer = answer(&root().join("samples"), false);
+    assert_eq!(answer.exit_code, 0, "{}", answer.text);
 }
 
 #[test]

@@ -57,9 +57,12 @@ pub struct Options {
     pub greeting: Option<Greeting>,
 }
 
+/// A text from the HTTP and the administration address.
+type Compose = dyn Fn(&str, &str) -> String + Send + Sync;
+
 /// Makes a text from the HTTP and the administration address.
 #[derive(Clone)]
-pub struct Greeting(pub Arc<dyn Fn(&str, &str) -> String + Send + Sync>);
+pub struct Greeting(pub Arc<Compose>);
 
 impl std::fmt::Debug for Greeting {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

@@ -52,6 +52,8 @@ pub(super) enum Slot<'a> {
     Count(&'a mut usize, usize),
     /// Milliseconds.
     Millis(&'a mut Duration),
+    /// Milliseconds; 0 turns it off.
+    MillisOrOff(&'a mut Duration),
     /// true or false.
     Switch(&'a mut bool),
     /// `host:port`, or also `unix:path`.
@@ -94,7 +96,7 @@ pub(super) fn slot<'a>(settings: &'a mut Settings, section: &str, key: &str) -> 
         ("timers", "connect_ms") => Slot::Millis(&mut timers.connect),
         ("timers", "response_ms") => Slot::Millis(&mut timers.response),
         ("timers", "pool_idle_ms") => Slot::Millis(&mut timers.pool_idle),
-        ("timers", "hold_ms") => Slot::Millis(&mut timers.hold),
+        ("timers", "hold_ms") => Slot::MillisOrOff(&mut timers.hold),
         ("timers", "drain_ms") => Slot::Millis(&mut timers.drain),
         ("retry", "non_idempotent") => Slot::Switch(&mut settings.retry.non_idempotent),
         ("default_endpoint", "allow") => Slot::List(&mut settings.default_endpoint.allow),

@@ -329,6 +329,12 @@ fn fill(slot: Slot<'_>, given: Given<'_>) -> Result<(), Misfit> {
                 .map(Duration::from_millis)
                 .ok_or_else(|| bad("milliseconds, at least 1 and at most a year"))?;
         }
+        Slot::MillisOrOff(into) => {
+            let ms = given.number().filter(|n| *n <= MAX_MILLIS);
+            *into = ms
+                .map(Duration::from_millis)
+                .ok_or_else(|| bad("milliseconds, 0 to turn it off and at most a year"))?;
+        }
         Slot::Switch(into) => *into = given.switch().ok_or_else(|| bad("true or false"))?,
         Slot::Address(into) => {
             let address = given.text().filter(|t| {

@@ -147,6 +147,17 @@ fn a_value_of_the_wrong_kind_is_an_error_and_the_default_stays() {
 }
 
 #[test]
+fn holding_can_be_turned_off_and_other_timers_cannot() {
+    let loaded = load_from(
+        &[("axon.toml", "[timers]\nhold_ms = 0\nconnect_ms = 0\n")],
+        &[],
+    );
+    assert!(loaded.settings.timers.hold.is_zero());
+    assert_eq!(loaded.problems.len(), 1);
+    assert!(loaded.problems[0].2.contains("timers.connect_ms"));
+}
+
+#[test]
 fn parts_of_later_versions_are_named_as_unsupported() {
     let text = "[tls.edge]\ncert = \"a\"\n[cluster]\njoin = []\n[sessions]\nstore = \"redis://h\"\n[timers]\ntls_handshake_ms = 5\n[[listener]]\naddress = \"h:1\"\nproxy_protocol = true\n";
     let loaded = load_from(&[("axon.toml", text)], &[]);

@@ -261,7 +261,9 @@ impl HeaderScan {
             (flow, _) => flow,
         };
         self.wide = Some(wide);
+        // Places in the decoded text mean nothing in the message.
         self.found.service_group_block = None;
+        self.found.header_end = None;
         flow
     }
 
@@ -461,11 +463,7 @@ impl HeaderScan {
         self.step_to(end + 1);
         match self.open.len() {
             1 => {
-                self.found.header_end = self
-                    .wide
-                    .is_none()
-                    .then(|| u32::try_from(end + 1).ok())
-                    .flatten();
+                self.found.header_end = u32::try_from(end + 1).ok();
                 Ok(Flow::Done)
             }
             0 => Ok(Flow::Done),

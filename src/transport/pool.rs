@@ -13,10 +13,13 @@ use super::target::{KeyHasher, Target};
 use super::upstream::Upstream;
 use crate::util::clock::Tick;
 
+/// The connections to one target, and since when each is idle.
+type Idle = Vec<(Tick, Box<Upstream>)>;
+
 /// The idle connections of one worker.
 #[derive(Debug, Default)]
 pub struct Pool {
-    idle: HashMap<Arc<Target>, Vec<(Tick, Box<Upstream>)>, BuildHasherDefault<KeyHasher>>,
+    idle: HashMap<Arc<Target>, Idle, BuildHasherDefault<KeyHasher>>,
     /// Connections that were handed out again.
     pub reused: u64,
     /// Connections that were found dead.

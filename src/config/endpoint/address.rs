@@ -2,7 +2,7 @@
 //!
 //! Synapse accepts any text as `uri` and fails when it sends; here the address is checked while loading, as far as it is known then: `${name}`
 //! is filled in from the message, so what it stands for is not looked at. Schemes of other transports are well-formed but not
-//! served.
+//! served; of https it is said that this version cannot send there, as nobody should learn that from the first message.
 
 use super::{leaf, vocabulary};
 use crate::codes::DiagnosticCode;
@@ -17,7 +17,17 @@ pub(super) fn parse(element: &Element, diagnostics: &mut Diagnostics) -> Option<
     let written = element.req_attr("uri", diagnostics)?;
     let uri = Spanned::new(written.value.trim().to_owned(), written.span);
     match check(&uri.value) {
-        Ok(()) => Some(leaf.into_kind(|leaf| EndpointKind::Address(AddressDef { uri, leaf }))),
+        Ok(()) => {
+            if is_https(&uri.value) {
+                diagnostics.unsupported(
+                    DiagnosticCode::NotSupportedYet,
+                    uri.span,
+                    "https to back ends is not supported yet: sending fails with 101503",
+                    "use http where the network in between is trusted",
+                );
+            }
+            Some(leaf.into_kind(|leaf| EndpointKind::Address(AddressDef { uri, leaf })))
+        }
         Err(Problem::Scheme(scheme)) => {
             let row = DiagnosticCode::UnsupportedScheme.row();
             let text = format!("the transport {scheme}");
@@ -35,6 +45,11 @@ pub(super) fn parse(element: &Element, diagnostics: &mut Diagnostics) -> Option<
             None
         }
     }
+}
+
+fn is_https(uri: &str) -> bool {
+    uri.get(..6)
+        .is_some_and(|scheme| scheme.eq_ignore_ascii_case("https:"))
 }
 
 #[derive(Debug, PartialEq, Eq)]

@@ -1,0 +1,183 @@
+//! `docs/codes.md` is made from the tables that the program uses, and the settings, attributes and metric families that
+//! exist are documented.
+//!
+//! `UPDATE_EXPECTED=1 cargo test --test documentation` writes `docs/codes.md` anew.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test fails by panicking"
+)]
+
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+
+use axon::codes::{DIAGNOSTICS, ERRORS};
+use axon::config::endpoint::vocabulary::{
+    ADDRESS, DEFAULT, ENDPOINT, FAILOVER, LOAD_BALANCE, MEMBER, SESSION,
+};
+
+fn docs(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("docs")
+        .join(name)
+}
+
+fn text_of(name: &str) -> String {
+    std::fs::read_to_string(docs(name)).unwrap_or_default()
+}
+
+/// A cell of a table.
+fn cell(text: &str) -> String {
+    text.replace('|', "\\|").replace('<', "&lt;")
+}
+
+fn codes() -> String {
+    let mut out = String::from(
+        "# Codes\n\nMade from the tables in `src/codes`; do not edit.\n\n\
+         ## Error codes\n\n\
+         `ERROR_CODE` of a failed message, the label `code` of metrics, and `code` in access lines and events. Those from\n\
+         303201 on are axon's own, the others Synapse's. Lists in a configuration match a code also in the form that\n\
+         Synapse's pass-through transport gives it, with the protocol state (0 to 8) added.\n\n\
+         | code | name | meaning | what to do |\n|---|---|---|---|\n",
+    );
+    for row in ERRORS {
+        let (text, help) = (cell(row.text), cell(row.help));
+        writeln!(out, "| {} | `{}` | {text} | {help} |", row.code, row.name).unwrap();
+    }
+    out += "\n## Diagnostics\n\n\
+            What `axon check`, the start and a reload say about files. A number keeps its meaning for ever.\n\n\
+            | code | meaning | what to do |\n|---|---|---|\n";
+    for row in DIAGNOSTICS {
+        writeln!(
+            out,
+            "| {} | {} | {} |",
+            row.code,
+            cell(row.text),
+            cell(row.help)
+        )
+        .unwrap();
+    }
+    out
+}
+
+#[test]
+fn the_codes_are_those_of_the_tables() {
+    let made = codes();
+    if std::env::var_os("UPDATE_EXPECTED").is_some() {
+        std::fs::write(docs("codes.md"), &made).unwrap();
+    }
+    assert!(
+        text_of("codes.md") == made,
+        "docs/codes.md is behind the tables: run UPDATE_EXPECTED=1 cargo test --test documentation"
+    );
+}
+
+#[test]
+fn each_attribute_of_axons_own_is_documented() {
+    let text = text_of("configuration.md");
+    for words in [
+        &ENDPOINT,
+        &ADDRESS,
+        &DEFAULT,
+        &FAILOVER,
+        &LOAD_BALANCE,
+        &MEMBER,
+        &SESSION,
+    ] {
+        for attribute in words.axon {
+            assert!(text.contains(&format!("`ax:{attribute}`")), "{attribute}");
+        }
+    }
+}
+
+/// The first cell of each row of the settings table is `section.key`, the second the default as it is written.
+#[test]
+fn each_setting_is_documented_with_its_default() {
+    let text = text_of("configuration.md");
+    let rows: Vec<(&str, &str)> = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `")?.split_once("` | "))
+        .filter_map(|(key, rest)| Some((key, rest.split(" | ").next()?)))
+        .collect();
+    let documented = |key: &str| {
+        let row = rows.iter().find(|(name, _)| *name == key);
+        row.unwrap_or_else(|| panic!("{key} is not documented")).1
+    };
+    let defaults = axon::settings::Settings::default();
+    let (limits, timers) = (&defaults.limits, &defaults.timers);
+    let millis = |d: std::time::Duration| d.as_millis() as usize;
+    for (key, value) in [
+        ("limits.head_bytes", limits.head_bytes),
+        ("limits.headers", limits.headers),
+        ("limits.soap_header_bytes", limits.soap_header_bytes),
+        ("limits.message_bytes", limits.message_bytes),
+        ("limits.replay_memory_bytes", limits.replay_memory_bytes),
+        ("limits.replay_disk_bytes", limits.replay_disk_bytes),
+        (
+            "limits.replay_disk_total_bytes",
+            limits.replay_disk_total_bytes,
+        ),
+        ("timers.head_ms", millis(timers.head)),
+        ("timers.client_idle_ms", millis(timers.client_idle)),
+        ("timers.body_progress_ms", millis(timers.body_progress)),
+        ("timers.connect_ms", millis(timers.connect)),
+        ("timers.response_ms", millis(timers.response)),
+        ("timers.pool_idle_ms", millis(timers.pool_idle)),
+        ("timers.hold_ms", millis(timers.hold)),
+        ("timers.drain_ms", millis(timers.drain)),
+        ("sessions.per_group", defaults.sessions.per_group),
+        ("sessions.timeout_ms", millis(defaults.sessions.timeout)),
+    ] {
+        assert_eq!(documented(key), format!("`{value}`"), "{key}");
+    }
+    let switch = defaults.retry.non_idempotent;
+    assert_eq!(documented("retry.non_idempotent"), format!("`{switch}`"));
+    let address = &defaults.admin.address;
+    assert_eq!(documented("admin.address"), format!("`\"{address}\"`"));
+}
+
+#[test]
+fn each_metric_family_is_documented() {
+    let text = text_of("operations.md");
+    let shown = axon::observe::metrics::Exposition::default()
+        .render(axon::observe::MetricsSnapshot::default())
+        .unwrap();
+    let mut families = 0;
+    for line in shown.lines().filter_map(|l| l.strip_prefix("# TYPE ")) {
+        let (name, kind) = line.split_once(' ').unwrap();
+        let name = match kind {
+            "counter" => format!("{name}_total"),
+            "info" => format!("{name}_info"),
+            _ => name.to_owned(),
+        };
+        let known = text.contains(&format!("`{name}`")) || name.starts_with("process_");
+        assert!(known, "{name}");
+        families += 1;
+    }
+    assert!(families > 30, "{shown}");
+}
+
+#[test]
+fn links_between_the_documents_lead_somewhere() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut files = vec![root.join("README.md"), root.join("ARCHITECTURE.md")];
+    for entry in std::fs::read_dir(root.join("docs")).unwrap() {
+        files.push(entry.unwrap().path());
+    }
+    for file in files
+        .iter()
+        .filter(|f| f.extension().is_some_and(|e| e == "md"))
+    {
+        let text = std::fs::read_to_string(file).unwrap();
+        for link in text.split("](").skip(1) {
+            let target = link.split([')', '#']).next().unwrap();
+            let outside = target.starts_with("http") || target.is_empty();
+            assert!(
+                outside || file.parent().unwrap().join(target).exists(),
+                "{}: {target}",
+                file.display()
+            );
+        }
+    }
+}

@@ -116,7 +116,9 @@ pub fn run(options: &Options) -> Result<(), RunError> {
             .as_deref()
             .unwrap_or(&loaded.settings.admin.address),
     )?;
-    let own = match &admin_address {
+    // Opened first: where port 0 was asked for, only now is it known which address messages may not name.
+    let admin = Admin::bind(&admin_address, token(&loaded.settings)?)?;
+    let own = match admin.address() {
         AdminAddr::Tcp(address) => vec![*address],
         AdminAddr::Unix(_) => Vec::new(),
     };
@@ -138,7 +140,6 @@ pub fn run(options: &Options) -> Result<(), RunError> {
         opened.push(("http".to_owned(), name.clone()));
         sockets.push((name, socket));
     }
-    let admin = Admin::bind(&admin_address, token(&settings)?)?;
     opened.push(("admin".to_owned(), admin.address().to_string()));
     let probes_address = options
         .probes

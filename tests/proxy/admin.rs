@@ -127,9 +127,9 @@ fn metrics_count_requests_and_show_states() {
     let text = metrics();
     for line in [
         "axon_endpoint_requests_total{endpoint=\"g/a\",outcome=\"ok\"} 2",
-        "axon_endpoint_state{endpoint=\"g/b\",state=\"off\"} 1",
-        "axon_endpoint_state{endpoint=\"g/a\",state=\"active\"} 1",
-        "axon_config_generation 1",
+        "axon_endpoint_state{endpoint=\"g/b\",state=\"off\"} 1.0",
+        "axon_endpoint_state{endpoint=\"g/a\",state=\"active\"} 1.0",
+        "axon_config_generation 1.0",
     ] {
         assert!(text.lines().any(|l| l == line), "{line} in:\n{text}");
     }

@@ -260,7 +260,11 @@ fn converse(shared: &Shared, mut client: Client, connection: usize) {
                 let _ = client.exactly(n);
                 return close(&client.stream);
             }
-            Act::Take(own) => return own(client),
+            Act::Take(own) => {
+                let stream = client.stream.try_clone().unwrap();
+                own(client);
+                return close(&stream);
+            }
         }
     }
 }

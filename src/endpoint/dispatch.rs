@@ -217,7 +217,7 @@ impl Dispatch<'_> {
                 let built_in_timeout =
                     code == ErrorCode::RESPONSE_TIMEOUT && leaf.timeout.is_none();
                 let retry = Retry {
-                    replayable: retry.replayable && !(built_in_timeout && !retry.idempotent),
+                    replayable: retry.replayable && (!built_in_timeout || retry.idempotent),
                     ..retry
                 };
                 let transition = walk.failed(code, Some(state_added), retry, self.worker.now());

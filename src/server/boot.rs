@@ -59,7 +59,10 @@ pub struct Options {
 
 /// Makes a text from the HTTP and the administration address.
 #[derive(Clone)]
-pub struct Greeting(pub Arc<dyn Fn(&str, &str) -> String + Send + Sync>);
+pub struct Greeting(pub Arc<GreetingText>);
+
+/// See [`Greeting`].
+pub type GreetingText = dyn Fn(&str, &str) -> String + Send + Sync;
 
 impl std::fmt::Debug for Greeting {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

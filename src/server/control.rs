@@ -263,7 +263,7 @@ fn is_reference(view: &NodeView) -> bool {
 }
 
 fn endpoint_metrics(generation: &Generation, view: &NodeView) -> EndpointMetrics {
-    let snapshot = view.detail.clone();
+    let snapshot = view.detail;
     let stats = generation
         .endpoints
         .leaf(view.id)

@@ -13,10 +13,13 @@ use super::target::{KeyHasher, Target};
 use super::upstream::Upstream;
 use crate::util::clock::Tick;
 
+/// A connection and the end of its time. Boxed: it goes from hand to hand.
+type Idle = (Tick, Box<Upstream>);
+
 /// The idle connections of one worker.
 #[derive(Debug, Default)]
 pub struct Pool {
-    idle: HashMap<Arc<Target>, Vec<(Tick, Box<Upstream>)>, BuildHasherDefault<KeyHasher>>,
+    idle: HashMap<Arc<Target>, Vec<Idle>, BuildHasherDefault<KeyHasher>>,
     /// Connections that were handed out again.
     pub reused: u64,
     /// Connections that were found dead.

@@ -7,7 +7,7 @@ mod soap;
 
 use std::time::{Duration, Instant};
 
-pub use backend::{Act, Backend, Down, Received, ok};
+pub use backend::{Act, Backend, Down, ok};
 pub use client::{Answer, Client, Headers};
 pub use proxy::Proxy;
 pub use soap::{quote, quote_of};

@@ -31,8 +31,6 @@ pub enum Act {
 /// A request as it came.
 #[derive(Clone, Debug)]
 pub struct Received {
-    /// Which connection of this back end, from 0.
-    pub connection: usize,
     /// Which request of this back end, from 0.
     pub number: usize,
     /// The head, byte for byte.
@@ -197,17 +195,13 @@ fn accept(shared: &Arc<Shared>, listener: &TcpListener) {
             .lock()
             .unwrap()
             .push(stream.try_clone().unwrap());
-        let connection = {
-            let mut accepted = shared.accepted.lock().unwrap();
-            *accepted += 1;
-            *accepted - 1
-        };
+        *shared.accepted.lock().unwrap() += 1;
         let shared = shared.clone();
-        std::thread::spawn(move || converse(&shared, Client::over(stream), connection));
+        std::thread::spawn(move || converse(&shared, Client::over(stream)));
     }
 }
 
-fn converse(shared: &Shared, mut client: Client, connection: usize) {
+fn converse(shared: &Shared, mut client: Client) {
     // An idle connection may stay open for longer than anything in a test waits.
     client.stream.set_read_timeout(None).unwrap();
     while let Some(head) = client.head() {
@@ -222,7 +216,6 @@ fn converse(shared: &Shared, mut client: Client, connection: usize) {
         let received = {
             let mut seen = shared.seen.lock().unwrap();
             let received = Received {
-                connection,
                 number: seen.len(),
                 head,
                 headers,

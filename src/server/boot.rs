@@ -10,7 +10,8 @@ use tokio::sync::watch;
 use super::control::Running;
 use super::counters::Counters;
 use super::generation::{Built, Generation, Origin};
-use super::reload::{Reloads, Shared, reload};
+use super::reload::{Reloads, Shared};
+use super::reloader::Reloader;
 use super::watch::Watch;
 use super::{systemd, worker};
 use crate::admin::{Admin, AdminAddr, Token};
@@ -259,6 +260,7 @@ fn serve(
     let dropped = writer.clone();
     let running = Arc::new(Running {
         shared: shared.clone(),
+        reloader: Reloader::start(shared.clone())?,
         started_unix_ms: crate::observe::stamp::unix_ms(),
         listeners: opened.opened,
         stopping: stopping.clone(),
@@ -303,7 +305,7 @@ async fn control_plane(
         tokio::spawn(async move { server.serve(control, stopped(stopping)).await });
     }
     if !options.no_watch {
-        tokio::spawn(watch_files(shared.clone()));
+        tokio::spawn(watch_files(shared.clone(), running.reloader.clone()));
     }
     tokio::spawn(sweep_sessions(shared.clone()));
     let (Ok(mut hangup), Ok(mut terminate)) = (
@@ -317,7 +319,7 @@ async fn control_plane(
         tokio::select! {
             _ = hangup.recv() => {
                 systemd::notify("RELOADING=1");
-                reload_aside(shared.clone()).await;
+                running.reloader.reload().await;
                 systemd::notify("READY=1");
             }
             _ = terminate.recv() => break,
@@ -329,12 +331,7 @@ async fn control_plane(
     let _ = stop.send(true);
 }
 
-async fn reload_aside(shared: Arc<Shared>) {
-    // A reload that panics leaves the last good generation serving.
-    let _ = tokio::task::spawn_blocking(move || reload(&shared)).await;
-}
-
-async fn watch_files(shared: Arc<Shared>) {
+async fn watch_files(shared: Arc<Shared>, reloader: Reloader) {
     let mut paths = shared.origin.paths.clone();
     if paths.is_empty() {
         paths.push(shared.origin.default_root.clone());
@@ -342,7 +339,7 @@ async fn watch_files(shared: Arc<Shared>) {
     match Watch::start(&paths) {
         Ok(mut watch) => {
             while watch.changed().await {
-                reload_aside(shared.clone()).await;
+                reloader.reload().await;
             }
         }
         Err(error) => {

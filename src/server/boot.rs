@@ -339,6 +339,8 @@ async fn watch_files(shared: Arc<Shared>, reloader: Reloader) {
     }
     match Watch::start(&paths) {
         Ok(mut watch) => {
+            // An edit between the first load and the beginning of the watch would be missed.
+            reloader.reload().await;
             while watch.changed().await {
                 reloader.reload().await;
             }

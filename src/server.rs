@@ -10,6 +10,7 @@ mod counters;
 mod generation;
 mod log;
 mod reload;
+mod reloader;
 mod serve;
 mod systemd;
 mod watch;

@@ -331,6 +331,13 @@ impl Dispatch<'_> {
             // The detail of a transport fault is empty (recorded).
             Some(last) if last.code == failure.code => Fault {
                 detail: String::new(),
+                message: match failure.verdict {
+                    // The code stays the transport's, so somebody has to say why no other child was asked.
+                    ErrorCode::NOT_REPLAYABLE => {
+                        format!("{}; {} {said}", last.message, failure.verdict)
+                    }
+                    _ => last.message,
+                },
                 ..last
             },
             _ => Fault::new(failure.code, said),

@@ -4,7 +4,7 @@
 //! positions, counters), which are shared by [`Arc`]. A reload builds a new tree beside the old one and takes over those
 //! cells by identity (design 7): running messages finish on the old tree and still report into the same cells.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
@@ -12,7 +12,7 @@ use std::time::Duration;
 use super::algorithm::{Algorithm, AlgorithmType, Weight};
 use super::event::EventRing;
 use super::rules::{RetryRules, RuleSettings};
-use super::session::{SessionSpec, SessionTable};
+use super::session::{Path, SessionSpec, SessionTable};
 use super::state::{StateCell, Transition};
 use super::stats::{GroupStats, LeafStats};
 use crate::config::model::{PropertyDef, TimeoutAction};
@@ -282,6 +282,21 @@ impl Endpoints {
     pub fn record(&self, id: NodeId, transition: Transition, request: Option<&str>) -> u64 {
         self.events
             .push(self.node(id).path.clone(), transition, request)
+    }
+
+    /// Ends the sessions whose child the previous generation had and this one has not; how many.
+    pub fn end_lost_sessions(&self, previous: &Endpoints) -> usize {
+        let here: HashSet<MemberId> = self.nodes.iter().map(|node| node.member).collect();
+        // Tables may be large: they are looked through only when somebody went.
+        if previous.nodes.iter().all(|n| here.contains(&n.member)) {
+            return 0;
+        }
+        self.session_tables()
+            .map(|session| {
+                let lost = |path: &Path| path.iter().any(|member| !here.contains(member));
+                session.table.end_where(lost)
+            })
+            .sum()
     }
 
     /// Throws out expired sessions, a bounded number per call; how many went.

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use super::counters::{Counters, sum};
 use super::generation::Generation;
 use super::log::state_event;
-use super::reload::{Shared, reload};
+use super::reload::Shared;
+use super::reloader::Reloader;
 use crate::admin::{
     BoxFuture, CauseView, Control, EndpointView, ListenerView, PlaceView, ReloadView, StateCounts,
     StatusView, SwitchError,
@@ -26,6 +27,8 @@ use crate::util::clock::{self, Tick};
 pub struct Running {
     /// What workers and control plane share.
     pub shared: Arc<Shared>,
+    /// Reloads.
+    pub reloader: Reloader,
     /// When the process began, milliseconds since 1970.
     pub started_unix_ms: u64,
     /// Opened addresses: kind and address.
@@ -147,18 +150,13 @@ impl Control for Running {
     }
 
     fn reload(&self) -> BoxFuture<'_, ReloadView> {
-        let shared = self.shared.clone();
         Box::pin(async move {
-            // Reading and compiling may take long; the administration goes on answering meanwhile.
-            tokio::task::spawn_blocking(move || reload(&shared))
-                .await
-                .unwrap_or_else(|error| ReloadView {
-                    result: "rejected".to_owned(),
-                    diagnostics: vec![
-                        serde_json::json!({ "message": format!("the reload failed: {error}") }),
-                    ],
-                    ..ReloadView::default()
-                })
+            let view = self.reloader.reload().await;
+            view.unwrap_or_else(|| ReloadView {
+                result: "rejected".to_owned(),
+                diagnostics: vec![serde_json::json!({ "message": "the reload broke down" })],
+                ..ReloadView::default()
+            })
         })
     }
 

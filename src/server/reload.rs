@@ -148,12 +148,14 @@ fn apply(shared: &Shared, previous: &Generation, built: Built, view: &mut Reload
             state_kept: false,
         })
         .collect();
-    let kept = sessions(&generation);
+    let inherited = sessions(&generation);
+    let generation = Arc::new(generation);
+    shared.current.store(generation.clone());
+    let ended = generation.endpoints.end_lost_sessions(&previous.endpoints) as u64;
     view.sessions = KeptView {
-        kept,
-        lost: before.saturating_sub(kept),
+        kept: inherited.saturating_sub(ended),
+        lost: before.saturating_sub(inherited) + ended,
     };
-    shared.current.store(Arc::new(generation));
 }
 
 fn described(diagnostic: &Diagnostic, sources: &Sources) -> serde_json::Value {

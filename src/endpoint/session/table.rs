@@ -225,6 +225,18 @@ impl SessionTable {
         gone
     }
 
+    /// Ends the sessions that are bound to children who are gone; how many.
+    pub fn end_where(&self, gone: impl Fn(&Path) -> bool) -> usize {
+        let mut ended = 0;
+        for shard in &self.shards {
+            let entries = &mut shard.lock().entries;
+            let before = entries.len();
+            entries.retain(|_, entry| !gone(&entry.path));
+            ended += before - entries.len();
+        }
+        ended
+    }
+
     /// How many ids are bound.
     pub fn len(&self) -> usize {
         self.shards.iter().map(|s| s.lock().entries.len()).sum()

@@ -36,6 +36,17 @@ fn the_first_binding_wins_and_the_second_follows() {
 }
 
 #[test]
+fn sessions_end_with_their_child() {
+    let table = SessionTable::new(10);
+    table.bind("stays", &path(1), HOUR, Tick(0));
+    table.bind("goes", &path(2), HOUR, Tick(0));
+    assert_eq!(table.end_where(|path| path.contains(&MemberId(2))), 1);
+    assert_eq!(table.lookup("goes", Tick(1)), None);
+    assert_eq!(table.lookup("stays", Tick(1)), Some(path(1)));
+    table.check_invariants();
+}
+
+#[test]
 fn parallel_first_requests_bind_once() {
     let table = SessionTable::new(10);
     let barrier = std::sync::Barrier::new(8);

@@ -1,0 +1,24 @@
+//! Black box: the real program on port 0, scripted back ends, clients that see every byte. One file per capability.
+//!
+//! One binary and not one per file: it is linked once, and tests that wait for a timer run beside those that do not.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test fails by panicking"
+)]
+
+mod admin;
+mod affinity;
+mod default_endpoint;
+mod drain;
+mod failover;
+mod http1;
+mod load_balance;
+mod logs;
+mod reload;
+mod replay;
+mod routing;
+mod support;
+mod suspension;
+mod timeout;
+mod upgrade;

@@ -8,7 +8,7 @@ mod request;
 mod soap;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::hold;
 use super::session::ResponseFacts;
@@ -89,7 +89,9 @@ impl Dispatch<'_> {
                 .leaf(self.endpoints.resolve(root))
                 .is_some_and(|l| l.target == LeafTarget::Message);
         if needs.client_id || needs.service_group_id || names_target {
-            match soap::request_header(self.worker, x, needs, names_target).await? {
+            let header = soap::request_header(self.worker, x, needs, names_target).await?;
+            self.worker.look();
+            match header {
                 Some(header) => {
                     x.header_end = header.header_end;
                     facts.header = header;
@@ -129,6 +131,7 @@ impl Dispatch<'_> {
             drop(walk);
             if let (Some(again), Some(_place)) = (again, self.worker.hold_one()) {
                 tokio::time::sleep(again.since(now)).await;
+                self.worker.look();
                 continue;
             }
             x.trail.failure = Some(failure.code);
@@ -172,9 +175,9 @@ impl Dispatch<'_> {
                 return Err(fault);
             }
         };
-        let begun = Instant::now();
+        let begun = self.worker.instant();
         let result = self.try_leaf(x, leaf, &outgoing, needs.repeat).await;
-        let took = begun.elapsed();
+        let took = self.worker.look() - begun;
         self.worker.recycle(outgoing.head);
         match result {
             Ok(answer) => {

@@ -15,7 +15,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 
 /// Bytes in one buffer that wake the thread early.
-pub const FLUSH_AT: usize = 64 * 1024;
+pub const FLUSH_AT: usize = 256 * 1024;
 /// Bytes in one buffer from which on lines are dropped.
 pub const FULL_AT: usize = 1024 * 1024;
 /// Longest time that a line waits for company.

@@ -4,7 +4,6 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Instant;
 
 use arc_swap::{ArcSwap, Cache};
 use smallvec::SmallVec;
@@ -17,7 +16,6 @@ use crate::endpoint::dispatch::Dispatch;
 use crate::endpoint::tree::NodeKind;
 use crate::exchange::{Arrival, Body, Exchange, Fault};
 use crate::mediation::{Cx, LocalBoxFuture, SendTo, Sender};
-use crate::observe::stamp::unix_ms;
 use crate::observe::{AccessRecord, Attempt, EventLog, Lines, LogFormat, RequestId, RequestIds};
 use crate::transport::connection::Handler;
 use crate::transport::downstream::Client;
@@ -48,7 +46,7 @@ pub struct Service {
 
 impl Handler for Service {
     async fn serve(&self, client: Box<Client>, head: RequestHead) -> (Box<Client>, RequestHead) {
-        let begun = Instant::now();
+        let begun = self.worker.look();
         let generation = self.generation();
         let id = self.ids.next(
             head.headers.value(Name::Traceparent),
@@ -94,7 +92,7 @@ impl Handler for Service {
                 },
             )
             .await;
-        let ttfb = begun.elapsed();
+        let ttfb = self.worker.instant() - begun;
         let Some(mut client) = x.client.take() else {
             // The client is put in above and nobody takes it out; without one there is nobody to answer.
             unreachable!("an exchange keeps its client");
@@ -110,7 +108,7 @@ impl Handler for Service {
             add(&self.counters.tunnels, 1);
         }
         let replied = reply(&self.worker, &mut client, &response, body).await;
-        let took = begun.elapsed();
+        let took = self.worker.look() - begun;
         self.counters
             .answered(response.status, took, request_bytes, replied.body_bytes);
         if let Some((format, lines)) = &self.access {
@@ -134,7 +132,7 @@ impl Handler for Service {
         if let Some((format, lines)) = &self.access {
             let id = self.ids.next(None, None);
             let record = AccessRecord {
-                unix_ms: unix_ms(),
+                unix_ms: self.worker.unix_ms(),
                 id: &id,
                 client: client.peer,
                 listener: &self.listener,
@@ -226,7 +224,7 @@ impl Service {
             _ => None,
         });
         let record = AccessRecord {
-            unix_ms: unix_ms(),
+            unix_ms: self.worker.unix_ms(),
             id,
             client: x.arrival.peer,
             listener: &self.listener,

@@ -56,6 +56,7 @@ pub fn run(plan: Plan) -> std::io::Result<()> {
 
 async fn serve(plan: Plan) {
     let worker = Rc::new(Worker::new(plan.index, plan.limits, plan.seed));
+    worker.follow_wall_clock();
     let mut first = None;
     for ((name, socket), access) in plan.listeners.into_iter().zip(plan.access) {
         let service = Rc::new(Service {
@@ -87,6 +88,7 @@ async fn tidy(worker: Rc<Worker>, service: Rc<Service>) {
         let due = Instant::now() + TICK;
         tokio::time::sleep(TICK).await;
         let late = due.elapsed();
+        worker.follow_wall_clock();
         let counters = &service.counters;
         counters
             .stall_us

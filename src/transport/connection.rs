@@ -4,8 +4,6 @@ use std::future::poll_fn;
 use std::rc::Rc;
 use std::task::Poll;
 
-use tokio::time::Instant;
-
 use super::downstream::{Client, HeadRead, within};
 use super::head::RequestHead;
 use super::head::standard_reason;
@@ -34,6 +32,7 @@ pub trait Handler {
 /// Serves a connection to its end.
 pub async fn run<H: Handler>(client: Box<Client>, worker: Rc<Worker>, handler: Rc<H>) {
     let _open = worker.drain.open();
+    worker.look();
     handler.connected();
     exchanges(client, &worker, &*handler).await;
     handler.closed();
@@ -91,7 +90,7 @@ async fn read_head(client: &mut Client, worker: &Worker, head: &mut RequestHead)
 /// Waits for the first byte of the next request. False: the client closed, was idle too long, or the proxy stops.
 async fn wait_for_request(client: &mut Client, worker: &Worker) -> bool {
     let waiting = worker.drain.wait();
-    let due = Instant::now() + worker.limits.client_idle;
+    let due = worker.instant() + worker.limits.client_idle;
     poll_fn(|cx| match client.poll_first_byte(cx) {
         Poll::Ready(Ok(there)) => Poll::Ready(there),
         Poll::Ready(Err(_)) => Poll::Ready(false),

@@ -92,6 +92,13 @@ impl RequestHead {
         self.version = Version::Http11;
     }
 
+    /// Names method and target where they lie in the text of the head.
+    pub fn place(&mut self, method: Range, target: Range) {
+        self.method = Method::of(self.headers.slice(method));
+        self.method_text = method;
+        self.target = target;
+    }
+
     /// The method as written.
     pub fn method_text(&self) -> &[u8] {
         self.headers.slice(self.method_text)

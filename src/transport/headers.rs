@@ -128,6 +128,14 @@ pub struct Range {
 }
 
 impl Range {
+    /// So many bytes from `start` of the text.
+    pub fn new(start: usize, len: usize) -> Self {
+        Self {
+            start: start as u32,
+            len: len as u32,
+        }
+    }
+
     /// True for the empty text.
     pub fn is_empty(self) -> bool {
         self.len == 0
@@ -185,17 +193,46 @@ impl Headers {
         &self.text[range.start as usize..(range.start + range.len) as usize]
     }
 
-    /// Adds a field behind the others, whether or not the name is there already.
+    /// Begins anew with the text of a raw head; its fields are then named by [`append_part`](Self::append_part).
+    pub fn load(&mut self, raw: &[u8]) {
+        self.clear();
+        self.text.extend_from_slice(raw);
+    }
+
+    /// Adds a field whose name and value lie in the loaded text; the parser has judged them.
+    pub fn append_part(&mut self, name: Range, value: Range) {
+        let id = Name::of(self.slice(name));
+        self.fields.push(Field { id, name, value });
+    }
+
+    /// Adds a field behind the others, whether or not the name is there already. A name that is no token adds nothing;
+    /// bytes that no value may hold become spaces.
     pub fn append(&mut self, name: &[u8], value: &[u8]) {
+        if !is_name(name) {
+            return;
+        }
         let id = Name::of(name);
         let name = self.store(name);
-        let value = self.store(value);
+        let value = self.store_value(value);
         self.fields.push(Field { id, name, value });
+    }
+
+    fn store_value(&mut self, value: &[u8]) -> Range {
+        let range = self.store(value);
+        for byte in &mut self.text[range.start as usize..] {
+            if *byte < 0x20 && *byte != b'\t' || *byte == 0x7f {
+                *byte = b' ';
+            }
+        }
+        range
     }
 
     /// Gives the first field of that name a new value and removes the others; adds it when there is none.
     pub fn set(&mut self, name: &str, value: &[u8]) {
-        let value_range = self.store(value);
+        if !is_name(name.as_bytes()) {
+            return;
+        }
+        let value_range = self.store_value(value);
         let at = self.position(name);
         match at {
             Some(at) => {
@@ -272,6 +309,11 @@ impl Headers {
     }
 }
 
+/// A token (RFC 9110 section 5.6.2).
+fn is_name(name: &[u8]) -> bool {
+    !name.is_empty() && name.iter().all(|&b| super::http1::framing::is_token(b))
+}
+
 fn bytes(text: &[u8], range: Range) -> &[u8] {
     &text[range.start as usize..(range.start + range.len) as usize]
 }
@@ -315,6 +357,17 @@ mod tests {
         assert_eq!(all.len(), 4);
         assert_eq!(all[1], (b"X-One".to_vec(), b"9".to_vec()));
         assert_eq!(all[3], (b"New".to_vec(), b"n".to_vec()));
+    }
+
+    #[test]
+    fn what_would_split_a_head_cannot_get_in() {
+        let mut h = Headers::default();
+        h.append(b"A", b"1\r\nB: 2");
+        h.set("C", b"x\0y");
+        h.append(b"D: e\r\nF", b"1");
+        h.set("", b"1");
+        let all: Vec<_> = h.iter().map(|(_, n, v)| (n, v)).collect();
+        assert_eq!(all, [(&b"A"[..], &b"1  B: 2"[..]), (b"C", b"x y")]);
     }
 
     #[test]

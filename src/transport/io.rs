@@ -2,7 +2,7 @@
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
@@ -47,9 +47,6 @@ impl Io {
 
     /// Reads into the buffer, whose storage is borrowed only when something is there. `Ok(0)`: the peer closed.
     pub fn poll_fill(&mut self, cx: &mut Context<'_>, buf: &mut Buf) -> Poll<io::Result<usize>> {
-        if buf.capacity() == 0 {
-            ready!(self.stream.poll_read_ready(cx))?;
-        }
         let Some(room) = buf.room() else {
             return Poll::Ready(Err(io::Error::other("no room in the read buffer")));
         };

@@ -7,7 +7,6 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::time::Instant;
 
 use super::downstream::Client;
 use super::head::{Method, ResponseHead, Version};
@@ -91,7 +90,7 @@ async fn whole(
     write::response(&mut out, line, head);
     let bytes = if bodiless { &[][..] } else { bytes };
     out.extend_from_slice(bytes);
-    let due = Instant::now() + worker.limits.body_progress;
+    let due = worker.instant() + worker.limits.body_progress;
     let written = client.alarm.limit(due, client.io.write_all(&out)).await;
     worker.recycle(out);
     let end = match written {
@@ -141,12 +140,15 @@ async fn relay(
     let mut moved = 0;
     let mut alarm = std::mem::take(&mut client.alarm);
     let result = loop {
-        let due = Instant::now() + worker.limits.body_progress;
+        let due = worker.instant() + worker.limits.body_progress;
         let work = poll_fn(|cx| poll_relay(cx, client, &mut upstream, &mut pump));
         match alarm.limit(due, work).await {
             Some(result) => break result,
             // Slow is fine, standing still is not.
-            None if progress(&pump, &upstream) > moved => moved = progress(&pump, &upstream),
+            None if progress(&pump, &upstream) > moved => {
+                moved = progress(&pump, &upstream);
+                worker.look();
+            }
             None => break Err(ReplyEnd::Stalled),
         }
     };

@@ -215,7 +215,7 @@ async fn in_time(
     alarm: &mut Alarm,
 ) -> Result<Answer, TryError> {
     let mut work = std::pin::pin!(tries(worker, client, this, progress));
-    let mut due = Instant::now() + this.deadline;
+    let mut due = worker.instant() + this.deadline;
     let mut last = Moved::default();
     loop {
         if let Some(result) = alarm.limit(due, &mut work).await {

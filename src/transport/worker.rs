@@ -6,6 +6,7 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 
 use tokio::net::TcpStream;
+use tokio::time::Instant;
 
 use super::drain::Drain;
 use super::head::{RequestHead, ResponseHead};
@@ -32,6 +33,8 @@ pub struct Worker {
     /// Random state for choices that need no secrecy.
     seed: Cell<u64>,
     held: Cell<usize>,
+    looked: Cell<(Instant, Tick)>,
+    wall_offset_ms: Cell<u64>,
     names: RefCell<HashMap<String, (Tick, Vec<SocketAddr>)>>,
     spare: RefCell<Vec<Vec<u8>>>,
     spare_heads: RefCell<Vec<RequestHead>>,
@@ -58,6 +61,8 @@ impl Worker {
             drain: Drain::default(),
             seed: Cell::new(seed | 1),
             held: Cell::new(0),
+            looked: Cell::new((Instant::now(), clock::now())),
+            wall_offset_ms: Cell::new(0),
             names: RefCell::default(),
             spare: RefCell::default(),
             spare_heads: RefCell::default(),
@@ -65,9 +70,36 @@ impl Worker {
         }
     }
 
-    /// The time.
+    /// Reads the clock. Done where time may have passed (a request began, an answer came); in between the worker goes
+    /// by that reading, for a look at the clock costs as much as a step of the walk.
+    pub fn look(&self) -> Instant {
+        let instant = Instant::now();
+        self.looked
+            .set((instant, clock::tick_of(instant.into_std())));
+        instant
+    }
+
+    /// The wall clock, milliseconds since 1970, as of the last [`look`](Self::look).
+    pub fn unix_ms(&self) -> u64 {
+        self.wall_offset_ms.get() + self.now().0
+    }
+
+    /// Follows the wall clock, which may be set; for a timer of the worker.
+    pub fn follow_wall_clock(&self) {
+        self.look();
+        let wall_ms = crate::observe::stamp::unix_ms();
+        self.wall_offset_ms
+            .set(wall_ms.saturating_sub(self.now().0));
+    }
+
+    /// The time, as last read.
     pub fn now(&self) -> Tick {
-        clock::now()
+        self.looked.get().1
+    }
+
+    /// The time as last read, for timers.
+    pub fn instant(&self) -> Instant {
+        self.looked.get().0
     }
 
     /// A place to wait in, while there are any.

@@ -42,9 +42,14 @@ static START: LazyLock<Instant> = LazyLock::new(Instant::now);
 
 /// The real clock, read now.
 pub fn now() -> Tick {
-    let ms = START.elapsed().as_millis();
+    tick_of(Instant::now())
+}
+
+/// A moment of the system's monotonic clock on the proxy's line.
+pub fn tick_of(instant: Instant) -> Tick {
+    let age = instant.saturating_duration_since(*START);
     // The line starts at 1 so that 0 can mean "not yet" in packed words.
-    Tick(u64::try_from(ms).unwrap_or(u64::MAX - 1) + 1)
+    Tick(age.as_secs() * 1000 + u64::from(age.subsec_millis()) + 1)
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::mem::MaybeUninit;
 
 use crate::transport::head::{Method, RequestHead, ResponseHead, Version};
-use crate::transport::headers::{Headers, Name};
+use crate::transport::headers::{Headers, Name, Range};
 
 use super::framing::Framing;
 use super::strict::{self, Refused};
@@ -78,13 +78,14 @@ pub fn request(
     let Some(end) = head_end(raw, limits)? else {
         return Ok(None);
     };
+    let raw = &raw[..end];
     head.clear();
     let mut room = [const { MaybeUninit::<httparse::Header<'_>>::uninit() }; FIELDS_MAX];
     let mut parsed = httparse::Request::new(&mut []);
     let fields = limits.fields.min(FIELDS_MAX);
     match httparse::ParserConfig::default().parse_request_with_uninit_headers(
         &mut parsed,
-        &raw[..end],
+        raw,
         &mut room[..fields],
     ) {
         Ok(httparse::Status::Complete(_)) => {}
@@ -95,7 +96,7 @@ pub fn request(
         Some(0) => Version::Http10,
         _ => Version::Http11,
     };
-    copy_fields(parsed.headers, &mut head.headers)?;
+    take_fields(raw, parsed.headers, &mut head.headers)?;
     let method = parsed.method.unwrap_or_default().as_bytes();
     if method.len() > METHOD_BYTES {
         return Err(Refused {
@@ -103,8 +104,9 @@ pub fn request(
             reason: "a method of that length is not known",
         });
     }
-    head.set_method(method);
-    let authority = take_target(parsed.path.unwrap_or_default().as_bytes(), head)?;
+    let target = parsed.path.unwrap_or_default().as_bytes();
+    head.place(place(raw, method), place(raw, target));
+    let authority = take_target(target, head)?;
     check_host(head, authority.is_some())?;
     if let Some(authority) = authority {
         head.headers.set("Host", authority);
@@ -164,13 +166,27 @@ fn refusal(error: httparse::Error) -> Refused {
     }
 }
 
-fn copy_fields(fields: &[httparse::Header<'_>], into: &mut Headers) -> Result<(), Refused> {
+/// Where a piece that httparse found lies in the head.
+fn place(raw: &[u8], piece: &[u8]) -> Range {
+    Range::new(piece.as_ptr() as usize - raw.as_ptr() as usize, piece.len())
+}
+
+/// Takes the text over in one go and names the fields in it. httparse lets neither control characters into a value nor
+/// anything but a token into a name.
+fn take_fields(
+    raw: &[u8],
+    fields: &[httparse::Header<'_>],
+    into: &mut Headers,
+) -> Result<(), Refused> {
+    into.load(raw);
     for field in fields {
-        let (name, value) = (field.name.as_bytes(), field.value.trim_ascii());
-        if name.is_empty() || value.iter().any(|&b| b < 0x20 && b != b'\t' || b == 0x7f) {
-            return Err(Refused::bad("a field that is not allowed"));
+        if field.name.is_empty() {
+            return Err(Refused::bad("a field without a name"));
         }
-        into.append(name, value);
+        into.append_part(
+            place(raw, field.name.as_bytes()),
+            place(raw, field.value.trim_ascii()),
+        );
     }
     Ok(())
 }
@@ -185,8 +201,8 @@ fn take_target<'a>(raw: &'a [u8], head: &mut RequestHead) -> Result<Option<&'a [
         });
     }
     match raw {
-        [b'/', ..] => head.set_target(raw),
-        b"*" if head.method == Method::Options => head.set_target(raw),
+        [b'/', ..] => {}
+        b"*" if head.method == Method::Options => {}
         _ => {
             let scheme = raw
                 .windows(3)
@@ -273,13 +289,14 @@ pub fn response(
     let Some(end) = head_end(raw, limits)? else {
         return Ok(None);
     };
+    let raw = &raw[..end];
     head.clear();
     let mut room = [const { MaybeUninit::<httparse::Header<'_>>::uninit() }; FIELDS_MAX];
     let mut parsed = httparse::Response::new(&mut []);
     let fields = limits.fields.min(FIELDS_MAX);
     match httparse::ParserConfig::default().parse_response_with_uninit_headers(
         &mut parsed,
-        &raw[..end],
+        raw,
         &mut room[..fields],
     ) {
         Ok(httparse::Status::Complete(_)) => {}
@@ -294,7 +311,7 @@ pub fn response(
         Some(0) => Version::Http10,
         _ => Version::Http11,
     };
-    copy_fields(parsed.headers, &mut head.headers)?;
+    take_fields(raw, parsed.headers, &mut head.headers)?;
     let reason = parsed.reason.unwrap_or_default().as_bytes();
     if reason != crate::transport::head::standard_reason(head.status).as_bytes() {
         head.set_reason(reason);

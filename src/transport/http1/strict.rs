@@ -35,17 +35,21 @@ pub fn line_ends(raw: &[u8]) -> Result<(), Refused> {
     Ok(())
 }
 
-/// One past the empty line that ends a head, when it is there; every line up to it, or of what is there, is checked as
-/// by [`line_ends`].
+/// One past the empty line that ends a head, when it is there. Every line up to it, or of what is there so far, ends as
+/// [`line_ends`] wants it; other control characters in a whole head are left to the parser.
 pub fn end_of_head(raw: &[u8]) -> Result<Option<usize>, Refused> {
-    let mut at = 0;
-    while let Some(used) = line_end(&raw[at..])? {
-        at += used;
-        if raw[at..].starts_with(b"\r\n") {
-            return Ok(Some(at + 2));
+    let mut after_line = 0;
+    for lf in memchr::memchr_iter(b'\n', raw) {
+        if lf == 0 || raw[lf - 1] != b'\r' {
+            return Err(Refused::bad("a LF without CR in the head"));
         }
+        if lf == after_line + 1 {
+            return Ok(Some(lf + 1));
+        }
+        after_line = lf + 1;
     }
-    Ok(None)
+    // Not complete: say early what is wrong, instead of letting a peer wait for its time to run out.
+    line_ends(raw).map(|()| None)
 }
 
 /// One past the first CRLF.
@@ -73,6 +77,34 @@ pub fn target(raw: &[u8]) -> Result<(), Refused> {
     }
 }
 
+/// Bytes of a registered name (RFC 3986 section 3.2.2), as a table: this is looked at in every request.
+const HOST_BYTES: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut b = 0;
+    while b < 256 {
+        table[b] = (b as u8).is_ascii_alphanumeric()
+            || matches!(
+                b as u8,
+                b'-' | b'.'
+                    | b'_'
+                    | b'~'
+                    | b'%'
+                    | b'!'
+                    | b'$'
+                    | b'&'
+                    | b'\''
+                    | b'('
+                    | b')'
+                    | b'*'
+                    | b'+'
+                    | b';'
+                    | b'='
+            );
+        b += 1;
+    }
+    table
+};
+
 /// `uri-host [":" port]` (RFC 9110 section 7.2), not empty.
 pub fn host(value: &[u8]) -> Result<(), Refused> {
     const BAD: Refused = Refused::bad("the Host field is not a host with an optional port");
@@ -86,10 +118,7 @@ pub fn host(value: &[u8]) -> Result<(), Refused> {
         _ => {
             let end = memchr::memchr(b':', value).unwrap_or(value.len());
             let name = &value[..end];
-            if !name
-                .iter()
-                .all(|&b| b.is_ascii_alphanumeric() || b"-._~%!$&'()*+;=".contains(&b))
-            {
+            if !name.iter().all(|&b| HOST_BYTES[usize::from(b)]) {
                 return Err(BAD);
             }
             (name, &value[end..])

@@ -3,6 +3,7 @@
 //! Written by hand because an access line needs it on the hot path; the calendar arithmetic is the usual
 //! days-to-civil conversion with the year starting in March, so that the leap day is the last of a year.
 
+use std::cell::RefCell;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::util::clock::{self, Tick};
@@ -27,6 +28,24 @@ pub fn unix_ms_of(tick: Tick) -> u64 {
 
 /// Appends `2026-01-02T03:04:05.678Z`.
 pub fn write_rfc3339(out: &mut Vec<u8>, unix_ms: u64) {
+    thread_local! {
+        // Lines of one second share all but the milliseconds.
+        static SECOND: RefCell<(u64, Vec<u8>)> = const { RefCell::new((u64::MAX, Vec::new())) };
+    }
+    SECOND.with_borrow_mut(|(second, text)| {
+        if *second != unix_ms / 1_000 {
+            *second = unix_ms / 1_000;
+            text.clear();
+            write_second(text, unix_ms);
+        }
+        out.extend_from_slice(text);
+    });
+    digits(out, unix_ms % 1_000, 3);
+    out.push(b'Z');
+}
+
+/// Everything in front of the milliseconds.
+fn write_second(out: &mut Vec<u8>, unix_ms: u64) {
     let (year, month, day) = civil(unix_ms / 86_400_000);
     let of_day = unix_ms % 86_400_000;
     digits(out, year, 4);
@@ -41,8 +60,6 @@ pub fn write_rfc3339(out: &mut Vec<u8>, unix_ms: u64) {
     out.push(b':');
     digits(out, of_day / 1_000 % 60, 2);
     out.push(b'.');
-    digits(out, of_day % 1_000, 3);
-    out.push(b'Z');
 }
 
 /// The same as a string.

@@ -72,19 +72,19 @@ impl Outgoing {
         let url = url(x, &place, Method::of(&method_text));
         strict::target(&url).map_err(|r| bad_address(leaf, r.reason))?;
         let client = x.client.as_ref();
+        let own_host = x.axis2.value("REQUEST_HOST_HEADER");
         let line = RequestLine {
             method: &method_text,
             target: &url,
-            host: x
-                .axis2
-                .value("REQUEST_HOST_HEADER")
-                .map_or(place.target.authority.as_bytes(), str::as_bytes),
+            host: own_host.map_or(place.target.authority.as_bytes(), str::as_bytes),
             framing: body_framing,
             empty_length: client.is_some_and(|c| c.body.empty_length),
             upgrade: client.is_some_and(|c| c.upgrade)
                 && matches!(x.request_body, Body::Incoming | Body::Empty),
         };
-        strict::host(line.host).map_err(|r| bad_address(leaf, r.reason))?;
+        if own_host.is_some() {
+            strict::host(line.host).map_err(|r| bad_address(leaf, r.reason))?;
+        }
         let mut head = dispatch.worker.spare_bytes();
         write::request(&mut head, &line, &x.request, &overrides);
         let (framing, upgrade) = (line.framing, line.upgrade);

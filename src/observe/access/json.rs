@@ -23,15 +23,17 @@ impl AccessRecord<'_> {
         out.extend_from_slice(b",\"client\":\"");
         write_address(out, self.client);
         out.push(b'"');
-        string(out, b",\"listener\":", self.listener.as_bytes());
-        string(out, b",\"proto\":", self.proto.as_bytes());
+        word(out, b",\"listener\":\"", self.listener);
+        word(out, b"\",\"proto\":\"", self.proto);
+        out.push(b'"');
         string(out, b",\"method\":", self.method);
         string(out, b",\"host\":", self.host);
         string(out, b",\"path\":", self.path_without_query());
-        string(out, b",\"route\":", self.route.as_bytes());
-        out.extend_from_slice(b",\"status\":");
+        word(out, b",\"route\":\"", self.route);
+        out.extend_from_slice(b"\",\"status\":");
         write_number(out, self.status);
-        string(out, b",\"outcome\":", self.outcome.as_bytes());
+        word(out, b",\"outcome\":\"", self.outcome);
+        out.push(b'"');
         if let Some(code) = self.code {
             out.extend_from_slice(b",\"code\":");
             write_number(out, code.0);
@@ -59,7 +61,8 @@ impl AccessRecord<'_> {
                 string(out, key, value.as_bytes());
             }
         }
-        if !self.attempts.is_empty() {
+        // One try that was answered has nothing to say that is not said above.
+        if self.attempts.len() > 1 || self.attempts.iter().any(|a| a.code.is_some()) {
             out.extend_from_slice(b",\"attempts\":[");
             for (at, attempt) in self.attempts.iter().enumerate() {
                 if at > 0 {
@@ -96,6 +99,12 @@ impl Attempt<'_> {
         write_number(out, self.sent);
         out.push(b'}');
     }
+}
+
+/// A word of axon's own: an address, a protocol, a name out of a table. Nothing in it needs an escape.
+fn word(out: &mut Vec<u8>, key: &[u8], value: &str) {
+    out.extend_from_slice(key);
+    out.extend_from_slice(value.as_bytes());
 }
 
 fn string(out: &mut Vec<u8>, key: &[u8], value: &[u8]) {

@@ -127,10 +127,11 @@ pub fn host(value: &[u8]) -> Result<(), Refused> {
     let port_ok = match port {
         [] => true,
         [b':', digits @ ..] => {
-            digits.len() <= 5
-                && digits.iter().all(u8::is_ascii_digit)
-                && (digits.is_empty()
-                    || std::str::from_utf8(digits).is_ok_and(|d| d.parse::<u16>().is_ok()))
+            let value = digits.iter().try_fold(0u32, |n, &d| {
+                d.is_ascii_digit()
+                    .then(|| n.saturating_mul(10) + u32::from(d - b'0'))
+            });
+            digits.len() <= 5 && value.is_some_and(|n| n <= u32::from(u16::MAX))
         }
         _ => false,
     };

@@ -106,7 +106,6 @@ pub fn run(options: &Options) -> Result<(), RunError> {
     // The clock's line begins with the process.
     clock::now();
     raise_descriptor_limit();
-    keep_pages_small();
     let origin = Origin {
         paths: options.paths.clone(),
         default_root: default_root(),
@@ -466,14 +465,6 @@ fn limits(settings: &Settings) -> Limits {
 fn seed(index: usize) -> u64 {
     use std::hash::{BuildHasher, RandomState};
     RandomState::new().hash_one(index)
-}
-
-/// Asks for no huge pages: with them the first few buffers of each thread take 2 MiB, and an idle proxy holds 15 MiB
-/// where 2 are enough, at the same CPU time per request.
-fn keep_pages_small() {
-    // Where that is not known it costs memory and nothing else.
-    #[cfg(target_os = "linux")]
-    let _ = rustix::thread::disable_transparent_huge_pages(true);
 }
 
 /// Takes as many descriptors as the system gives: each connection needs one, and a relayed one two.

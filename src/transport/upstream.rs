@@ -412,6 +412,7 @@ async fn converse(
 ) -> Result<Answer, TryError> {
     let mut sending = Sending {
         pump: Some(first_bytes(worker, client.as_deref(), this)),
+        spent: None,
         keep,
         error: None,
     };
@@ -470,7 +471,12 @@ async fn converse(
                             }
                             pass_interim(client.as_deref_mut(), &head).await?;
                         }
-                        _ => return Ok(finish(upstream, head, parsed, sending)),
+                        _ => {
+                            if let Some(spent) = sending.spent.take() {
+                                worker.recycle(spent);
+                            }
+                            return Ok(finish(upstream, head, parsed, sending));
+                        }
                     }
                 }
             }
@@ -482,6 +488,8 @@ async fn converse(
 struct Sending<'a> {
     /// What is left of it.
     pump: Option<Pump>,
+    /// Storage of what is out, for reuse.
+    spent: Option<Vec<u8>>,
     /// Keep what is sent.
     keep: Option<&'a ReplayLimits>,
     /// Why it stopped early.
@@ -521,7 +529,7 @@ fn poll_both(
         progress.sending(pump, this.head.len());
         match polled {
             Poll::Ready(Ok(())) => {
-                sending.pump = None;
+                sending.spent = sending.pump.take().map(Pump::into_storage);
                 progress.starves(false);
                 if progress.was_starved.get() {
                     progress.sent.set(Some(Instant::now()));

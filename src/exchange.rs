@@ -157,10 +157,10 @@ pub enum SessionPart {
     /// No session.
     #[default]
     None,
-    /// The message began one.
-    Bound,
-    /// It belongs to one.
-    Hit,
+    /// The message began one; the hash of its id.
+    Bound(u64),
+    /// It belongs to one; the hash of the id that it carries.
+    Hit(u64),
 }
 
 /// What the sender did for this exchange.
@@ -170,6 +170,8 @@ pub struct Trail {
     pub tries: SmallVec<[TryRecord; 2]>,
     /// The endpoint that was sent to (a group or a leaf).
     pub root: Option<u32>,
+    /// How long the last try took to connect, when it made a connection.
+    pub connect: Option<Duration>,
     /// The session's part.
     pub session: SessionPart,
     /// Why the send failed in the end.

@@ -7,6 +7,7 @@ mod facts;
 mod request;
 mod soap;
 
+use std::cell::Cell;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -254,8 +255,13 @@ impl Dispatch<'_> {
             body,
             framing: outgoing.framing,
             deadline: leaf.timeout.unwrap_or(self.worker.limits.response),
+            connected: Cell::default(),
         };
         let answer = upstream::attempt(self.worker, x.client.as_deref_mut(), &this).await;
+        x.trail.connect = this.connected.get();
+        if let Some(took) = x.trail.connect {
+            leaf.stats.connect.record(took);
+        }
         if let Ok(answer) = &answer {
             // Nothing is sent again once an answer has begun.
             if let Some(client) = x.client.as_mut()
@@ -297,10 +303,13 @@ impl Dispatch<'_> {
             },
         };
         let (transition, effect) = walk.succeeded(&response, self.worker.now());
+        let key = walk.session_hash();
         x.trail.session = match effect {
             SessionEffect::None => SessionPart::None,
-            SessionEffect::Bound => SessionPart::Bound,
-            SessionEffect::Kept | SessionEffect::Renewed | SessionEffect::Ended => SessionPart::Hit,
+            SessionEffect::Bound => SessionPart::Bound(key),
+            SessionEffect::Kept | SessionEffect::Renewed | SessionEffect::Ended => {
+                SessionPart::Hit(key)
+            }
         };
         self.record(this.leaf, transition);
         x.fault = None;

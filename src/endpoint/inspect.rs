@@ -52,6 +52,8 @@ pub struct NodeView {
     pub in_flight: u64,
     /// Messages that went on to another child.
     pub failovers: u64,
+    /// Those of them after a try that may have run.
+    pub repeats: u64,
 }
 
 /// Why a switch did nothing.
@@ -103,6 +105,7 @@ impl Endpoints {
             errors: 0,
             in_flight: 0,
             failovers: 0,
+            repeats: 0,
         };
         if let NodeKind::Leaf(leaf) = &real.kind {
             let snapshot = leaf.state.snapshot();
@@ -123,6 +126,7 @@ impl Endpoints {
             view.requests = group.stats.requests.load(Ordering::Relaxed);
             view.errors = group.stats.failures.load(Ordering::Relaxed);
             view.failovers = group.stats.failovers.load(Ordering::Relaxed);
+            view.repeats = group.stats.repeated.load(Ordering::Relaxed);
         }
         match &real.kind {
             NodeKind::Failover(failover) if !failover.dynamic => {

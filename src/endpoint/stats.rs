@@ -16,12 +16,10 @@ pub struct LeafStats {
     pub in_flight: AtomicU64,
     /// Changes into Suspended.
     pub suspensions: AtomicU64,
-    /// Body and head bytes sent to the back end; counted by the transport.
-    pub bytes_sent: AtomicU64,
-    /// Body and head bytes received from it; counted by the transport.
-    pub bytes_received: AtomicU64,
     /// Times from the start of a try to the head of its answer.
     pub duration: Histogram,
+    /// Times to connect, of the connections that were made.
+    pub connect: Histogram,
     /// One counter per row of the error table, and one for codes that are not in it.
     errors: [AtomicU64; ERRORS.len() + 1],
 }
@@ -33,9 +31,8 @@ impl Default for LeafStats {
             successes: AtomicU64::new(0),
             in_flight: AtomicU64::new(0),
             suspensions: AtomicU64::new(0),
-            bytes_sent: AtomicU64::new(0),
-            bytes_received: AtomicU64::new(0),
             duration: Histogram::default(),
+            connect: Histogram::default(),
             errors: [const { AtomicU64::new(0) }; ERRORS.len() + 1],
         }
     }

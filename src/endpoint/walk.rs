@@ -87,6 +87,8 @@ pub struct Walk<'e, 'r> {
     /// Leaves that were tried, and groups that have failed for this message.
     closed: SmallVec<[NodeId; 8]>,
     sessions: SmallVec<[Affine; 1]>,
+    /// See [`session_hash`](Self::session_hash).
+    session_hash: u64,
     last: Option<LastError>,
     /// What the first group that gave up said; it tells more than what its enclosing groups conclude from it.
     reason: Option<ErrorCode>,
@@ -107,6 +109,7 @@ impl<'e, 'r> Walk<'e, 'r> {
             frames: SmallVec::new(),
             closed: SmallVec::new(),
             sessions: SmallVec::new(),
+            session_hash: 0,
             last: None,
             reason: None,
             may_have_run: false,
@@ -222,6 +225,11 @@ impl<'e, 'r> Walk<'e, 'r> {
             .filter(|session| session.strip)
             .filter_map(move |session| affinity::of(endpoints, session.group))
             .map(|session| &session.spec)
+    }
+
+    /// Hash of the id of the session that the answered message was in; the same in all workers.
+    pub fn session_hash(&self) -> u64 {
+        self.session_hash
     }
 
     /// Why the walk went where it went, in order.

@@ -46,7 +46,7 @@ pub struct AccessRecord<'a> {
     pub bytes_out: u64,
     /// First byte of the request to last byte of the answer.
     pub total: Duration,
-    /// Time to connect, when a connection was made.
+    /// Time to connect of the last try, when it made a connection.
     pub connect: Option<Duration>,
     /// Request sent to first byte of the answer.
     pub ttfb: Option<Duration>,
@@ -75,14 +75,12 @@ pub struct Attempt<'a> {
     pub code: Option<ErrorCode>,
     /// How long it took.
     pub took: Duration,
-    /// Body bytes that left for the back end.
-    pub sent: u64,
 }
 
 /// How a session took part in the choice.
 #[derive(Clone, Copy, Debug)]
 pub struct SessionUse {
-    /// Hash of the session key; the key itself is the client's secret.
+    /// Hash of the session's id; the id itself is the client's secret.
     pub key_hash: u64,
     /// What happened.
     pub how: SessionHow,
@@ -95,10 +93,6 @@ pub enum SessionHow {
     Bound,
     /// An existing binding chose the child.
     Hit,
-    /// No session.
-    None,
-    /// The binding moved to another child.
-    Moved,
 }
 
 impl SessionHow {
@@ -107,8 +101,6 @@ impl SessionHow {
         match self {
             SessionHow::Bound => "bound",
             SessionHow::Hit => "hit",
-            SessionHow::None => "none",
-            SessionHow::Moved => "moved",
         }
     }
 }

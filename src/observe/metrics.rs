@@ -29,6 +29,8 @@ pub struct MetricsSnapshot {
     pub routes: Vec<RouteMetrics>,
     /// Exchanges being served.
     pub requests_in_flight: u64,
+    /// Pooled connections to back ends.
+    pub pool: PoolMetrics,
     /// One per leaf endpoint.
     pub endpoints: Vec<EndpointMetrics>,
     /// One per group.
@@ -95,6 +97,17 @@ pub struct RouteMetrics {
     pub response_bytes: u64,
 }
 
+/// Pooled connections to back ends, of all workers.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct PoolMetrics {
+    /// Idle now.
+    pub idle: u64,
+    /// Taken for another request.
+    pub reused: u64,
+    /// Found dead.
+    pub stale: u64,
+}
+
 /// One leaf endpoint.
 #[derive(Clone, Debug, Default)]
 pub struct EndpointMetrics {
@@ -108,24 +121,14 @@ pub struct EndpointMetrics {
     pub requests: Vec<(&'static str, u64)>,
     /// Failures by Synapse error code.
     pub errors: Vec<(i32, u64)>,
-    /// Repeated tries by reason.
-    pub retries: Vec<(&'static str, u64)>,
-    /// Suspensions by the code that caused them.
-    pub suspensions: Vec<(i32, u64)>,
+    /// Times that it was suspended.
+    pub suspensions: u64,
     /// Until when it is left out, milliseconds since 1970.
     pub suspended_until_unix_ms: Option<u64>,
     /// Time of a whole try.
     pub duration: HistogramSnapshot,
     /// Time to connect.
     pub connect: HistogramSnapshot,
-    /// Idle pooled connections.
-    pub pool_idle: u64,
-    /// Connections in use.
-    pub pool_active: u64,
-    /// Tries on a pooled connection.
-    pub pool_reused: u64,
-    /// Pooled connections found dead.
-    pub pool_stale: u64,
 }
 
 /// One group.
@@ -137,8 +140,10 @@ pub struct GroupMetrics {
     pub children: Vec<(&'static str, u64)>,
     /// Times that a message went on to another child.
     pub failovers: u64,
+    /// Those of them after a try that may have run.
+    pub repeats: u64,
     /// Bindings now; `None` without a session.
     pub sessions: Option<u64>,
-    /// Session events by kind (`bound`, `hit`, `expired`, `moved`, `rejected`).
+    /// Session events by kind (`bound`, `expired`, `renewed`, `evicted`).
     pub session_events: Vec<(&'static str, u64)>,
 }

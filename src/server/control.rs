@@ -1,6 +1,7 @@
 //! The running proxy as the administration sees it.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use super::counters::{Counters, sum};
 use super::generation::Generation;
@@ -17,7 +18,7 @@ use crate::endpoint::inspect::{self, NodeView};
 use crate::endpoint::state::EndpointState;
 use crate::observe::metrics::{
     ConfigMetrics, ConnectionMetrics, EndpointMetrics, GroupMetrics, HistogramSnapshot,
-    RequestCount, RouteMetrics,
+    PoolMetrics, RequestCount, RouteMetrics,
 };
 use crate::observe::stamp::{rfc3339, unix_ms, unix_ms_of};
 use crate::observe::{Event, MetricsSnapshot};
@@ -214,7 +215,7 @@ impl Control for Running {
                 open: sum(counters, |c| &c.connections_open),
                 total: sum(counters, |c| &c.connections),
             }],
-            streams: vec![("websocket", sum(counters, |c| &c.tunnels))],
+            streams: vec![("websocket", sum(counters, |c| &c.tunnels_open))],
             requests: statuses
                 .into_iter()
                 .map(|(status, count)| RequestCount {
@@ -232,6 +233,11 @@ impl Control for Running {
                 response_bytes: sum(counters, |c| &c.response_bytes),
             }],
             requests_in_flight: sum(counters, |c| &c.in_flight),
+            pool: PoolMetrics {
+                idle: sum(counters, |c| &c.pool_idle),
+                reused: sum(counters, |c| &c.pool_reused),
+                stale: sum(counters, |c| &c.pool_stale),
+            },
             endpoints: views
                 .iter()
                 .filter(|v| v.detail.is_some() && !is_reference(v))
@@ -245,7 +251,7 @@ impl Control for Running {
             log_lines_dropped: (self.dropped_lines)(),
             worker_stalls: counters
                 .iter()
-                .map(|c| c.stall_us.load(std::sync::atomic::Ordering::Relaxed) as f64 / 1e6)
+                .map(|c| c.stall_us.swap(0, Ordering::Relaxed) as f64 / 1e6)
                 .collect(),
         }
     }
@@ -283,17 +289,18 @@ fn endpoint_metrics(generation: &Generation, view: &NodeView) -> EndpointMetrics
         in_flight: view.in_flight,
         requests,
         errors: errors.iter().map(|(code, n)| (code.0, *n)).collect(),
-        suspensions: snapshot
+        suspensions: stats
             .as_ref()
-            .and_then(|s| Some((s.cause?.0, s.suspensions)))
-            .into_iter()
-            .collect(),
+            .map_or(0, |s| s.suspensions.load(Ordering::Relaxed)),
         suspended_until_unix_ms: view
             .remaining
             .and(snapshot.as_ref())
             .map(|s| unix_ms_of(s.next_retry)),
-        duration: stats.map(|s| s.duration.snapshot()).unwrap_or_default(),
-        ..EndpointMetrics::default()
+        duration: stats
+            .as_ref()
+            .map(|s| s.duration.snapshot())
+            .unwrap_or_default(),
+        connect: stats.map(|s| s.connect.snapshot()).unwrap_or_default(),
     }
 }
 
@@ -312,6 +319,7 @@ fn group_metrics(view: &NodeView, all: &[NodeView]) -> GroupMetrics {
         group: view.path.clone(),
         children,
         failovers: view.failovers,
+        repeats: view.repeats,
         sessions: view.sessions.as_ref().map(|s| s.active),
         session_events: view.sessions.as_ref().map_or_else(Vec::new, |s| {
             vec![

@@ -14,8 +14,8 @@ pub struct Counters {
     pub connections_open: AtomicU64,
     /// Exchanges running.
     pub in_flight: AtomicU64,
-    /// Tunnels (WebSocket) opened.
-    pub tunnels: AtomicU64,
+    /// Tunnels (WebSocket) open.
+    pub tunnels_open: AtomicU64,
     /// Requests refused before they could be served.
     pub refused: AtomicU64,
     /// Bytes of request bodies, as announced.
@@ -30,7 +30,7 @@ pub struct Counters {
     pub pool_reused: AtomicU64,
     /// Pooled connections found dead.
     pub pool_stale: AtomicU64,
-    /// Longest delay of the worker's own timer, in microseconds: how long a poll held it up.
+    /// Longest delay of the worker's own timer since the last reading, in microseconds: how long a poll held it up.
     pub stall_us: AtomicU64,
     statuses: [AtomicU64; 500],
 }
@@ -41,7 +41,7 @@ impl Default for Counters {
             connections: AtomicU64::new(0),
             connections_open: AtomicU64::new(0),
             in_flight: AtomicU64::new(0),
-            tunnels: AtomicU64::new(0),
+            tunnels_open: AtomicU64::new(0),
             refused: AtomicU64::new(0),
             request_bytes: AtomicU64::new(0),
             response_bytes: AtomicU64::new(0),

@@ -134,10 +134,10 @@ pub fn outcome_of(code: ErrorCode) -> &'static str {
 
 /// The session's part in an access line.
 pub fn session_use(part: SessionPart) -> Option<SessionUse> {
-    let how = match part {
+    let (how, key_hash) = match part {
         SessionPart::None => return None,
-        SessionPart::Bound => SessionHow::Bound,
-        SessionPart::Hit => SessionHow::Hit,
+        SessionPart::Bound(hash) => (SessionHow::Bound, hash),
+        SessionPart::Hit(hash) => (SessionHow::Hit, hash),
     };
-    Some(SessionUse { key_hash: 0, how })
+    Some(SessionUse { key_hash, how })
 }

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use arc_swap::{ArcSwap, Cache};
 use smallvec::SmallVec;
@@ -52,8 +52,7 @@ impl Handler for Service {
             head.headers.value(Name::Traceparent),
             head.headers.value(Name::XRequestId),
         );
-        add(&self.counters.in_flight, 1);
-        let _running = Running(&self.counters);
+        let _running = Open::new(&self.counters.in_flight);
         let arrival = Arrival {
             peer: client.peer,
             local: client.local,
@@ -104,10 +103,9 @@ impl Handler for Service {
             client.keep_alive = false;
         }
         let (response, body) = answer(&mut x);
-        if response.status == 101 {
-            add(&self.counters.tunnels, 1);
-        }
+        let tunnel = (response.status == 101).then(|| Open::new(&self.counters.tunnels_open));
         let replied = reply(&self.worker, &mut client, &response, body).await;
+        drop(tunnel);
         let took = self.worker.look() - begun;
         self.counters
             .answered(response.status, took, request_bytes, replied.body_bytes);
@@ -172,12 +170,19 @@ impl Handler for Service {
     }
 }
 
-/// Counts an exchange as running until it is dropped.
-struct Running<'a>(&'a Counters);
+/// Counts something as open until it is dropped.
+struct Open<'a>(&'a AtomicU64);
 
-impl Drop for Running<'_> {
+impl<'a> Open<'a> {
+    fn new(counter: &'a AtomicU64) -> Self {
+        add(counter, 1);
+        Self(counter)
+    }
+}
+
+impl Drop for Open<'_> {
     fn drop(&mut self) {
-        self.0.in_flight.fetch_sub(1, Ordering::Relaxed);
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -215,7 +220,6 @@ impl Service {
                 outcome: t.code.map_or("ok", outcome_of),
                 code: t.code,
                 took: t.took,
-                sent: 0,
             })
             .collect();
         let last = x.trail.tries.last();
@@ -243,7 +247,7 @@ impl Service {
             bytes_in: ended.request_bytes,
             bytes_out: ended.replied.body_bytes,
             total: ended.took,
-            connect: None,
+            connect: x.trail.connect,
             ttfb: Some(ended.ttfb),
             group: x.trail.root.map(path),
             endpoint: last.map(|t| path(t.leaf)),

@@ -132,6 +132,8 @@ pub struct Try<'a> {
     pub framing: Framing,
     /// From the start of the try to the head of the answer.
     pub deadline: Duration,
+    /// Set here when a connection was made: how long that took.
+    pub connected: Cell<Option<Duration>>,
 }
 
 /// How far a try got (spec/endpoints.md 7.1: the protocol state that pass-through adds to a code).
@@ -266,7 +268,12 @@ async fn tries(
     loop {
         let (upstream, reused) = match idle.take() {
             Some(idle) => (idle, true),
-            None => (connect(worker, this.target).await?, false),
+            None => {
+                let begun = Instant::now();
+                let upstream = connect(worker, this.target).await?;
+                this.connected.set(Some(begun.elapsed()));
+                (upstream, false)
+            }
         };
         progress.restart();
         let keep = match this.body {

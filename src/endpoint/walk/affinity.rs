@@ -5,6 +5,8 @@
 //! group, say) picks inside is not part of the session. Bindings hold child identities, so they outlive reloads; a path
 //! whose child is gone begins a new session.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
+
 use smallvec::SmallVec;
 
 use super::{SessionEffect, Walk, Why};
@@ -243,8 +245,10 @@ impl Walk<'_, '_> {
             if let Some(known) = session.known {
                 own.table.touch(&session.ids[known], now);
                 effect = SessionEffect::Kept;
+                self.session_hash = hash_of(&session.ids[known]);
             } else if session.bound {
                 effect = SessionEffect::Bound;
+                self.session_hash = hash_of(&session.ids[0]);
             }
             let mut learned = Vec::new();
             affinity.learned(response, &own.spec, &mut learned);
@@ -258,7 +262,10 @@ impl Walk<'_, '_> {
                                 own.table.retire(old, now);
                                 effect = SessionEffect::Renewed;
                             }
-                            None if known.is_none() => effect = SessionEffect::Bound,
+                            None if known.is_none() => {
+                                effect = SessionEffect::Bound;
+                                self.session_hash = hash_of(&id);
+                            }
                             None => {}
                         }
                     }
@@ -279,6 +286,13 @@ impl Walk<'_, '_> {
         }
         effect
     }
+}
+
+/// Fixed keys: the log shows the same hash for a session whatever worker served it.
+fn hash_of(id: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    id.hash(&mut hasher);
+    hasher.finish()
 }
 
 enum Bound {

@@ -95,8 +95,6 @@ impl Attempt<'_> {
         }
         out.extend_from_slice(b",\"ms\":");
         write_ms(out, self.took);
-        out.extend_from_slice(b",\"sent\":");
-        write_number(out, self.sent);
         out.push(b'}');
     }
 }

@@ -3,7 +3,7 @@
 
 use std::io::Write;
 
-use super::{AccessRecord, SessionHow, write_address, write_ms, write_number};
+use super::{AccessRecord, write_address, write_ms, write_number};
 use crate::observe::escape::{text_plain, text_word};
 use crate::observe::stamp::write_rfc3339;
 
@@ -38,7 +38,7 @@ impl AccessRecord<'_> {
         if self.attempts.len() > 1 {
             self.write_attempts(out);
         }
-        if let Some(session) = self.session.filter(|s| s.how != SessionHow::None) {
+        if let Some(session) = self.session {
             key(out, "session", session.how.name());
         }
         out.extend_from_slice(b" client=");

@@ -201,20 +201,11 @@ impl Scrape {
             }),
         )?;
         f.counters(
-            "axon_endpoint_retries",
-            "Repeated tries by reason",
-            endpoints.iter().flat_map(|e| {
-                let each = e.retries.iter();
-                each.map(|&(reason, n)| (labels!["endpoint" = name(e), "reason" = reason], n))
-            }),
-        )?;
-        f.counters(
             "axon_endpoint_suspensions",
-            "Suspensions by the code that caused them",
-            endpoints.iter().flat_map(|e| {
-                let each = e.suspensions.iter();
-                each.map(|&(code, n)| (labels!["endpoint" = name(e), "code" = code.to_string()], n))
-            }),
+            "Times that the endpoint was suspended",
+            endpoints
+                .iter()
+                .map(|e| (labels!["endpoint" = name(e)], e.suspensions)),
         )?;
         f.histograms(
             "axon_endpoint_request_duration_seconds",
@@ -225,50 +216,36 @@ impl Scrape {
         )?;
         f.histograms(
             "axon_endpoint_connect_duration_seconds",
-            "Time to connect",
+            "Time to connect, of connections made",
             endpoints
                 .iter()
                 .map(|e| (labels!["endpoint" = name(e)], &e.connect)),
-        )
-    }
-
-    pub(super) fn endpoint_pools(&self, f: &mut Families<'_, '_>) -> fmt::Result {
-        let endpoints = &self.snapshot.endpoints;
+        )?;
         f.gauges(
             "axon_endpoint_in_flight",
             "Tries being made",
-            endpoints.iter().map(|e| {
-                (
-                    labels!["endpoint" = e.endpoint.as_str()],
-                    e.in_flight as f64,
-                )
-            }),
-        )?;
+            endpoints
+                .iter()
+                .map(|e| (labels!["endpoint" = name(e)], e.in_flight as f64)),
+        )
+    }
+
+    pub(super) fn pool(&self, f: &mut Families<'_, '_>) -> fmt::Result {
+        let pool = self.snapshot.pool;
         f.gauges(
-            "axon_endpoint_pool_connections",
-            "Connections to back ends",
-            endpoints.iter().flat_map(|e| {
-                [("idle", e.pool_idle), ("active", e.pool_active)].map(|(state, n)| {
-                    (
-                        labels!["endpoint" = e.endpoint.as_str(), "state" = state],
-                        n as f64,
-                    )
-                })
-            }),
+            "axon_pool_connections",
+            "Pooled connections to back ends",
+            [(labels!["state" = "idle"], pool.idle as f64)],
         )?;
         f.counters(
-            "axon_endpoint_pool_reused",
-            "Tries on a pooled connection",
-            endpoints
-                .iter()
-                .map(|e| (labels!["endpoint" = e.endpoint.as_str()], e.pool_reused)),
+            "axon_pool_reused",
+            "Pooled connections taken for another request",
+            [(labels![], pool.reused)],
         )?;
         f.counters(
-            "axon_endpoint_pool_stale",
+            "axon_pool_stale",
             "Pooled connections found dead",
-            endpoints
-                .iter()
-                .map(|e| (labels!["endpoint" = e.endpoint.as_str()], e.pool_stale)),
+            [(labels![], pool.stale)],
         )
     }
 
@@ -293,6 +270,13 @@ impl Scrape {
             groups
                 .iter()
                 .map(|g| (labels!["group" = g.group.as_str()], g.failovers)),
+        )?;
+        f.counters(
+            "axon_endpoint_repeats",
+            "Times that a message went on to another child after a try that may have run",
+            groups
+                .iter()
+                .map(|g| (labels!["group" = g.group.as_str()], g.repeats)),
         )?;
         f.gauges(
             "axon_sessions",

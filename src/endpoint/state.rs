@@ -104,8 +104,6 @@ pub struct Snapshot {
     pub consecutive_suspensions: u32,
     /// Timeout errors in a row.
     pub consecutive_timeouts: u32,
-    /// Suspensions since start.
-    pub suspensions: u64,
 }
 
 #[derive(Debug)]
@@ -120,7 +118,6 @@ struct Inner {
     cause: Option<ErrorCode>,
     consecutive_suspensions: u32,
     consecutive_timeouts: u32,
-    suspensions: u64,
 }
 
 /// The state of one leaf. Shared by generations, so it does not hold the rules: they are given with each outcome.
@@ -145,7 +142,6 @@ impl Default for StateCell {
                 cause: None,
                 consecutive_suspensions: 0,
                 consecutive_timeouts: 0,
-                suspensions: 0,
             }),
         }
     }
@@ -243,7 +239,6 @@ impl StateCell {
         inner.probes = 0;
         inner.consecutive_timeouts = 0;
         inner.consecutive_suspensions = inner.consecutive_suspensions.saturating_add(1);
-        inner.suspensions += 1;
         inner.enter(EndpointState::Suspended, now);
         self.publish(&inner);
         Some(inner.transition(from, length, now, Some(rules.place(class))))
@@ -291,7 +286,6 @@ impl StateCell {
             cause: inner.cause,
             consecutive_suspensions: inner.consecutive_suspensions,
             consecutive_timeouts: inner.consecutive_timeouts,
-            suspensions: inner.suspensions,
         }
     }
 

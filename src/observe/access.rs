@@ -40,15 +40,15 @@ pub struct AccessRecord<'a> {
     pub outcome: &'a str,
     /// Synapse error code, when there is one.
     pub code: Option<ErrorCode>,
-    /// Body bytes read from the client.
+    /// Length of the request's body as the client announced it; 0 for a chunked one.
     pub bytes_in: u64,
     /// Body bytes written to the client.
     pub bytes_out: u64,
-    /// First byte of the request to last byte of the answer.
+    /// Head of the request to last byte of the answer.
     pub total: Duration,
     /// Time to connect of the last try, when it made a connection.
     pub connect: Option<Duration>,
-    /// Request sent to first byte of the answer.
+    /// Head of the request to head of the answer.
     pub ttfb: Option<Duration>,
     /// Path of the outermost group.
     pub group: Option<&'a str>,

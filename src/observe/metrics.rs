@@ -37,7 +37,7 @@ pub struct MetricsSnapshot {
     pub groups: Vec<GroupMetrics>,
     /// Access and event lines that could not be written.
     pub log_lines_dropped: u64,
-    /// Longest poll of each worker since the last reading, in seconds.
+    /// Longest delay of each worker since the last reading, in seconds.
     pub worker_stalls: Vec<f64>,
 }
 
@@ -89,9 +89,9 @@ pub struct RouteMetrics {
     pub listener: String,
     /// Route.
     pub route: String,
-    /// Time from the first byte in to the last byte out.
+    /// Time from the request's head to the answer's last byte.
     pub duration: HistogramSnapshot,
-    /// Body bytes in.
+    /// Body bytes that clients announced; chunked bodies are not in it.
     pub request_bytes: u64,
     /// Body bytes out.
     pub response_bytes: u64,
@@ -125,7 +125,7 @@ pub struct EndpointMetrics {
     pub suspensions: u64,
     /// Until when it is left out, milliseconds since 1970.
     pub suspended_until_unix_ms: Option<u64>,
-    /// Time of a whole try.
+    /// Time from the start of a try to the head of its answer.
     pub duration: HistogramSnapshot,
     /// Time to connect.
     pub connect: HistogramSnapshot,

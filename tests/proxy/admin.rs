@@ -1,6 +1,6 @@
 //! The administration API and the command-line verbs that use it.
 
-use crate::support::{Backend, Down, Proxy, child, endpoint};
+use crate::support::{Act, Backend, Down, Proxy, address, child, endpoint};
 
 fn pair() -> (Backend, Backend, Proxy) {
     let (a, b) = (Backend::named("a"), Backend::named("b"));
@@ -144,6 +144,61 @@ fn metrics_count_requests_and_show_states() {
             .any(|l| l.contains("code=\"200\"") && l.ends_with(" 4"))
             .then_some(())
     });
+}
+
+/// Waits until the metrics have all of these lines.
+fn counts(proxy: &Proxy, lines: &[&str]) {
+    for line in lines {
+        crate::support::eventually(line, || {
+            let text = proxy.ask("GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n");
+            text.text().lines().any(|l| l == *line).then_some(())
+        });
+    }
+}
+
+#[test]
+fn metrics_count_connections_and_their_reuse() {
+    let a = Backend::named("a");
+    let proxy = Proxy::with(
+        &[("e.xml", endpoint("e", &address(a.address, "")))],
+        &["--no-watch", "--workers", "1"],
+    );
+    let mut client = proxy.client();
+    for _ in 0..3 {
+        client.get("/");
+    }
+    counts(
+        &proxy,
+        &[
+            "axon_endpoint_connect_duration_seconds_count{endpoint=\"e\"} 1",
+            "axon_endpoint_request_duration_seconds_count{endpoint=\"e\"} 3",
+            "axon_pool_connections{state=\"idle\"} 1.0",
+            "axon_pool_reused_total 2",
+            "axon_pool_stale_total 0",
+        ],
+    );
+}
+
+#[test]
+fn metrics_count_suspensions_failovers_and_repeats() {
+    let (down, b) = (Down::new(), Backend::named("b"));
+    let closing = Backend::start(|_| Act::WriteAndClose(Vec::new()));
+    let children = child("a", down.address, "")
+        + &child("c", closing.address, "")
+        + &child("b", b.address, "");
+    let proxy = Proxy::serving(&endpoint("g", &format!("<failover>{children}</failover>")));
+    let mut client = proxy.client();
+    assert_eq!(client.get("/").text(), "b");
+    counts(
+        &proxy,
+        &[
+            "axon_endpoint_suspensions_total{endpoint=\"g/a\"} 1",
+            "axon_endpoint_suspensions_total{endpoint=\"g/c\"} 1",
+            "axon_endpoint_suspensions_total{endpoint=\"g/b\"} 0",
+            "axon_endpoint_failovers_total{group=\"g\"} 2",
+            "axon_endpoint_repeats_total{group=\"g\"} 1",
+        ],
+    );
 }
 
 #[test]

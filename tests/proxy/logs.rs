@@ -1,6 +1,6 @@
 //! What the proxy says about its work: one access line per exchange, one event per change.
 
-use crate::support::{Act, Backend, Down, Proxy, child, endpoint, quote};
+use crate::support::{Act, Backend, Down, Proxy, child, endpoint, quote, quote_of};
 
 fn pair(down: &Down, b: &Backend) -> Proxy {
     let children = child("a", down.address, "") + &child("b", b.address, "");
@@ -42,6 +42,52 @@ fn an_access_line_names_every_try() {
     has(&attempts[0], "code", 101503);
     has(&attempts[1], "outcome", "ok");
     assert!(line["t_total_ms"].as_f64().unwrap() > 0.0);
+}
+
+#[test]
+fn only_a_try_that_connects_has_a_time_to_connect() {
+    let b = Backend::named("b");
+    let proxy = Proxy::serving(&endpoint("e", &crate::support::address(b.address, "")));
+    let mut client = proxy.client();
+    for id in ["new", "idle"] {
+        client.post_with("/", &format!("X-Request-Id: {id}\r\n"), &quote());
+    }
+    let connect = |id: &str| {
+        let line = proxy.line("the access line", |v| v["id"] == id);
+        line.get("t_connect_ms").cloned()
+    };
+    assert!(connect("new").unwrap().as_f64().unwrap() > 0.0);
+    assert_eq!(connect("idle"), None);
+}
+
+#[test]
+fn a_session_is_told_by_a_hash_and_never_by_its_id() {
+    let (a, b) = (Backend::named("a"), Backend::named("b"));
+    let children = child("a", a.address, "") + &child("b", b.address, "");
+    let session = "<session type=\"simpleClientSession\"/>";
+    let proxy = Proxy::serving(&endpoint(
+        "g",
+        &format!("{session}<loadbalance>{children}</loadbalance>"),
+    ));
+    let mut client = proxy.client();
+    for (id, who) in [
+        ("1", "client-one"),
+        ("2", "client-one"),
+        ("3", "client-two"),
+    ] {
+        let line = format!("X-Request-Id: {id}\r\n");
+        client.post_with("/", &line, &quote_of(who));
+    }
+    let [first, again, other] = ["1", "2", "3"].map(|id| {
+        let line = proxy.line("the access line", |v| v["id"] == id);
+        assert!(!line.to_string().contains("client-"), "{line}");
+        line["session"].clone()
+    });
+    has(&first, "how", "bound");
+    has(&again, "how", "hit");
+    has(&other, "how", "bound");
+    has(&again, "key_hash", first["key_hash"].clone());
+    assert_ne!(other["key_hash"], first["key_hash"]);
 }
 
 #[test]

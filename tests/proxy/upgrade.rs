@@ -53,9 +53,18 @@ fn the_end_of_one_side_reaches_the_other() {
     let mut client = proxy.client();
     client.send(ASK);
     assert_eq!(client.answer().status, 101);
+    let open = |wanted: &str| {
+        crate::support::eventually(wanted, || {
+            let text = proxy.ask("GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n");
+            let line = format!("axon_streams{{kind=\"websocket\"}} {wanted}");
+            text.text().lines().any(|l| l == line).then_some(())
+        });
+    };
+    open("1.0");
     client.send("last words");
     client.stream.shutdown(std::net::Shutdown::Write).unwrap();
     assert_eq!(client.rest(), b"last words");
+    open("0.0");
 }
 
 #[test]

@@ -38,6 +38,7 @@ struct Met {
     /// Whether session ids were to be taken out at the last try.
     stripped: bool,
     effect: SessionEffect,
+    session_hash: u64,
 }
 
 impl World {
@@ -101,6 +102,7 @@ impl World {
             failure: None,
             stripped: false,
             effect: SessionEffect::None,
+            session_hash: 0,
         };
         loop {
             match walk.next(self.now) {
@@ -128,6 +130,7 @@ impl World {
                             unix_seconds: 1_700_000_000,
                         };
                         met.effect = walk.succeeded(&response, self.now).1;
+                        met.session_hash = walk.session_hash();
                         break;
                     }
                 }

@@ -50,6 +50,25 @@ fn a_client_id_binds_before_the_first_send() {
 }
 
 #[test]
+fn a_session_has_one_hash_however_it_was_begun() {
+    let hash = |met: Met| (met.effect, met.session_hash);
+    let world = World::new(client_sticky(&["1", "2"]));
+    let (bound, one) = hash(world.client("one"));
+    assert_eq!(bound, SessionEffect::Bound);
+    assert_eq!(hash(world.client("one")), (SessionEffect::Kept, one));
+    assert_ne!(hash(world.client("two")).1, one);
+    assert_ne!(one, 0);
+    // An id that the back end gave hashes as it does when the client brings it back.
+    let mut world = World::new(cookie_sticky(&["1", "2"]));
+    world.set_cookie = vec!["JSESSIONID=a".to_owned()];
+    let (bound, given) = hash(world.cookie(&[]));
+    assert_eq!(bound, SessionEffect::Bound);
+    world.set_cookie.clear();
+    let brought = hash(world.cookie(&["JSESSIONID=a"]));
+    assert_eq!(brought, (SessionEffect::Kept, given));
+}
+
+#[test]
 fn messages_without_a_client_id_are_balanced_and_never_bound() {
     let world = World::new(client_sticky(&["1", "2", "3"]));
     assert_eq!(world.burst(3), "1 2 3");

@@ -61,7 +61,7 @@ impl Scrape {
         let stalls = self.snapshot.worker_stalls.iter().enumerate();
         f.gauges(
             "axon_worker_stall_seconds",
-            "Longest poll of a worker since the last reading",
+            "Longest delay of a worker since the last reading",
             stalls.map(|(at, &v)| (labels!["worker" = at.to_string()], v)),
         )
     }
@@ -148,12 +148,12 @@ impl Scrape {
         let routes = &self.snapshot.routes;
         f.histograms(
             "axon_request_duration_seconds",
-            "First byte of the request to last byte of the answer",
+            "Head of the request to last byte of the answer",
             routes.iter().map(|r| (route_labels(r), &r.duration)),
         )?;
         f.counters(
             "axon_request_bytes",
-            "Body bytes read from clients",
+            "Body bytes that clients announced (Content-Length)",
             routes.iter().map(|r| (route_labels(r), r.request_bytes)),
         )?;
         f.counters(
@@ -209,7 +209,7 @@ impl Scrape {
         )?;
         f.histograms(
             "axon_endpoint_request_duration_seconds",
-            "Time of a try",
+            "Start of an answered try to the head of its answer",
             endpoints
                 .iter()
                 .map(|e| (labels!["endpoint" = name(e)], &e.duration)),

@@ -127,11 +127,12 @@ pub fn host(value: &[u8]) -> Result<(), Refused> {
     let port_ok = match port {
         [] => true,
         [b':', digits @ ..] => {
-            let value = digits.iter().try_fold(0u32, |n, &d| {
-                d.is_ascii_digit()
-                    .then(|| n.saturating_mul(10) + u32::from(d - b'0'))
-            });
-            digits.len() <= 5 && value.is_some_and(|n| n <= u32::from(u16::MAX))
+            digits.len() <= 5
+                && digits.iter().all(u8::is_ascii_digit)
+                && digits
+                    .iter()
+                    .fold(0u32, |n, &d| n * 10 + u32::from(d - b'0'))
+                    <= u32::from(u16::MAX)
         }
         _ => false,
     };
@@ -250,8 +251,20 @@ mod tests {
             assert!(host(good.as_bytes()).is_ok(), "{good}");
         }
         for bad in [
-            "", ":80", "a b", "a,b", "a:b", "a:99999", "[::1", "[zz]", "a@b", "[::1]x", "a/b",
+            "",
+            ":80",
+            "a b",
+            "a,b",
+            "a:b",
+            "a:99999",
+            "[::1",
+            "[zz]",
+            "a@b",
+            "[::1]x",
+            "a/b",
             "a:80:80",
+            "a:65536",
+            "[::1]:828044073709551616",
         ] {
             assert!(host(bad.as_bytes()).is_err(), "{bad}");
         }

@@ -56,7 +56,9 @@ async fn exchanges<H: Handler>(mut client: Box<Client>, worker: &Worker, handler
             return;
         }
         // Boxed, and freed between requests: an idle connection stays small.
+        let busy = worker.begin_exchange();
         (client, head) = Box::pin(handler.serve(client, head)).await;
+        drop(busy);
         worker.recycle_head(head);
         if !client.end_exchange() {
             // Closing over unread bytes would reset the connection and could take the answer with it.

@@ -57,6 +57,7 @@ pub async fn reply(
     head: &ResponseHead,
     body: ReplyBody,
 ) -> Replied {
+    worker.turn().await;
     client.keep_alive &= !worker.drain.has_begun();
     let bodiless = client.asked == Method::Head || matches!(head.status, 100..=199 | 204 | 304);
     match body {

@@ -428,6 +428,7 @@ async fn converse(
     {
         return Err(TryError::ClientGone);
     }
+    worker.turn().await;
     let mut head = worker.spare_response();
     loop {
         let event = poll_fn(|cx| {

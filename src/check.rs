@@ -1,11 +1,19 @@
-//! `axon check`: every problem of a configuration, for people or for tools.
+//! `axon check`: every problem of a configuration, for people or for tools. Beside it the other verbs that explain the language offline:
+//! `explain-code` ([`explain_code()`]).
 //!
 //! The exit code is 0 for a clean configuration and 1 when something would not work: an error, or a part that is not supported. Warnings
-//! count only when they are denied.
+//! count only when they are denied, all of them, those about intent (lints), or single codes.
+
+mod explain_code;
+mod sarif;
+
+pub use explain_code::{code_notes, explain_code};
 
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
-use crate::config::diagnostic::{Diagnostics, Severity};
+use crate::codes::{DIAGNOSTICS, DiagnosticCode};
+use crate::config::diagnostic::{Diagnostic, Diagnostics, Severity};
 use crate::config::model::Model;
 use crate::config::{loader, render};
 use crate::settings;
@@ -15,8 +23,10 @@ use crate::settings;
 pub enum Format {
     /// A person.
     Human,
-    /// A tool.
+    /// A tool: one JSON object.
     Json,
+    /// A tool that reads SARIF 2.1.0.
+    Sarif,
 }
 
 /// What to look at.
@@ -30,8 +40,48 @@ pub struct Request<'a> {
     pub settings: Option<&'a Path>,
     /// The form of the answer.
     pub format: Format,
-    /// Warnings make the check fail.
-    pub deny_warnings: bool,
+    /// Warnings that make the check fail.
+    pub deny: &'a [Which],
+    /// Warnings that are left out.
+    pub allow: &'a [Which],
+}
+
+/// A choice of warnings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Which {
+    /// All of them.
+    Warnings,
+    /// Those about intent, AX09xx.
+    Lints,
+    /// Those of one code.
+    Code(DiagnosticCode),
+}
+
+impl Which {
+    fn includes(self, diagnostic: &Diagnostic) -> bool {
+        let chosen = match self {
+            Which::Warnings => true,
+            Which::Lints => diagnostic.code.is_lint(),
+            Which::Code(code) => diagnostic.code == code,
+        };
+        chosen && diagnostic.severity == Severity::Warning
+    }
+}
+
+impl FromStr for Which {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "warnings" => Ok(Which::Warnings),
+            "lints" => Ok(Which::Lints),
+            code => DIAGNOSTICS
+                .iter()
+                .find(|row| row.code.to_string().eq_ignore_ascii_case(code))
+                .map(|row| Which::Code(row.code))
+                .ok_or_else(|| "write warnings, lints, or a code such as AX0906".to_owned()),
+        }
+    }
 }
 
 /// What to print, and the exit code.
@@ -59,12 +109,15 @@ pub fn check(
         &mut diagnostics,
     );
     extra(&model, &mut diagnostics);
-    let list = diagnostics.into_sorted();
+    let among = |which: &[Which], d: &Diagnostic| which.iter().any(|w| w.includes(d));
+    let mut list = diagnostics.into_sorted();
+    list.retain(|d| !among(request.allow, d));
     let failed = list
         .iter()
-        .any(|d| d.severity != Severity::Warning || request.deny_warnings);
+        .any(|d| d.severity != Severity::Warning || among(request.deny, d));
     let text = match request.format {
         Format::Json => render::json(files, &model.sources, &list) + "\n",
+        Format::Sarif => sarif::sarif(&model.sources, &list) + "\n",
         Format::Human => {
             let summary = render::summary(files, model.endpoints.len(), &list);
             render::human(&model.sources, &list) + &summary + "\n"

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::check::Which;
 use crate::client_cli::ClientVerb;
 
 /// Reverse proxy and HTTP/SOAP mediation proxy that reads Apache Synapse and WSO2 configuration as it is.
@@ -22,6 +23,8 @@ pub enum Verb {
     Run(RunArgs),
     /// Look for everything that is wrong with a configuration
     Check(CheckArgs),
+    /// Say what an error code, its name or a diagnostic means
+    ExplainCode(ExplainCodeArgs),
     /// Sample back ends and a proxy in front of them on loopback, with lines to try
     Demo(DemoArgs),
     /// The sample SOAP back ends alone
@@ -70,9 +73,12 @@ pub struct CheckArgs {
     /// Form of the answer
     #[arg(long, value_enum, default_value_t = CheckFormat::Human)]
     pub format: CheckFormat,
-    /// Count these as problems too
-    #[arg(long, value_enum, value_name = "WHAT")]
-    pub deny: Option<Deny>,
+    /// Count these as problems too: warnings, lints (AX09xx), or a code; may be repeated
+    #[arg(long, value_name = "WHAT")]
+    pub deny: Vec<Which>,
+    /// Leave these warnings out: lints, or a code such as AX0906; may be repeated
+    #[arg(long, value_name = "WHAT")]
+    pub allow: Vec<Which>,
     /// Settings file [default: axon.toml beside the configuration]
     #[arg(long, value_name = "FILE")]
     pub settings: Option<PathBuf>,
@@ -85,13 +91,27 @@ pub enum CheckFormat {
     Human,
     /// One JSON object
     Json,
+    /// SARIF 2.1.0, for code scanning
+    Sarif,
 }
 
-/// What `--deny` takes.
+/// `axon explain-code`.
+#[derive(Debug, Args)]
+pub struct ExplainCodeArgs {
+    /// An error code (101504), its name (connection_timeout), or a diagnostic (AX0301)
+    pub code: String,
+    /// Form of the answer
+    #[arg(long, value_enum, default_value_t = AnswerFormat::Human)]
+    pub format: AnswerFormat,
+}
+
+/// Form of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Deny {
-    /// Warnings
-    Warnings,
+pub enum AnswerFormat {
+    /// For people
+    Human,
+    /// One JSON object
+    Json,
 }
 
 /// `axon demo`.

@@ -5,6 +5,8 @@
 mod decode;
 pub mod diagnostic;
 pub mod endpoint;
+pub mod language;
+pub mod lint;
 pub mod loader;
 pub mod model;
 pub mod properties;

@@ -1,9 +1,10 @@
 //! The `axon` program: flags in, exit code out. Everything else is in the library.
 
+use std::io::Write;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use axon::cli::{CheckFormat, Cli, DemoArgs, Deny, Verb};
+use axon::cli::{AnswerFormat, CheckFormat, Cli, DemoArgs, Verb};
 use axon::server::{self, Greeting, Options};
 use axon::{backend, check, client_cli, demo};
 use clap::Parser;
@@ -35,13 +36,24 @@ fn main() -> ExitCode {
                 format: match args.format {
                     CheckFormat::Human => check::Format::Human,
                     CheckFormat::Json => check::Format::Json,
+                    CheckFormat::Sarif => check::Format::Sarif,
                 },
-                deny_warnings: args.deny == Some(Deny::Warnings),
+                deny: &args.deny,
+                allow: &args.allow,
             };
-            let answer = check::check(&request, std::env::vars(), server::check_more);
-            println!("{}", answer.text.trim_end());
-            ExitCode::from(answer.exit_code)
+            print(&check::check(
+                &request,
+                std::env::vars(),
+                server::check_more,
+            ))
         }
+        Verb::ExplainCode(args) => print(&check::explain_code(
+            &args.code,
+            match args.format {
+                AnswerFormat::Human => check::Format::Human,
+                AnswerFormat::Json => check::Format::Json,
+            },
+        )),
         Verb::Demo(args) => run_demo(args),
         Verb::Backend(args) => match tokio::runtime::Runtime::new() {
             Ok(runtime) => ExitCode::from(runtime.block_on(backend::run(&args.port))),
@@ -49,6 +61,13 @@ fn main() -> ExitCode {
         },
         Verb::Client(verb) => ExitCode::from(client_cli::run(&verb)),
     }
+}
+
+/// Prints an answer and gives its exit code.
+fn print(answer: &check::Answer) -> ExitCode {
+    // Whoever reads may have seen enough: a closed pipe is no failure.
+    let _ = writeln!(std::io::stdout(), "{}", answer.text.trim_end());
+    ExitCode::from(answer.exit_code)
 }
 
 fn serve(options: &Options) -> ExitCode {

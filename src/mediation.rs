@@ -89,6 +89,9 @@ impl Mediation {
                 list: parse.sequence_body(&def.name.value, &def.element),
             })
             .collect();
+        for artifact in &model.unsupported {
+            parse.artifact(artifact);
+        }
         Mediation {
             routes,
             sequences,

@@ -34,31 +34,108 @@ fn cell(text: &str) -> String {
 
 fn codes() -> String {
     let mut out = String::from(
-        "# Codes\n\nMade from the tables in `src/codes`; do not edit.\n\n\
+        "# Codes\n\nMade from the tables in `src/codes` and the faulty files in `tests/data/config`; do not edit.\n\
+         `axon explain-code CODE` prints a section.\n\n\
          ## Error codes\n\n\
          `ERROR_CODE` of a failed message, the label `code` of metrics, and `code` in access lines and events. Those from\n\
          303201 on are axon's own, the others Synapse's. Lists in a configuration match a code also in the form that\n\
          Synapse's pass-through transport gives it, with the protocol state (0 to 8) added.\n\n\
-         | code | name | meaning | what to do |\n|---|---|---|---|\n",
+         | code | name | meaning |\n|---|---|---|\n",
     );
     for row in ERRORS {
-        let (text, help) = (cell(row.text), cell(row.help));
-        writeln!(out, "| {} | `{}` | {text} | {help} |", row.code, row.name).unwrap();
-    }
-    out += "\n## Diagnostics\n\n\
-            What `axon check`, the start and a reload say about files. A number keeps its meaning for ever.\n\n\
-            | code | meaning | what to do |\n|---|---|---|\n";
-    for row in DIAGNOSTICS {
+        let code = row.code;
         writeln!(
             out,
-            "| {} | {} | {} |",
-            row.code,
-            cell(row.text),
-            cell(row.help)
+            "| [{code}](#{code}) | `{}` | {} |",
+            row.name,
+            cell(row.text)
         )
         .unwrap();
     }
+    out += "\n## Diagnostics\n\n\
+            What `axon check`, the start and a reload say about files. A number keeps its meaning for ever: AX01xx XML, 02xx\n\
+            structure, 03xx references, 04xx values and units, 05xx placeholders, 06xx WSDL, 07xx TLS and security, 09xx\n\
+            intent: what is allowed but probably not meant.\n\n\
+            | code | meaning |\n|---|---|\n";
+    for row in DIAGNOSTICS {
+        let code = row.code.to_string();
+        let anchor = code.to_lowercase();
+        writeln!(out, "| [{code}](#{anchor}) | {} |", cell(row.text)).unwrap();
+    }
+    out += "\n## Each code\n";
+    for row in ERRORS {
+        writeln!(
+            out,
+            "\n### {}\n\n`{}`: {}.\n",
+            row.code,
+            row.name,
+            sentence(row.text)
+        )
+        .unwrap();
+        for note in axon::check::code_notes(row.code) {
+            writeln!(out, "{note}\n").unwrap();
+        }
+        writeln!(out, "What to do: {}.", sentence(row.help)).unwrap();
+    }
+    let examples = examples();
+    for row in DIAGNOSTICS {
+        let code = row.code.to_string();
+        write!(
+            out,
+            "\n### {code}\n\n{}.\n\nWhat to do: {}.\n",
+            capital(&sentence(row.text)),
+            sentence(row.help)
+        )
+        .unwrap();
+        if let Some(example) = examples.get(&code) {
+            write!(out, "\n```text\n{example}```\n").unwrap();
+        }
+    }
     out
+}
+
+/// Text that is no table's cell: markup in it is for the reader, not for Markdown.
+fn sentence(text: &str) -> String {
+    text.replace('<', "&lt;")
+}
+
+fn capital(text: &str) -> String {
+    let mut rest = text.chars();
+    rest.next().map_or(String::new(), |first| {
+        first.to_uppercase().chain(rest).collect()
+    })
+}
+
+/// For each diagnostic the first report of it on the project's own faulty files.
+fn examples() -> std::collections::BTreeMap<String, String> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/config");
+    let mut files: Vec<PathBuf> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|e| e.unwrap().path())
+        .collect();
+    files.retain(|f| f.extension().is_some_and(|e| e == "expected"));
+    files.sort();
+    let mut found = std::collections::BTreeMap::new();
+    for file in files {
+        let text = std::fs::read_to_string(file).unwrap();
+        let mut report = String::new();
+        for line in text.lines() {
+            let head = ["error[", "warning[", "unsupported["]
+                .iter()
+                .any(|w| line.starts_with(w));
+            if head || line.starts_with("check: ") {
+                if let Some(code) = report.split(['[', ']']).nth(1) {
+                    found
+                        .entry(code.to_owned())
+                        .or_insert(report.replace("tests/data/config/", ""));
+                }
+                report.clear();
+            }
+            report += line;
+            report += "\n";
+        }
+    }
+    found
 }
 
 #[test]

@@ -5,7 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
-use axon::check::{Answer, Format, Request, check};
+use axon::check::{Answer, Format, Request, Which, check};
 
 /// Printed as documentation prints a group, without a namespace: warned about, with the fix.
 const BARE: &str = "03-bare-group.xml";
@@ -20,7 +20,12 @@ fn answer(path: &Path, deny_warnings: bool) -> Answer {
         default_root: Path::new("unused"),
         settings: None,
         format: Format::Human,
-        deny_warnings,
+        deny: if deny_warnings {
+            &[Which::Warnings]
+        } else {
+            &[]
+        },
+        allow: &[],
     };
     check(&request, [], axon::server::check_more)
 }

@@ -55,6 +55,8 @@ diagnostics! {
     NoEffect = 211, "something is written that has no effect here", "remove it, or see what takes its place";
     UnknownMediator = 212, "an element that is no mediator stands in a sequence", "correct the name, or the namespace";
     BadMediator = 213, "a mediator lacks a setting, or has one that it cannot have", "see the mediator's reference";
+    MissingElement = 214, "a required element is missing", "add the element";
+    OldSpelling = 215, "an old word, or one that published pages spell otherwise than Synapse reads it", "axon fmt --upgrade rewrites it";
     DuplicateName = 301, "a name is defined twice", "rename or remove one of the two";
     DuplicateKey = 302, "the same key is used twice among siblings", "remove one of the two";
     UnresolvedKey = 303, "a key names an endpoint that is not defined", "define the endpoint, or correct the key; until then sending to it fails with 305100";
@@ -75,9 +77,23 @@ diagnostics! {
     SecurityMissing = 701, "the endpoint asks for message security, which axon does not have", "messages would go out unprotected: remove enableSec and protect the connection with https";
     FailoverIgnored = 901, "failover is written on a session-affine group, where it does not apply", "make the children failover groups to fail over inside a session";
     ShrinkingSuspension = 902, "each suspension is shorter than the one before", "use a progressionFactor of 1 or more";
+    LoneSuspension = 903, "an endpoint without alternative is suspended for long", "put it into a failover group, shorten maximumDuration, or write errorCodes -1 to never suspend it";
+    TimeoutNeverFires = 904, "a timeout never ends anything because another one always does before", "remove it, or make it the shorter one";
+    MaximumBelowInitial = 905, "the longest suspension is shorter than the first", "write initialDuration first, then a maximumDuration that is not below it";
+    SameTargetTwice = 906, "the same target is in a group twice", "remove one of the two; a larger share is what loadbalance.weight is for";
+    UnreachableChild = 907, "no message ever gets to a child of a failover group", "let an earlier child be suspended (suspendOnFailure) or left (retryConfig), or remove this one";
+    SessionWithoutHttp = 908, "a session of type http cannot bind clients to a WebSocket child", "use children with http addresses";
+    RequestMayRunTwice = 909, "a request that is not answered in time is sent to another child and may run twice", "write ax:retryNonIdempotent=\"false\" on the group to forbid it, or \"true\" to say that it is wanted";
+    PlainChildOfSession = 910, "a plain endpoint among failover groups takes its sessions down with it", "make it a failover group with a spare, or set ax:onUnavailable=\"rebind\" on the session";
+    UnknownErrorCode = 911, "a list names an error code that axon and Synapse never report", "see axon explain-code; a code of a mediator of your own needs no attention";
 }
 
 impl DiagnosticCode {
+    /// True for the codes about intent (AX09xx).
+    pub fn is_lint(self) -> bool {
+        (900..1000).contains(&(self as u16))
+    }
+
     /// The row of this code.
     pub fn row(self) -> &'static DiagnosticText {
         // The macro makes one row per variant, in the variants' ascending order.

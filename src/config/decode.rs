@@ -25,6 +25,32 @@ pub(super) fn decode(bytes: &[u8]) -> Decoded {
     }
 }
 
+/// Writes a text in the encoding in which a file was: the one in which `was` gives back `bytes`. `None` when the text cannot be written
+/// in it, or when the file's bytes were bad.
+pub(super) fn encode_like(text: &str, was: &str, bytes: &[u8]) -> Option<Vec<u8>> {
+    let marked = |mark: &[u8], text: Vec<u8>| [mark, &text].concat();
+    let wide =
+        |text: &str, bytes: fn(u16) -> [u8; 2]| text.encode_utf16().flat_map(bytes).collect();
+    let write = |text: &str| -> Option<Vec<u8>> {
+        Some(match bytes {
+            [0xEF, 0xBB, 0xBF, ..] => marked(&bytes[..3], text.as_bytes().to_vec()),
+            [0xFE, 0xFF, ..] => marked(&bytes[..2], wide(text, u16::to_be_bytes)),
+            [0xFF, 0xFE, ..] => marked(&bytes[..2], wide(text, u16::to_le_bytes)),
+            [0, b'<', ..] => wide(text, u16::to_be_bytes),
+            [b'<', 0, ..] => wide(text, u16::to_le_bytes),
+            _ if bytes == was.as_bytes() => text.as_bytes().to_vec(),
+            _ => text
+                .chars()
+                .map(|c| u8::try_from(u32::from(c)).ok())
+                .collect::<Option<_>>()?,
+        })
+    };
+    if write(was)? != bytes {
+        return None;
+    }
+    write(text)
+}
+
 fn declared(bytes: &[u8]) -> Decoded {
     let name = declared_encoding(bytes).unwrap_or_default();
     match name.to_ascii_lowercase().as_str() {
@@ -109,6 +135,33 @@ mod tests {
         assert!(good(latin).ends_with("<a b='é'/>"));
         let plain = decode(b"<a b='\xE9'/>");
         assert_eq!(plain.problem.map(|p| p.0), Some(6));
+    }
+
+    #[test]
+    fn a_text_is_written_as_its_file_was() {
+        for bytes in [
+            &b"<a/>"[..],
+            "<é/>".as_bytes(),
+            b"\xEF\xBB\xBF<a/>",
+            b"\xFE\xFF\0<\0a\0/\0>",
+            b"\xFF\xFE<\0\xE9\0/\0>\0",
+            b"<\0a\0/\0>\0",
+            b"<?xml version='1.0' encoding='ISO-8859-1'?><a b='\xE9'/>",
+        ] {
+            let text = good(bytes);
+            assert_eq!(encode_like(&text, &text, bytes).as_deref(), Some(bytes));
+            let longer = encode_like(&format!("{text}<!--\u{fc}-->"), &text, bytes).unwrap();
+            assert_eq!(good(&longer), format!("{text}<!--\u{fc}-->"));
+        }
+        let latin = b"<?xml version='1.0' encoding='ISO-8859-1'?><a b='\xE9'/>";
+        let text = good(latin);
+        assert_eq!(
+            encode_like("\u{20ac}", &text, latin),
+            None,
+            "no euro in Latin-1"
+        );
+        let damaged = b"<a b='\xE9'/>";
+        assert_eq!(encode_like("<a/>", &decode(damaged).text, damaged), None);
     }
 
     #[test]

@@ -20,6 +20,8 @@ pub mod vocabulary;
 #[cfg(test)]
 mod tests;
 
+pub use address::unsupported_transport;
+
 use super::diagnostic::Diagnostics;
 use super::model::{EndpointDef, EndpointKind};
 use super::source::{Span, Spanned};
@@ -160,14 +162,20 @@ fn session_without_effect(session: Option<&Element>, diagnostics: &mut Diagnosti
 
 fn no_kind(element: &Element, diagnostics: &mut Diagnostics) -> Option<EndpointKind> {
     let row = DiagnosticCode::NoEndpointKind.row();
-    let meant = element
-        .elements()
-        .find_map(|e| nearest(&e.name, vocabulary::KINDS.iter().copied()));
-    let help = match meant {
-        Some(word) => format!("did you mean {word}?"),
-        None => row.help.to_owned(),
-    };
-    diagnostics.error_help(row.code, element.name_span, row.text, help);
+    let meant = element.elements().find_map(|e| {
+        let word = nearest(&e.name, vocabulary::KINDS.iter().copied())?;
+        Some((e, word))
+    });
+    match meant {
+        // The place is the slip's, not the whole endpoint's.
+        Some((slip, word)) => diagnostics.error_help(
+            row.code,
+            slip.name_span,
+            format!("{}: {} is no kind of endpoint", row.text, slip.name),
+            format!("did you mean {word}?"),
+        ),
+        None => diagnostics.error_help(row.code, element.name_span, row.text, row.help),
+    }
     None
 }
 

@@ -7,6 +7,7 @@
 //! Bounds: 10,000 files, 16 MiB each.
 
 mod artifact;
+mod structure;
 mod tree;
 
 #[cfg(test)]
@@ -15,13 +16,15 @@ mod tests;
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
+pub(super) use self::artifact::is_root;
+
 use self::artifact::Space;
 use super::decode::decode;
 use super::diagnostic::Diagnostics;
 use super::model::Model;
 use super::source::{FileId, Span};
 use super::substitution::Substitution;
-use super::xml;
+use super::{lint, xml};
 use crate::codes::DiagnosticCode;
 
 /// Largest configuration file.
@@ -38,7 +41,22 @@ pub fn load(paths: &[PathBuf], default_root: &Path) -> (Model, Diagnostics) {
     for path in paths {
         loader.path(path);
     }
-    (loader.model, loader.diagnostics)
+    loader.finish()
+}
+
+/// The files that the paths stand for, without reading them; a path that is no folder stands for itself.
+pub fn files(paths: &[PathBuf], default_root: &Path) -> std::io::Result<Vec<PathBuf>> {
+    let default = [default_root.to_owned()];
+    let paths = if paths.is_empty() { &default } else { paths };
+    let mut found = Vec::new();
+    for path in paths {
+        match (path.is_dir(), tree::root(path)) {
+            (false, _) => found.push(path.clone()),
+            (true, Some(root)) => found.extend(tree::files(&root)),
+            (true, None) => found.extend(tree::xml_files(path)?),
+        }
+    }
+    Ok(found)
 }
 
 /// Loads one file that is already in memory; neither files nor the environment are read.
@@ -46,7 +64,7 @@ pub fn parse_bytes(name: &str, bytes: &[u8]) -> (Model, Diagnostics) {
     let env = |_: &str| None;
     let mut loader = Loader::new(&env);
     loader.text(Path::new(name), bytes, Origin::Named, &[]);
-    (loader.model, loader.diagnostics)
+    loader.finish()
 }
 
 /// How a file came to be read.
@@ -83,6 +101,12 @@ impl<'a> Loader<'a> {
             recognised: 0,
             full: false,
         }
+    }
+
+    /// Takes the second look, at what is allowed but probably not meant.
+    fn finish(mut self) -> (Model, Diagnostics) {
+        lint::run(&self.model, &mut self.diagnostics);
+        (self.model, self.diagnostics)
     }
 
     fn path(&mut self, path: &Path) {

@@ -41,8 +41,15 @@ pub struct UnsupportedDef {
     pub kind: String,
     /// Its name, when it has one.
     pub name: Option<String>,
+    /// The element: what stands inside is checked although it is not run.
+    pub element: Element,
+}
+
+impl UnsupportedDef {
     /// Where it stands.
-    pub span: Span,
+    pub fn span(&self) -> Span {
+        self.element.span
+    }
 }
 
 /// A named sequence; its mediators are parsed by the mediation room.

@@ -41,30 +41,42 @@ fn one(out: &mut String, sources: &Sources, d: &Diagnostic) {
 fn excerpt(out: &mut String, sources: &Sources, d: &Diagnostic) {
     let at = sources.position(d.span.file, d.span.start);
     let text = &sources.file(d.span.file).text;
-    let line: Vec<char> = sources
-        .line(d.span.file, at.line)
-        .chars()
-        // A tab is one column here as in the position above; control characters must not reach a terminal.
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect();
     let marked = text
         .get(d.span.start as usize..d.span.end as usize)
         .and_then(|m| m.lines().next())
-        .map_or(0, |m| m.chars().count());
-    let column = (at.column as usize - 1).min(line.len());
-    let first = if line.len() > MAX_LINE {
-        column.saturating_sub(LEAD)
-    } else {
-        0
+        .map_or(0, |m| m.chars().take(MAX_LINE).count());
+    let whole = sources.line(d.span.file, at.line);
+    // A file may be one long line with a problem in every corner: only the piece that is shown is looked at.
+    let start = whole.as_ptr() as usize - text.as_ptr() as usize;
+    let place = (d.span.start as usize - start).min(whole.len());
+    let (before_place, from_place) = whole.split_at(place);
+    let wide = whole.len() > MAX_LINE && whole.chars().nth(MAX_LINE).is_some();
+    let lead = match wide {
+        true => LEAD,
+        false => MAX_LINE,
     };
-    let last = line.len().min(first + MAX_LINE);
-    let before = if first > 0 { "..." } else { "" };
-    let after = if last < line.len() { "..." } else { "" };
-    let shown: String = line[first..last].iter().collect();
-    let carets = marked.clamp(1, (last - column).max(1));
+    let head: Vec<char> = before_place.chars().rev().take(lead).collect();
+    let clipped = head.iter().map(|c| c.len_utf8()).sum::<usize>() < before_place.len();
+    let room = MAX_LINE - head.len();
+    let tail: String = from_place.chars().take(room).collect();
+    let before = if clipped { "..." } else { "" };
+    let after = if tail.len() < from_place.len() {
+        "..."
+    } else {
+        ""
+    };
+    let shown: String = head
+        .iter()
+        .rev()
+        .copied()
+        .chain(tail.chars())
+        // A tab is one column here as in the position above; control characters must not reach a terminal.
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect();
+    let carets = marked.clamp(1, tail.chars().count().max(1));
     let number = at.line.to_string();
     let gutter = " ".repeat(number.len());
-    let indent = " ".repeat(before.len() + column - first);
+    let indent = " ".repeat(before.len() + head.len());
     let source = format!("{before}{shown}{after}");
     let _ = writeln!(out, " {number} | {}", source.trim_end());
     let _ = writeln!(out, " {gutter} | {indent}{}", "^".repeat(carets));

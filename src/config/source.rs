@@ -50,6 +50,8 @@ pub struct SourceFile {
     /// Decoded text.
     pub text: String,
     line_starts: Vec<u32>,
+    /// Every character is one byte: a column is found without counting.
+    ascii: bool,
 }
 
 /// All files of one load.
@@ -65,6 +67,7 @@ impl Sources {
         line_starts.extend(memchr::memchr_iter(b'\n', text.as_bytes()).map(|at| at as u32 + 1));
         self.files.push(SourceFile {
             path: path.to_owned(),
+            ascii: text.is_ascii(),
             text,
             line_starts,
         });
@@ -97,11 +100,8 @@ impl Sources {
         let line = source.line_starts.partition_point(|&start| start <= offset);
         let start = source.line_starts[line - 1] as usize;
         let end = (offset as usize).min(source.text.len());
-        let column = source
-            .text
-            .get(start..end)
-            .map_or(end - start, |t| t.chars().count()) as u32
-            + 1;
+        let before = source.text.get(start..end).filter(|_| !source.ascii);
+        let column = before.map_or(end.saturating_sub(start), |t| t.chars().count()) as u32 + 1;
         Position {
             line: line as u32,
             column,

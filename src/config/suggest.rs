@@ -11,7 +11,8 @@ pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) ->
         .into_iter()
         .map(|c| (distance(&lower, &c.to_lowercase()), c))
         .filter(|&(d, c)| d <= allowed(word.len().min(c.len())))
-        .min_by_key(|&(d, _)| d)
+        // Of two that are as near, always the same one, whatever the order in which they were given.
+        .min()
         .map(|(_, c)| c)
 }
 

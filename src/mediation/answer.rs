@@ -96,7 +96,10 @@ pub fn default_fault(x: &mut Exchange, fault: &Fault) {
 /// Answers that no route leads here, and which do.
 pub(super) fn not_found(x: &mut Exchange, names: &[String]) {
     const SHOWN: usize = 100;
-    let mut text = String::from("No endpoint is reached by this path. Endpoints:\n");
+    let mut text = String::from(match names.is_empty() {
+        true => "Nothing is configured: there is no endpoint and no sequence.\n",
+        false => "No endpoint is reached by this path. Endpoints:\n",
+    });
     for name in names.iter().take(SHOWN) {
         text.push_str(&format!("/services/{name}\n"));
     }

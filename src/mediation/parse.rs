@@ -3,6 +3,8 @@
 //! A mediator that cannot be compiled is reported and replaced by one that fails with its place, so that `--lenient` and
 //! "not supported yet" keep the rest of the configuration serving (design 9).
 
+mod inside;
+
 use std::borrow::Cow;
 use std::collections::HashMap;
 
@@ -14,8 +16,10 @@ use super::{SequenceId, mediator};
 use crate::codes::DiagnosticCode;
 use crate::config::SYNAPSE_NS;
 use crate::config::diagnostic::Diagnostics;
+use crate::config::language;
 use crate::config::model::{EndpointDef, EndpointKind};
 use crate::config::source::{Sources, Span, Spanned};
+use crate::config::suggest::nearest;
 use crate::config::xml::{Element, Node};
 use crate::exchange::{Exchange, Fault};
 
@@ -33,6 +37,8 @@ pub trait EndpointNames {
     fn inline(&mut self, position: &str, def: &EndpointDef) -> u32;
     /// An endpoint by its key. A missing one is the implementer's to report, and fails when it is sent to.
     fn key(&mut self, key: &Spanned<String>) -> u32;
+    /// An endpoint inside something that is not run: it gets no number, only what is wrong with it is reported.
+    fn look(&mut self, _def: &EndpointDef, _diagnostics: &mut Diagnostics) {}
 }
 
 /// A literal or an expression (`value` and `expression` attributes).
@@ -74,6 +80,8 @@ pub struct Parse<'p> {
     endpoints: &'p mut dyn EndpointNames,
     parse_endpoint: EndpointParser,
     position: Vec<String>,
+    /// Above zero inside what is not run: endpoints there get no number.
+    looking: usize,
 }
 
 impl<'p> Parse<'p> {
@@ -92,6 +100,7 @@ impl<'p> Parse<'p> {
             endpoints,
             parse_endpoint,
             position: Vec::new(),
+            looking: 0,
         }
     }
 
@@ -142,12 +151,23 @@ impl<'p> Parse<'p> {
             None if let Some(reason) = mediator::later(&element.name, known) => {
                 let text = format!("the mediator `{}` {reason}", element.name);
                 self.unsupported(element.name_span, &text);
+                if let Some(row) = language::later_mediator(&element.name) {
+                    self.later(element, row);
+                }
                 refuse(format!("`{}` at {place} {reason}", element.name))
             }
             None => {
                 let text = format!("`{}` is not a mediator", element.name);
+                let code = DiagnosticCode::UnknownMediator;
+                let help = match nearest(&element.name, mediator::names()) {
+                    Some(meant) if meant == element.name => {
+                        format!("write xmlns=\"{SYNAPSE_NS}\"")
+                    }
+                    Some(meant) => format!("did you mean {meant}?"),
+                    None => code.row().help.to_owned(),
+                };
                 self.diagnostics
-                    .error(DiagnosticCode::UnknownMediator, element.name_span, text);
+                    .error_help(code, element.name_span, text, help);
                 refuse(format!("`{}` at {place} is not a mediator", element.name))
             }
         }
@@ -289,6 +309,10 @@ impl<'p> Parse<'p> {
     /// The number of an `endpoint` element inside a mediator.
     pub fn endpoint(&mut self, element: &Element) -> Option<u32> {
         let def = (self.parse_endpoint)(element, self.diagnostics)?;
+        if self.looking > 0 {
+            self.endpoints.look(&def, self.diagnostics);
+            return None;
+        }
         Some(match &def.kind {
             EndpointKind::Indirect(key) => self.endpoints.key(key),
             _ => self.endpoints.inline(&self.position.join("/"), &def),

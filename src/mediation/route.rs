@@ -53,7 +53,7 @@ impl Routes {
             .filter(|def| def.kind == "proxy")
             .filter_map(|def| {
                 let name = def.name.clone()?;
-                let place = model.sources.locate(def.span);
+                let place = model.sources.locate(def.span());
                 let text = format!("proxy `{name}` ({place}) is not supported yet");
                 let target = Fault::new(ErrorCode::NOT_SUPPORTED, text);
                 Some(Named { name, target })
@@ -72,6 +72,8 @@ impl Routes {
         }
         let default = default.unwrap_or("main");
         let rest = match (&endpoints[..], endpoints.iter().find(|e| e.name == default)) {
+            // Nothing at all is configured: whoever asks hears so, instead of a 202 for a message that is lost.
+            ([], _) if model.endpoints_only() => Rest::Nowhere(Vec::new()),
             ([], _) => Rest::Main,
             ([only], _) => Rest::Endpoint(only.target),
             (_, Some(chosen)) => Rest::Endpoint(chosen.target),

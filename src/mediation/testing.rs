@@ -73,7 +73,7 @@ pub fn world_with_default(inner: &str, default: Option<&str>) -> World {
             _ => model.unsupported.push(UnsupportedDef {
                 kind: element.name.clone(),
                 name: name.map(|n| n.value),
-                span: element.name_span,
+                element,
             }),
         }
     }

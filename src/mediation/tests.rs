@@ -381,7 +381,7 @@ fn mediators_may_be_nested_only_so_deep() {
 fn what_is_not_run_says_so_at_load_and_to_the_client() {
     for (mediator, code, severity) in [
         (
-            "<payloadFactory/>",
+            "<payloadFactory><format/></payloadFactory>",
             DiagnosticCode::NotSupportedYet,
             Severity::Unsupported,
         ),

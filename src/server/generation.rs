@@ -296,4 +296,17 @@ impl EndpointNames for Names<'_, '_> {
         self.named.insert(key.value.trim().to_owned(), id);
         id.0
     }
+
+    fn look(&mut self, def: &EndpointDef, diagnostics: &mut Diagnostics) {
+        let mut alone = Builder::new(None);
+        alone.inline("", def);
+        let mut problems = Diagnostics::default();
+        let _ = alone.finish(&mut problems);
+        // Alone it sees no other endpoint, so that it cannot judge a key.
+        for problem in problems.into_sorted() {
+            if problem.code != DiagnosticCode::UnresolvedKey {
+                diagnostics.push(problem);
+            }
+        }
+    }
 }

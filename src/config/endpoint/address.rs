@@ -30,7 +30,7 @@ pub(super) fn parse(element: &Element, diagnostics: &mut Diagnostics) -> Option<
         }
         Err(Problem::Scheme(scheme)) => {
             let row = DiagnosticCode::UnsupportedScheme.row();
-            let text = format!("the transport {scheme}");
+            let text = unsupported_transport(&scheme);
             diagnostics.unsupported(
                 row.code,
                 uri.span,
@@ -45,6 +45,11 @@ pub(super) fn parse(element: &Element, diagnostics: &mut Diagnostics) -> Option<
             None
         }
     }
+}
+
+/// How an endpoint is called whose address needs another transport.
+pub fn unsupported_transport(scheme: &str) -> String {
+    format!("the transport {scheme}")
 }
 
 fn is_https(uri: &str) -> bool {

@@ -93,5 +93,13 @@ fn algorithm(element: &Element, diagnostics: &mut Diagnostics) -> Option<Spanned
         Some(_) => "algorithm",
         None => "policy",
     };
+    if let ("policy", Some(policy)) = (attribute, element.attribute("policy")) {
+        vocabulary::old_spelling(
+            policy.span,
+            "policy is an old word and knows roundRobin alone",
+            "algorithm",
+            diagnostics,
+        );
+    }
     value::optional_name(element, attribute, diagnostics)
 }

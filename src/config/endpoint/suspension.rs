@@ -102,11 +102,11 @@ fn factor(suspend: &Element, diagnostics: &mut Diagnostics) -> Option<Spanned<f6
 /// `suspendDurationOnFailure`: seconds, always the same length.
 fn old_suspension(old: &Element, leaf: &mut LeafDef, diagnostics: &mut Diagnostics) {
     let text = old.text_spanned();
-    diagnostics.warn(
-        DiagnosticCode::NoEffect,
+    vocabulary::old_spelling(
         old.name_span,
         "suspendDurationOnFailure is an old name; it counts seconds",
-        "write suspendOnFailure with initialDuration in milliseconds and progressionFactor 1.0",
+        "suspendOnFailure with initialDuration in milliseconds and progressionFactor 1.0",
+        diagnostics,
     );
     if let Some(seconds) = number::<u32>("suspendDurationOnFailure", &text, diagnostics) {
         let length = Duration::from_secs(seconds.value.into());
@@ -123,6 +123,14 @@ fn timeout_action(
     let element = timeout
         .child("responseAction")
         .or_else(|| timeout.child("action"))?;
+    if element.name == "action" {
+        vocabulary::old_spelling(
+            element.name_span,
+            "action is the old name of responseAction",
+            "responseAction",
+            diagnostics,
+        );
+    }
     let text = element.text_spanned();
     let action = match text.value.to_ascii_lowercase().as_str() {
         "fault" => TimeoutAction::Fault,

@@ -6,9 +6,9 @@
 use std::str::FromStr;
 use std::time::Duration;
 
-use crate::codes::DiagnosticCode;
+use crate::codes::{DiagnosticCode, ERRORS};
 use crate::config::diagnostic::Diagnostics;
-use crate::config::source::Spanned;
+use crate::config::source::{Span, Spanned};
 use crate::config::xml::Element;
 
 /// A trimmed name that may be absent; an empty one counts as absent, with a warning.
@@ -99,7 +99,10 @@ pub(super) fn child_codes(
             continue;
         }
         match item.parse() {
-            Ok(code) => codes.push(code),
+            Ok(code) => {
+                known_code(code, item, &text, diagnostics);
+                codes.push(code);
+            }
             Err(_) => {
                 diagnostics.error_help(
                     DiagnosticCode::BadNumber,
@@ -112,6 +115,69 @@ pub(super) fn child_codes(
         }
     }
     codes
+}
+
+/// Codes that the originals report and axon never does, so that they are in no table here.
+const ONLY_ORIGINALS: &[i32] = &[504, 102_510, 401_001, 401_002, 401_003];
+/// The protocol state that the originals' pass-through transport adds to a code.
+const STATE_MAX: i32 = 8;
+
+/// Warns of a code that is probably a slip: one that nobody reports, in a family that has codes or one digit away from one that exists.
+/// Any other number may come from a mediator.
+fn known_code(code: i32, item: &str, list: &Spanned<String>, diagnostics: &mut Diagnostics) {
+    let known = code < 0
+        || ERRORS.iter().any(|row| {
+            code == row.code.0
+                || (row.code.0 / 1000 == 101
+                    && (row.code.0..=row.code.0 + STATE_MAX).contains(&code))
+        })
+        || ONLY_ORIGINALS.contains(&code);
+    if known {
+        return;
+    }
+    let near = ERRORS
+        .iter()
+        .filter(|row| row.code.0 > 0 && one_slip(&row.code.0.to_string(), item))
+        .min_by_key(|row| (row.code.0 - code).abs());
+    if near.is_none() && ![101, 303, 304, 305, 309].contains(&(code / 1000)) {
+        return;
+    }
+    let row = DiagnosticCode::UnknownErrorCode.row();
+    let help = match near {
+        Some(near) => format!("did you mean {} ({})?", near.code, near.name),
+        None => row.help.to_owned(),
+    };
+    let message = format!("no error has the code {code}");
+    diagnostics.warn(row.code, place_of(item, list), message, help);
+}
+
+/// Where an item of a list stands; the whole list when entities hide it.
+fn place_of(item: &str, list: &Spanned<String>) -> Span {
+    let exact = list.value.len() == (list.span.end - list.span.start) as usize;
+    let at = item.as_ptr() as usize - list.value.as_ptr() as usize;
+    if !exact {
+        return list.span;
+    }
+    let start = list.span.start + at as u32;
+    Span {
+        start,
+        end: start + item.len() as u32,
+        ..list.span
+    }
+}
+
+/// True when one digit is wrong, missing or too many, or two neighbours have changed places.
+fn one_slip(right: &str, written: &str) -> bool {
+    let (a, b) = (right.as_bytes(), written.as_bytes());
+    let same_start = a.iter().zip(b).take_while(|(x, y)| x == y).count();
+    let (a, b) = (&a[same_start..], &b[same_start..]);
+    match (a, b) {
+        ([x, y, a @ ..], [v, w, b @ ..]) if x == w && y == v && a == b => true,
+        ([_, a @ ..], [_, b @ ..]) if a == b => true,
+        ([_, a @ ..], b) if a == b => true,
+        (a, [_, b @ ..]) if a == b => true,
+        _ => false,
+    }
 }
 
 /// A switch whose default is on; only the words in `off` turn it off (spec/endpoints.md 10, 11).

@@ -4,6 +4,7 @@
 
 use crate::codes::DiagnosticCode;
 use crate::config::diagnostic::Diagnostics;
+use crate::config::source::Span;
 use crate::config::suggest::nearest;
 use crate::config::xml::Element;
 use crate::config::{AXON_NS, SYNAPSE_NS};
@@ -192,6 +193,37 @@ pub const PROPERTY: Vocabulary = Vocabulary {
     many: &[],
 };
 
+/// `parameter` of an endpoint that is made from a template.
+pub const PARAMETER: Vocabulary = Vocabulary {
+    element: "parameter",
+    attributes: &["name", "value"],
+    axon: &[],
+    once: &[],
+    many: &[],
+};
+
+/// Every table. A new element gets its row here, or nobody but its own reader knows it.
+pub const ALL: &[&Vocabulary] = &[
+    &ENDPOINT,
+    &ADDRESS,
+    &DEFAULT,
+    &TIMEOUT,
+    &SUSPEND,
+    &MARK,
+    &RETRY,
+    &FAILOVER,
+    &LOAD_BALANCE,
+    &MEMBER,
+    &SESSION,
+    &PROPERTY,
+    &PARAMETER,
+];
+
+/// The table of an element, by its canonical name.
+pub fn of(element: &str) -> Option<&'static Vocabulary> {
+    ALL.iter().find(|words| words.element == element).copied()
+}
+
 /// The name that Synapse's reader knows for one that its documentation prints.
 pub fn canonical(name: &str) -> &str {
     match name {
@@ -230,6 +262,10 @@ pub fn check(element: &Element, words: &Vocabulary, diagnostics: &mut Diagnostic
             );
             continue;
         }
+        if name != child.name {
+            let message = format!("{} is not read by Synapse, which knows {name}", child.name);
+            old_spelling(child.name_span, message, name, diagnostics);
+        }
         if child.namespace.is_empty() && !element.namespace.is_empty() {
             let row = DiagnosticCode::MissingNamespace.row();
             diagnostics.warn(
@@ -253,6 +289,21 @@ pub fn check(element: &Element, words: &Vocabulary, diagnostics: &mut Diagnostic
         }
         seen.push(name);
     }
+}
+
+/// Warns of a word that something else has replaced.
+pub(super) fn old_spelling(
+    place: Span,
+    message: impl Into<String>,
+    new: &str,
+    diagnostics: &mut Diagnostics,
+) {
+    diagnostics.warn(
+        DiagnosticCode::OldSpelling,
+        place,
+        message,
+        format!("write {new}; axon fmt --upgrade does it"),
+    );
 }
 
 fn attributes(element: &Element, words: &Vocabulary, diagnostics: &mut Diagnostics) {
@@ -299,20 +350,7 @@ mod tests {
     #[test]
     fn every_kind_is_a_child_of_endpoint_and_no_word_stands_twice() {
         assert!(KINDS.iter().all(|k| ENDPOINT.once.contains(k)));
-        for table in [
-            &ENDPOINT,
-            &ADDRESS,
-            &DEFAULT,
-            &TIMEOUT,
-            &SUSPEND,
-            &MARK,
-            &RETRY,
-            &FAILOVER,
-            &LOAD_BALANCE,
-            &MEMBER,
-            &SESSION,
-            &PROPERTY,
-        ] {
+        for table in ALL {
             let mut children: Vec<_> = table.once.iter().chain(table.many).collect();
             children.sort_unstable();
             children.dedup();

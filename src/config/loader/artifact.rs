@@ -2,11 +2,12 @@
 
 use std::path::Path;
 
-use super::{Loader, Origin};
+use super::{Loader, Origin, structure};
 use crate::codes::DiagnosticCode;
 use crate::config::SYNAPSE_NS;
 use crate::config::diagnostic::Severity;
 use crate::config::endpoint;
+use crate::config::language::{self, Support};
 use crate::config::model::{EndpointDef, EndpointKind, SequenceDef, UnsupportedDef};
 use crate::config::source::Spanned;
 use crate::config::suggest::nearest;
@@ -20,24 +21,6 @@ pub(super) enum Space {
     /// Any other kind has names of its own.
     Kind(&'static str),
 }
-
-/// Artifacts that this version does not run: element, and the attribute that names it.
-const LATER: &[(&str, &str)] = &[
-    ("localEntry", "key"),
-    ("proxy", "name"),
-    ("task", "name"),
-    ("eventSource", "name"),
-    ("priorityExecutor", "name"),
-    ("api", "name"),
-    ("template", "name"),
-    ("messageStore", "name"),
-    ("messageProcessor", "name"),
-    ("inboundEndpoint", "name"),
-    ("import", "name"),
-];
-
-/// Artifacts that nothing depends on here: accepted with a note.
-const NOTED: &[&str] = &["registry", "taskManager"];
 
 impl Loader<'_> {
     /// Reads the root elements of one file.
@@ -144,8 +127,11 @@ impl Loader<'_> {
         if element.name == "sequence" {
             return self.sequence(element);
         }
-        if let Some((kind, name)) = LATER.iter().find(|(kind, _)| *kind == element.name) {
-            return self.later(element, kind, name);
+        if let Some(row) = language::artifact_named(&element.name)
+            && row.support == Support::Later
+        {
+            structure::check(element, row, &mut self.diagnostics);
+            return self.later(element, row.element, row.named_by);
         }
         self.diagnostics.warn(
             DiagnosticCode::NoEffect,
@@ -179,7 +165,7 @@ impl Loader<'_> {
         self.model.unsupported.push(UnsupportedDef {
             kind: kind.to_owned(),
             name: name.map(|n| n.value),
-            span: element.span,
+            element: element.clone(),
         });
     }
 
@@ -302,13 +288,15 @@ fn name(element: &Element) -> Option<Spanned<String>> {
         .filter(|n| !n.value.is_empty())
 }
 
+/// True for the name of an element that a configuration file may begin with.
+pub(in crate::config) fn is_root(name: &str) -> bool {
+    ["definitions", "session"].contains(&name) || endpoint::is_kind(name) || is_artifact(name)
+}
+
 fn is_artifact(name: &str) -> bool {
-    artifact_names().any(|a| a == name)
+    language::artifact_named(name).is_some()
 }
 
 fn artifact_names() -> impl Iterator<Item = &'static str> {
-    ["endpoint", "sequence"]
-        .into_iter()
-        .chain(LATER.iter().map(|(kind, _)| *kind))
-        .chain(NOTED.iter().copied())
+    language::ARTIFACTS.iter().map(|a| a.element)
 }

@@ -144,7 +144,14 @@ fn a_bare_group_with_its_session_loads_under_the_files_name() {
         panic!()
     };
     assert!(group.session.is_some());
-    assert_eq!(codes(diagnostics), [DiagnosticCode::MissingNamespace]);
+    assert_eq!(
+        codes(diagnostics),
+        [
+            DiagnosticCode::MissingNamespace,
+            DiagnosticCode::OldSpelling,
+            DiagnosticCode::OldSpelling
+        ]
+    );
 }
 
 #[test]
@@ -198,13 +205,16 @@ fn entries_share_the_names_of_endpoints_and_proxies_do_not() {
     };
     assert_eq!(with("<localEntry key=\"p\">x</localEntry>"), 1);
     assert_eq!(with("<sequence name=\"p\"/>"), 1);
-    assert_eq!(with("<proxy name=\"p\"/>"), 0);
+    assert_eq!(
+        with("<proxy name=\"p\"><target endpoint=\"e\"/></proxy>"),
+        0
+    );
 }
 
 #[test]
 fn registry_task_manager_and_description_stop_nothing() {
     let text = format!(
-        "<definitions {NS}><registry provider=\"x\"/><taskManager/><description>d</description>{}<api name=\"x\"/></definitions>",
+        "<definitions {NS}><registry provider=\"x\"/><taskManager/><description>d</description>{}<api name=\"x\" context=\"/x\"/></definitions>",
         endpoint("p")
     );
     let (model, diagnostics) = bytes(&text);

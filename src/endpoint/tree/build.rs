@@ -109,7 +109,7 @@ impl<'p> Builder<'p> {
 
     /// Resolves the references and gives the generation; problems are added to those of the load.
     pub fn finish(mut self, problems: &mut Diagnostics) -> (Endpoints, ReloadReport) {
-        link::resolve(&mut self.nodes, &self.roots, &mut self.problems);
+        link::resolve(&mut self.nodes, &self.roots, &self.tops, &mut self.problems);
         link::check(&mut self.nodes, &mut self.problems);
         for problem in self.problems.list() {
             problems.push(problem.clone());

@@ -3,7 +3,7 @@
 //! Keys are resolved once, at load (the originals do it for every message): an unknown key is then a located problem
 //! before the first message, and sending to it fails with 305100 as there (spec/endpoints.md 5.1).
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::{DEPTH_MAX, Needs, Node, NodeId, NodeKind};
@@ -11,22 +11,53 @@ use crate::codes::DiagnosticCode;
 use crate::config::diagnostic::Diagnostics;
 use crate::config::model::SessionKind;
 use crate::config::source::Spanned;
+use crate::config::suggest::nearest;
+
+/// How many unknown keys get a word that was perhaps meant: each costs a look at all names.
+const SUGGESTED_MAX: usize = 100;
 
 /// Turns every key whose name is defined into a reference.
+///
+/// A key that leads nowhere is an error in a group or a definition, which is made of it. In a mediator it is a warning: the
+/// originals look there when a message comes, and configurations exist that want the failure (spec/endpoints.md 5.1).
 pub(super) fn resolve(
     nodes: &mut [Node],
     roots: &HashMap<Arc<str>, NodeId>,
+    tops: &[NodeId],
     problems: &mut Diagnostics,
 ) {
-    for node in nodes {
+    let mut missing = Vec::new();
+    for (at, node) in nodes.iter_mut().enumerate() {
         let NodeKind::Missing(key) = &node.kind else {
             continue;
         };
-        if let Some(target) = roots.get(key.value.trim()) {
-            node.kind = NodeKind::Indirect(key.clone(), *target);
-        } else {
-            let message = format!("no endpoint is named \"{}\"", key.value.trim());
-            problems.error(DiagnosticCode::UnresolvedKey, key.span, message);
+        match roots.get(key.value.trim()) {
+            Some(target) => node.kind = NodeKind::Indirect(key.clone(), *target),
+            None => missing.push((NodeId(at as u32), key.clone())),
+        }
+    }
+    if missing.is_empty() {
+        return;
+    }
+    let defined: HashSet<NodeId> = roots.values().copied().collect();
+    let mediators: HashSet<NodeId> = tops
+        .iter()
+        .copied()
+        .filter(|id| !defined.contains(id))
+        .collect();
+    for (nth, (id, key)) in missing.into_iter().enumerate() {
+        let row = DiagnosticCode::UnresolvedKey.row();
+        let message = format!("no endpoint is named \"{}\"", key.value.trim());
+        let meant = (nth < SUGGESTED_MAX)
+            .then(|| nearest(key.value.trim(), roots.keys().map(|name| &**name)))
+            .flatten();
+        let help = match meant {
+            Some(name) => format!("did you mean {name}?"),
+            None => row.help.to_owned(),
+        };
+        match mediators.contains(&id) {
+            true => problems.warn(row.code, key.span, message, help),
+            false => problems.error_help(row.code, key.span, message, help),
         }
     }
 }

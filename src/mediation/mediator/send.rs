@@ -18,6 +18,7 @@ pub(super) fn parse(element: &Element, parse: &mut Parse<'_>) -> Option<Box<dyn 
             receive.span,
             "`receive`, a sequence for the answer, is not supported yet",
         );
+        parse.inside(element);
         return None;
     }
     let to = match element.child("endpoint") {

@@ -3,10 +3,15 @@
 //! `UPDATE_EXPECTED=1 cargo test --test check` writes the expectations anew; read the difference before committing it.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod corpus;
+mod formats;
+mod json_schema;
+mod scale;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use axon::check::{Answer, Format, Request, check};
+use axon::check::{Answer, Format, Request, Which, check};
 use axon::config::{loader, render};
 
 const DATA: &str = "tests/data/config";
@@ -27,9 +32,14 @@ fn run(path: &Path, format: Format, deny_warnings: bool) -> Answer {
         default_root: Path::new("unused"),
         settings: None,
         format,
-        deny_warnings,
+        deny: if deny_warnings {
+            &[Which::Warnings]
+        } else {
+            &[]
+        },
+        allow: &[],
     };
-    check(&request, [], |_, _| {})
+    check(&request, [], axon::server::check_more)
 }
 
 #[test]
@@ -84,6 +94,32 @@ fn warnings_fail_the_check_only_when_denied() {
 }
 
 #[test]
+fn warnings_are_denied_and_allowed_by_kind_and_by_code() {
+    let path = Path::new(DATA).join("lint-single.xml");
+    let exit = |deny: &[Which], allow: &[Which]| {
+        let request = Request {
+            paths: std::slice::from_ref(&path),
+            default_root: Path::new("unused"),
+            settings: None,
+            format: Format::Human,
+            deny,
+            allow,
+        };
+        let answer = check(&request, [], |_, _| {});
+        (answer.exit_code, answer.text.matches("warning[").count())
+    };
+    let which = |text: &str| text.parse::<Which>().unwrap();
+    let (lints, cut, other) = (which("lints"), which("ax0905"), which("AX0906"));
+    assert_eq!(exit(&[], &[]), (0, 4));
+    assert_eq!(exit(&[lints], &[]), (1, 4));
+    assert_eq!(exit(&[cut], &[]), (1, 4));
+    assert_eq!(exit(&[other], &[]), (0, 4));
+    assert_eq!(exit(&[lints], &[cut]), (1, 3));
+    assert_eq!(exit(&[which("warnings")], &[lints]), (0, 0));
+    assert!("AX9999".parse::<Which>().is_err());
+}
+
+#[test]
 fn rooms_add_what_only_they_can_see() {
     let path = Path::new(DATA).join("clean.xml");
     let request = Request {
@@ -91,7 +127,8 @@ fn rooms_add_what_only_they_can_see() {
         default_root: Path::new("unused"),
         settings: None,
         format: Format::Human,
-        deny_warnings: false,
+        deny: &[],
+        allow: &[],
     };
     let answer = check(&request, [], |model, diagnostics| {
         let span = model.endpoints[0].span;

@@ -43,7 +43,7 @@ fn the_copies_have_the_listed_hashes_and_none_is_missing_from_the_list() {
         );
         assert!(names.contains(&name), "{name} is not in the list");
     }
-    assert_eq!(names.len(), 100);
+    assert_eq!(names.len(), 132);
 }
 
 #[test]

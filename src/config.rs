@@ -5,12 +5,15 @@
 mod decode;
 pub mod diagnostic;
 pub mod endpoint;
+pub mod format;
 pub mod language;
 pub mod lint;
 pub mod loader;
 pub mod model;
 pub mod properties;
 pub mod render;
+pub mod schema;
+pub mod serialise;
 pub mod source;
 mod substitution;
 pub mod suggest;

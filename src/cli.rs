@@ -23,6 +23,10 @@ pub enum Verb {
     Run(RunArgs),
     /// Look for everything that is wrong with a configuration
     Check(CheckArgs),
+    /// Put configuration files into canonical form
+    Fmt(FmtArgs),
+    /// Print a schema of the configuration language, for editors
+    Schema(SchemaArgs),
     /// Say what an error code, its name or a diagnostic means
     ExplainCode(ExplainCodeArgs),
     /// Sample back ends and a proxy in front of them on loopback, with lines to try
@@ -93,6 +97,42 @@ pub enum CheckFormat {
     Json,
     /// SARIF 2.1.0, for code scanning
     Sarif,
+}
+
+/// `axon fmt`.
+#[derive(Debug, Args)]
+pub struct FmtArgs {
+    /// Files and folders with configuration [default: synapse-configs/default]
+    pub paths: Vec<PathBuf>,
+    /// Write nothing: show what would change, and exit with 1 when something would
+    #[arg(long)]
+    pub check: bool,
+    /// Rewrite old spellings and elements, add a missing namespace
+    #[arg(long)]
+    pub upgrade: bool,
+    /// Give each element of an endpoint a line, with N spaces per level [default when given: 2]
+    #[arg(long, value_name = "N", num_args = 0..=1, require_equals = true, default_missing_value = "2")]
+    pub indent: Option<u8>,
+}
+
+/// `axon schema`.
+#[derive(Debug, Args)]
+pub struct SchemaArgs {
+    /// As XML schema, which is what there is
+    #[arg(long)]
+    pub xsd: bool,
+    /// Whose language
+    #[arg(long, value_enum, default_value_t = SchemaDialect::Wso2)]
+    pub dialect: SchemaDialect,
+}
+
+/// Whose language a schema describes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum SchemaDialect {
+    /// Apache Synapse
+    Synapse,
+    /// WSO2, which is more
+    Wso2,
 }
 
 /// `axon explain-code`.

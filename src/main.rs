@@ -4,7 +4,9 @@ use std::io::Write;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use axon::cli::{AnswerFormat, CheckFormat, Cli, DemoArgs, Verb};
+use axon::cli::{AnswerFormat, CheckFormat, Cli, DemoArgs, SchemaDialect, Verb};
+use axon::config::format::Style;
+use axon::config::schema::{self, Dialect};
 use axon::server::{self, Greeting, Options};
 use axon::{backend, check, client_cli, demo};
 use clap::Parser;
@@ -46,6 +48,22 @@ fn main() -> ExitCode {
                 std::env::vars(),
                 server::check_more,
             ))
+        }
+        Verb::Fmt(args) => print(&check::fmt(&check::FmtRequest {
+            paths: &args.paths,
+            default_root: &server::default_root(),
+            check: args.check,
+            style: Style {
+                upgrade: args.upgrade,
+                indent: args.indent.map(usize::from),
+            },
+        })),
+        Verb::Schema(args) => {
+            let text = schema::xsd(match args.dialect {
+                SchemaDialect::Synapse => Dialect::Synapse,
+                SchemaDialect::Wso2 => Dialect::Wso2,
+            });
+            print(&check::Answer { text, exit_code: 0 })
         }
         Verb::ExplainCode(args) => print(&check::explain_code(
             &args.code,

@@ -4,9 +4,11 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod corpus;
+mod fmt;
 mod formats;
 mod json_schema;
 mod scale;
+mod schema;
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -15,12 +15,13 @@ pub(crate) mod double;
 mod listen;
 mod problem;
 mod router;
+mod stream;
 mod view;
 
 pub use access::Token;
-pub use control::{BoxFuture, Control, SwitchError};
+pub use control::{BoxFuture, Control, SwitchError, SwitchOrder};
 pub use listen::{Admin, AdminAddr, BindError};
 pub use view::{
-    CauseView, ChangeView, EndpointView, KeptView, ListenerView, PlaceView, ReloadView,
-    SettingView, StateCounts, StatusView,
+    CauseView, ChangeView, EndpointView, EntryView, KeptView, ListenerView, PlaceView, ReloadView,
+    SettingView, StateCounts, StatusView, TimelineView,
 };

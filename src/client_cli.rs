@@ -1,14 +1,16 @@
-//! The verbs that talk to a running axon: `status`, `reload`, `endpoint on|off|list`.
+//! The verbs that talk to a running axon: `status`, `reload`, `endpoint on|off|list`, `why`, `events`.
 //!
 //! Exit codes: 0 done, 1 refused or a problem found, 2 usage (clap's), 3 the administration address cannot be
 //! reached, 4 done but degraded (something is not active, or an older configuration serves), 5 no answer in time.
 
 mod call;
+mod since;
 mod show;
+mod why;
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use crate::admin::{AdminAddr, EndpointView, ReloadView, StatusView};
+use crate::admin::{AdminAddr, EndpointView, ReloadView, StatusView, TimelineView};
 use call::{Call, CallError, Reply};
 
 /// A verb for a running axon.
@@ -23,6 +25,29 @@ pub enum ClientVerb {
         /// What to do
         #[command(subcommand)]
         verb: EndpointVerb,
+    },
+    /// Tell what happened to an endpoint, when and why
+    Why {
+        /// Its path, as `axon endpoint list` prints it; a group tells of its children too
+        name: String,
+        /// How far back, as in 90s, 15m, 1h
+        #[arg(long, value_name = "TIME", default_value = "24h", value_parser = since::parse)]
+        since: std::time::Duration,
+        /// Where to ask
+        #[command(flatten)]
+        target: Target,
+    },
+    /// Print the last events, or each as it happens
+    Events {
+        /// Go on until interrupted
+        #[arg(short, long)]
+        follow: bool,
+        /// How many of the last ones
+        #[arg(long, value_name = "N", default_value_t = 100)]
+        limit: usize,
+        /// Where to ask
+        #[command(flatten)]
+        target: Target,
     },
 }
 
@@ -93,7 +118,8 @@ pub fn run(verb: &ClientVerb) -> u8 {
                 target,
             } => (target, Call::get(&call::endpoint_path(name, ""))),
             EndpointVerb::On { name, target } => {
-                (target, Call::post(&call::endpoint_path(name, ":on"), None))
+                let path = call::endpoint_path(name, ":on");
+                (target, Call::post(&path, Some(order(None))))
             }
             EndpointVerb::Off {
                 name,
@@ -101,20 +127,73 @@ pub fn run(verb: &ClientVerb) -> u8 {
                 target,
             } => (
                 target,
-                Call::post(&call::endpoint_path(name, ":off"), reason.as_deref()),
+                Call::post(
+                    &call::endpoint_path(name, ":off"),
+                    Some(order(reason.as_deref())),
+                ),
             ),
         },
+        ClientVerb::Why {
+            name,
+            since,
+            target,
+        } => {
+            let since = format!("/events?since_ms={}", since.as_millis());
+            (target, Call::get(&call::endpoint_path(name, &since)))
+        }
+        ClientVerb::Events {
+            follow: true,
+            target,
+            ..
+        } => return follow(target),
+        ClientVerb::Events { limit, target, .. } => {
+            (target, Call::get(&format!("/api/v1/events?limit={limit}")))
+        }
     };
     match call.run(&target.admin, target.token_file.as_deref()) {
         Ok(reply) => report(verb, &reply, target.format),
-        Err(error) => {
-            eprintln!("axon: {error}");
-            match error {
-                CallError::Unreachable { .. } => 3,
-                CallError::Timeout(_) => 5,
-                CallError::Token(_) | CallError::Broken(_) => 1,
-            }
+        Err(error) => failed(&error),
+    }
+}
+
+/// Body of a switch: why, and who runs this command.
+fn order(reason: Option<&str>) -> serde_json::Value {
+    let mut order = serde_json::Map::new();
+    let user = std::env::var("USER").ok();
+    for (key, value) in [("reason", reason.map(str::to_owned)), ("by", user)] {
+        if let Some(value) = value {
+            order.insert(key.to_owned(), value.into());
         }
+    }
+    order.into()
+}
+
+fn failed(error: &CallError) -> u8 {
+    eprintln!("axon: {error}");
+    match error {
+        CallError::Unreachable { .. } => 3,
+        CallError::Timeout(_) => 5,
+        CallError::Token(_) | CallError::Broken(_) => 1,
+    }
+}
+
+/// Prints each event as it happens, until one side ends it.
+fn follow(target: &Target) -> u8 {
+    let call = Call::get("/api/v1/events").accepting("application/x-ndjson");
+    let print = |line: &str| match target.format {
+        Output::Json => println!("{line}"),
+        Output::Human => match serde_json::from_str(line) {
+            Ok(entry) => print!("{}", why::entry(&entry, "")),
+            Err(_) => println!("{}", show::plain(line)),
+        },
+    };
+    match call.lines(&target.admin, target.token_file.as_deref(), print) {
+        Ok(None) => 0,
+        Ok(Some(refusal)) => {
+            eprintln!("axon: {}", show::problem(&refusal.body));
+            1
+        }
+        Err(error) => failed(&error),
     }
 }
 
@@ -146,6 +225,24 @@ fn report(verb: &ClientVerb, reply: &Reply, format: Output) -> u8 {
             show::endpoints(&reply.body).map(|views: Vec<EndpointView>| {
                 if human {
                     print!("{}", show::endpoint_table(&views));
+                }
+                0
+            })
+        }
+        ClientVerb::Why { name, .. } => {
+            serde_json::from_str::<TimelineView>(&reply.body).map(|view| {
+                if human {
+                    print!("{}", why::timeline(name, &view));
+                }
+                0
+            })
+        }
+        ClientVerb::Events { .. } => {
+            serde_json::from_str::<TimelineView>(&reply.body).map(|view| {
+                if human {
+                    for entry in &view.items {
+                        print!("{}", why::entry(entry, ""));
+                    }
                 }
                 0
             })

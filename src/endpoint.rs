@@ -11,12 +11,11 @@
 //! - [`tree`]: the endpoints of one generation as an arena, built from the model, identities carried over reloads.
 //! - [`walk`]: one message's way through the tree: try, next try, or failure.
 //! - [`hold`]: when a refusal is worth a short wait.
-//! - [`event`], [`stats`], [`inspect`]: what the administration sees.
+//! - [`stats`], [`inspect`]: what the administration sees.
 
 pub mod algorithm;
 pub mod allow;
 pub mod dispatch;
-pub mod event;
 pub mod hold;
 pub mod inspect;
 pub mod rules;
@@ -26,7 +25,6 @@ pub mod stats;
 pub mod tree;
 pub mod walk;
 
-pub use event::{EndpointEvent, EventRing};
 pub use session::{Facts, ResponseFacts};
 pub use tree::{Builder, Endpoints, NodeId, ReloadReport};
 pub use walk::{Failure, Retry, Step, TryOf, Walk};

@@ -8,16 +8,20 @@
 pub mod access;
 mod escape;
 pub mod event;
+pub mod follow;
 pub mod lines;
 pub mod metrics;
 pub mod request_id;
 pub mod stamp;
+pub mod timeline;
 
 pub use access::{AccessRecord, Attempt, SessionHow, SessionUse};
 pub use event::{Event, EventLog};
+pub use follow::{Follower, TooManyReaders};
 pub use lines::{LineWriter, Lines};
 pub use metrics::MetricsSnapshot;
 pub use request_id::{RequestId, RequestIds};
+pub use timeline::Entry;
 
 use std::io::IsTerminal;
 

@@ -4,7 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 
 use super::view::{EndpointView, ReloadView, StatusView};
-use crate::observe::{Event, MetricsSnapshot};
+use crate::observe::{Entry, Event, Follower, MetricsSnapshot, TooManyReaders};
 
 /// A future that may be sent to another thread of the control plane.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -20,7 +20,7 @@ pub trait Control: Send + Sync {
         &self,
         path: &str,
         on: bool,
-        reason: Option<&str>,
+        order: &SwitchOrder,
     ) -> Result<EndpointView, SwitchError>;
     /// Loads the configuration again and says what came of it.
     fn reload(&self) -> BoxFuture<'_, ReloadView>;
@@ -30,6 +30,20 @@ pub trait Control: Send + Sync {
     fn metrics(&self) -> MetricsSnapshot;
     /// The last events, oldest first.
     fn events(&self, limit: usize) -> Vec<Event>;
+    /// What happened to an endpoint and below it since then, oldest first; `None` when nobody knows that path.
+    fn timeline(&self, path: &str, since_unix_ms: u64) -> Option<Vec<Entry>>;
+    /// Events as they happen, from behind the one of that id.
+    fn follow(&self, after: Option<&str>) -> Result<Follower, TooManyReaders>;
+}
+
+/// Body of a switch: why, and by whom.
+#[derive(Clone, Debug, Default, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SwitchOrder {
+    /// Why, for the events.
+    pub reason: Option<String>,
+    /// Who asks for it, as he names himself.
+    pub by: Option<String>,
 }
 
 /// Why a switch was not made.

@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use super::control::{BoxFuture, Control, SwitchError};
+use super::control::{BoxFuture, Control, SwitchError, SwitchOrder};
 use super::view::{EndpointView, ReloadView, StateCounts, StatusView};
-use crate::observe::{Event, MetricsSnapshot};
+use crate::observe::{
+    Entry, Event, EventLog, Follower, LogFormat, MetricsSnapshot, TooManyReaders,
+};
 
 /// Two endpoints, a readiness that can be set and a reload that can be refused.
 #[derive(Default)]
@@ -17,12 +19,20 @@ pub struct Double {
     pub not_ready: Mutex<Vec<String>>,
     /// Whether a reload is refused.
     pub reject: bool,
+    /// What the followers get.
+    pub log: std::sync::OnceLock<Arc<EventLog>>,
 }
 
 impl Double {
     /// One that is ready and takes every reload.
     pub fn shared() -> Arc<Double> {
         Arc::new(Double::default())
+    }
+
+    /// Its events.
+    pub fn log(&self) -> Arc<EventLog> {
+        let new = || Arc::new(EventLog::new(LogFormat::Off, None));
+        self.log.get_or_init(new).clone()
     }
 }
 
@@ -67,7 +77,7 @@ impl Control for Double {
         &self,
         path: &str,
         on: bool,
-        reason: Option<&str>,
+        order: &SwitchOrder,
     ) -> Result<EndpointView, SwitchError> {
         if path == "quotes" {
             return Err(SwitchError::NotSwitchable {
@@ -81,7 +91,7 @@ impl Control for Double {
         let mut off = self.off.lock();
         off.retain(|(p, _)| p != path);
         if !on {
-            off.push((path.into(), reason.map(str::to_owned)));
+            off.push((path.into(), order.reason.clone()));
         }
         Ok(endpoint(path, "address", !on))
     }
@@ -110,5 +120,14 @@ impl Control for Double {
 
     fn events(&self, limit: usize) -> Vec<Event> {
         vec![Event::new("config.reload"); limit.min(3)]
+    }
+
+    fn timeline(&self, path: &str, since_unix_ms: u64) -> Option<Vec<Entry>> {
+        let known = self.endpoints().iter().any(|e| e.path == path);
+        known.then(|| self.log().timeline(path, since_unix_ms))
+    }
+
+    fn follow(&self, after: Option<&str>) -> Result<Follower, TooManyReaders> {
+        self.log().follow(after)
     }
 }

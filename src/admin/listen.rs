@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use std::pin::pin;
 use std::str::FromStr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use hyper::service::service_fn;
@@ -20,6 +21,7 @@ use tokio::sync::{Semaphore, watch};
 use super::access::{Gate, Token};
 use super::control::Control;
 use super::router::Router;
+use super::stream::Body;
 use crate::observe::metrics::Exposition;
 
 /// Most connections at a time; further ones wait in the kernel's queue.
@@ -28,7 +30,7 @@ pub const CONNECTIONS_MAX: usize = 64;
 pub const HEAD_MAX: usize = 16 * 1024;
 /// Longest time for a head, and for which an idle connection is kept.
 pub const HEAD_TIME: Duration = Duration::from_secs(10);
-/// Longest time for one connection's answer, slow readers included.
+/// Longest time for one connection's answer, slow readers included; counted from the end of a stream of events.
 const ANSWER_TIME: Duration = Duration::from_secs(120);
 
 /// Where the administration server listens: `host:port` or `unix:PATH`.
@@ -243,7 +245,7 @@ async fn accept_loop(listener: &Listener, router: &Arc<Router>, stop: impl Futur
         let (router, stopped) = (Arc::clone(router), stopped.clone());
         tokio::spawn(async move {
             // An error here is the peer's: it went away or spoke no HTTP, and got its 4xx.
-            let _ = tokio::time::timeout(ANSWER_TIME, connection(stream, router, stopped)).await;
+            let _ = connection(stream, router, stopped).await;
             drop(slot);
         });
     }
@@ -257,9 +259,17 @@ async fn connection(
     router: Arc<Router>,
     mut stopped: watch::Receiver<()>,
 ) -> hyper::Result<()> {
+    let streams = Arc::<AtomicBool>::default();
+    let open = streams.clone();
     let service = service_fn(move |request| {
-        let router = Arc::clone(&router);
-        async move { Ok::<_, std::convert::Infallible>(router.answer(request).await) }
+        let (router, open) = (Arc::clone(&router), open.clone());
+        async move {
+            let mut answer = router.answer(request).await;
+            if let Body::Events(events) = answer.body_mut() {
+                events.mark(open);
+            }
+            Ok::<_, std::convert::Infallible>(answer)
+        }
     });
     let mut connection = pin!(
         hyper::server::conn::http1::Builder::new()
@@ -268,12 +278,21 @@ async fn connection(
             .max_buf_size(HEAD_MAX)
             .serve_connection(TokioIo::new(stream), service)
     );
-    tokio::select! {
-        ended = connection.as_mut() => return ended,
-        // The sender is gone: the server stops.
-        _ = stopped.changed() => connection.as_mut().graceful_shutdown(),
+    loop {
+        tokio::select! {
+            ended = connection.as_mut() => return ended,
+            // The sender is gone: the server stops.
+            _ = stopped.changed() => break,
+            () = tokio::time::sleep(ANSWER_TIME) => {
+                if !streams.load(Ordering::Acquire) {
+                    return Ok(());
+                }
+            }
+        }
     }
-    connection.await
+    connection.as_mut().graceful_shutdown();
+    let _ = tokio::time::timeout(HEAD_TIME, connection).await;
+    Ok(())
 }
 
 #[cfg(test)]

@@ -5,8 +5,10 @@ use http::{Response, StatusCode, header};
 use http_body_util::Full;
 use serde::Serialize;
 
-/// The only body type of the server: everything it says is short and known beforehand.
-pub type Answer = Response<Full<Bytes>>;
+use super::stream::Body;
+
+/// An answer: mostly short and known beforehand.
+pub type Answer = Response<Body>;
 
 #[derive(Serialize)]
 struct Problem<'a> {
@@ -40,7 +42,12 @@ fn json_as(status: StatusCode, content_type: &'static str, body: &impl Serialize
 
 /// A complete answer with the headers that all of them carry.
 pub fn answer(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>) -> Answer {
-    let mut answer = Response::new(Full::new(body.into()));
+    answer_with(status, content_type, Full::new(body.into()).into())
+}
+
+/// An answer with the headers that all of them carry.
+pub fn answer_with(status: StatusCode, content_type: &'static str, body: Body) -> Answer {
+    let mut answer = Response::new(body);
     *answer.status_mut() = status;
     let headers = answer.headers_mut();
     for (name, value) in [

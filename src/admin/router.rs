@@ -6,18 +6,23 @@ use bytes::Bytes;
 use http::{Method, Request, StatusCode, header};
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Body;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::access::Gate;
-use super::control::{Control, SwitchError};
-use super::problem::{Answer, answer, json, problem};
+use super::control::{Control, SwitchError, SwitchOrder};
+use super::problem::{Answer, answer, answer_with, json, problem};
+use super::stream::{Body as AnswerBody, EventBody, Form};
 use super::view::EndpointView;
+use crate::observe::Entry;
 use crate::observe::metrics::{CONTENT_TYPE, Exposition};
+use crate::observe::stamp::unix_ms;
 
 /// Largest request body.
 pub const BODY_MAX: usize = 64 * 1024;
 /// Most events in one answer.
 const EVENTS_MAX: usize = crate::observe::event::KEPT;
+/// Where a reader of events goes on.
+const LAST_EVENT_ID: http::HeaderName = http::HeaderName::from_static("last-event-id");
 /// Events in an answer when the request does not say.
 const EVENTS_DEFAULT: usize = 100;
 
@@ -27,7 +32,8 @@ const INDEX: &str = "axon administration\n\n\
     GET  /api/v1/endpoints[?state=&type=&q=]   /api/v1/endpoints/{path}\n\
     POST /api/v1/endpoints/{path}:off   :on    {\"reason\":\"...\"}\n\
     POST /api/v1/config:reload\n\
-    GET  /api/v1/events[?limit=]\n\n\
+    GET  /api/v1/endpoints/{path}/events[?since_ms=]\n\
+    GET  /api/v1/events[?limit=]   (Accept: text/event-stream or application/x-ndjson follows, Last-Event-ID resumes)\n\n\
     Changes need the header X-Axon-Request: 1 (or the token).\n";
 
 /// What one listener serves.
@@ -45,10 +51,11 @@ struct Items<T> {
     items: Vec<T>,
 }
 
-#[derive(Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct SwitchBody {
-    reason: Option<String>,
+#[derive(Serialize)]
+struct Timeline {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    endpoint: Option<EndpointView>,
+    items: Vec<Entry>,
 }
 
 impl Router {
@@ -76,6 +83,17 @@ impl Router {
             return refusal;
         }
         match head.method {
+            Method::GET if path == "/api/v1/events" => {
+                let field = |name| head.headers.get(name).and_then(|v| v.to_str().ok());
+                match field(header::ACCEPT).and_then(Form::accepted) {
+                    Some(form) => {
+                        let after = parameter(&query, "after");
+                        let last = field(LAST_EVENT_ID).map(str::trim);
+                        self.follow(form, last.or(after.as_deref()))
+                    }
+                    None => self.look(&path, &query),
+                }
+            }
             Method::GET | Method::HEAD => self.look(&path, &query),
             Method::POST => {
                 if head
@@ -130,7 +148,7 @@ impl Router {
             "/api/v1/config:reload" => wrong_method("POST"),
             _ => match path.strip_prefix("/api/v1/endpoints/") {
                 Some(raw) if raw.ends_with(":on") || raw.ends_with(":off") => wrong_method("POST"),
-                Some(raw) => self.endpoint(raw),
+                Some(raw) => self.endpoint(raw, query),
                 None => not_found(),
             },
         }
@@ -159,7 +177,7 @@ impl Router {
             _ => return wrong_method("GET, HEAD"),
         };
         let switch = match body {
-            [] => SwitchBody::default(),
+            [] => SwitchOrder::default(),
             body => match serde_json::from_slice(body) {
                 Ok(switch) => switch,
                 Err(error) => {
@@ -170,7 +188,7 @@ impl Router {
         let Some(endpoint) = decoded(raw) else {
             return not_found();
         };
-        match self.control.switch(&endpoint, on, switch.reason.as_deref()) {
+        match self.control.switch(&endpoint, on, &switch) {
             Ok(view) => json(StatusCode::OK, &view),
             Err(error @ SwitchError::Unknown(_)) => problem(
                 StatusCode::NOT_FOUND,
@@ -205,15 +223,40 @@ impl Router {
         json(StatusCode::OK, &Items { items })
     }
 
-    fn endpoint(&self, raw: &str) -> Answer {
+    fn endpoint(&self, raw: &str, query: &str) -> Answer {
         let wanted = decoded(raw);
-        let all = self.control.endpoints();
-        match all.iter().find(|e| Some(&e.path) == wanted.as_ref()) {
-            Some(view) => json(StatusCode::OK, view),
-            None => problem(
-                StatusCode::NOT_FOUND,
-                "unknown_endpoint",
-                "no endpoint has this path; GET /api/v1/endpoints lists them",
+        let mut all = self.control.endpoints();
+        if let Some(view) = all.iter().find(|e| Some(&e.path) == wanted.as_ref()) {
+            return json(StatusCode::OK, view);
+        }
+        // An endpoint that is called `events` is the endpoint; what happened to it is one level further down.
+        if let Some(path) = raw.strip_suffix("/events").and_then(decoded) {
+            let back = parameter(query, "since_ms").and_then(|n| n.parse().ok());
+            let since = back.map_or(0, |ms| unix_ms().saturating_sub(ms));
+            if let Some(items) = self.control.timeline(&path, since) {
+                let at = all.iter().position(|e| e.path == path);
+                let endpoint = at.map(|at| all.swap_remove(at));
+                return json(StatusCode::OK, &Timeline { endpoint, items });
+            }
+        }
+        problem(
+            StatusCode::NOT_FOUND,
+            "unknown_endpoint",
+            "no endpoint has this path; GET /api/v1/endpoints lists them",
+        )
+    }
+
+    fn follow(&self, form: Form, after: Option<&str>) -> Answer {
+        match self.control.follow(after) {
+            Ok(follower) => {
+                let events = Box::new(EventBody::new(follower, form));
+                let body = AnswerBody::Events(events);
+                answer_with(StatusCode::OK, form.content_type(), body)
+            }
+            Err(error) => problem(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "too_many_readers",
+                &error.to_string(),
             ),
         }
     }

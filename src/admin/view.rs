@@ -188,3 +188,57 @@ pub struct KeptView {
     /// Gone with their child.
     pub lost: u64,
 }
+
+/// Answer of `GET /api/v1/endpoints/{path}/events`.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct TimelineView {
+    /// The endpoint now; nothing when it is gone.
+    #[serde(default)]
+    pub endpoint: Option<EndpointView>,
+    /// What happened to it and below it, oldest first.
+    pub items: Vec<EntryView>,
+}
+
+/// An event, as the client verbs read it.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct EntryView {
+    /// When, the first time.
+    pub ts: String,
+    /// When, the last time.
+    pub last: String,
+    /// How often.
+    pub count: Option<u64>,
+    /// What kind.
+    pub evt: String,
+    /// Path of the endpoint.
+    pub endpoint: Option<String>,
+    /// State before.
+    pub from: Option<String>,
+    /// State after.
+    pub to: Option<String>,
+    /// Error code.
+    pub code: Option<i32>,
+    /// Its name.
+    pub name: Option<String>,
+    /// What it means.
+    pub meaning: Option<String>,
+    /// What the walk concluded.
+    pub verdict: Option<i32>,
+    /// The child that it is about.
+    pub child: Option<String>,
+    /// Length of the suspension or pause.
+    pub suspend_ms: Option<u64>,
+    /// How it came about.
+    pub how: Option<String>,
+    /// When the endpoint is tried again.
+    pub next: Option<String>,
+    /// The request that caused it.
+    pub req: Option<String>,
+    /// The rule that decided it.
+    pub rule: Option<String>,
+    /// Who did it.
+    pub by: Option<String>,
+    /// The rest.
+    pub text: Option<String>,
+}

@@ -4,8 +4,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, header};
+use http::{Request, Response, header};
 use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 
@@ -22,7 +23,11 @@ pub struct Call {
     method: &'static str,
     path: String,
     body: String,
+    accept: &'static str,
 }
+
+/// Longest line of a stream.
+const LINE_MAX: usize = 1024 * 1024;
 
 /// What came back.
 #[derive(Debug)]
@@ -75,17 +80,23 @@ impl Call {
             method: "GET",
             path: path.to_owned(),
             body: String::new(),
+            accept: "application/json",
         }
     }
 
-    /// A change, with a reason for the events.
-    pub fn post(path: &str, reason: Option<&str>) -> Call {
-        let body = reason.map(|reason| serde_json::json!({ "reason": reason }).to_string());
+    /// A change, with what it takes.
+    pub fn post(path: &str, body: Option<serde_json::Value>) -> Call {
         Call {
             method: "POST",
             path: path.to_owned(),
-            body: body.unwrap_or_default(),
+            body: body.map(|body| body.to_string()).unwrap_or_default(),
+            accept: "application/json",
         }
+    }
+
+    /// The same, for an answer of another type.
+    pub fn accepting(self, accept: &'static str) -> Call {
+        Call { accept, ..self }
     }
 
     /// Makes the call and waits for its answer.
@@ -96,9 +107,56 @@ impl Call {
             .build()
             .map_err(|error| CallError::Broken(error.to_string()))?;
         runtime.block_on(async {
-            tokio::time::timeout(CALL_TIME, self.connect_and_send(address, token))
+            let whole = async {
+                whole(self.connect_and_send(address, token).await?).await
+            };
+            tokio::time::timeout(CALL_TIME, whole)
                 .await
                 .unwrap_or_else(|_| Err(CallError::Timeout(address.clone())))
+        })
+    }
+
+    /// Makes the call and hands out the lines of its answer as they come, until it ends; an answer that is a refusal is
+    /// given back.
+    pub fn lines(
+        &self,
+        address: &AdminAddr,
+        token_file: Option<&Path>,
+        mut line: impl FnMut(&str),
+    ) -> Result<Option<Reply>, CallError> {
+        let token = token(token_file)?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|error| CallError::Broken(error.to_string()))?;
+        runtime.block_on(async {
+            let head = tokio::time::timeout(CALL_TIME, self.connect_and_send(address, token));
+            let response = head
+                .await
+                .unwrap_or_else(|_| Err(CallError::Timeout(address.clone())))?;
+            if response.status() != http::StatusCode::OK {
+                return whole(response).await.map(Some);
+            }
+            let mut body = response.into_body();
+            let mut gathered = Vec::new();
+            while let Some(frame) = body.frame().await {
+                let frame = frame.map_err(|e| CallError::Broken(e.to_string()))?;
+                let Ok(bytes) = frame.into_data() else {
+                    continue;
+                };
+                gathered.extend_from_slice(&bytes);
+                while let Some(end) = gathered.iter().position(|b| *b == b'\n') {
+                    let text = String::from_utf8_lossy(&gathered[..end]).into_owned();
+                    gathered.drain(..=end);
+                    if !text.trim().is_empty() {
+                        line(&text);
+                    }
+                }
+                if gathered.len() > LINE_MAX {
+                    return Err(CallError::Broken("a line is too long".to_owned()));
+                }
+            }
+            Ok(None)
         })
     }
 
@@ -106,7 +164,7 @@ impl Call {
         &self,
         address: &AdminAddr,
         token: Option<Token>,
-    ) -> Result<Reply, CallError> {
+    ) -> Result<Response<Incoming>, CallError> {
         let unreachable = |source| CallError::Unreachable {
             address: address.clone(),
             source,
@@ -132,7 +190,7 @@ impl Call {
         stream: S,
         host: String,
         token: Option<Token>,
-    ) -> Result<Reply, CallError>
+    ) -> Result<Response<Incoming>, CallError>
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
@@ -142,7 +200,7 @@ impl Call {
             .method(self.method)
             .uri(&self.path)
             .header(header::HOST, host)
-            .header(header::ACCEPT, "application/json")
+            .header(header::ACCEPT, self.accept)
             .header("x-axon-request", "1");
         if let Some(token) = token {
             request = request.header(header::AUTHORIZATION, token.bearer());
@@ -154,20 +212,24 @@ impl Call {
             .map_err(|e| broken(e.into()))?;
         // Ends with the runtime, which lives as long as this call.
         tokio::spawn(connection);
-        let response = sender
+        sender
             .send_request(request)
             .await
-            .map_err(|e| broken(e.into()))?;
-        let status = response.status().as_u16();
-        let body = Limited::new(response.into_body(), ANSWER_MAX)
-            .collect()
-            .await;
-        let body = body.map_err(broken)?.to_bytes();
-        Ok(Reply {
-            status,
-            body: String::from_utf8_lossy(&body).into_owned(),
-        })
+            .map_err(|e| broken(e.into()))
     }
+}
+
+async fn whole(response: Response<Incoming>) -> Result<Reply, CallError> {
+    let status = response.status().as_u16();
+    let body = Limited::new(response.into_body(), ANSWER_MAX)
+        .collect()
+        .await
+        .map_err(|error| CallError::Broken(error.to_string()))?
+        .to_bytes();
+    Ok(Reply {
+        status,
+        body: String::from_utf8_lossy(&body).into_owned(),
+    })
 }
 
 fn token(file: Option<&Path>) -> Result<Option<Token>, CallError> {

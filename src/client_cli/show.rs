@@ -7,7 +7,7 @@ use serde::Deserialize;
 use crate::admin::{EndpointView, ReloadView, StatusView};
 
 /// Glyph and word of a state.
-fn glyph(state: &str) -> &'static str {
+pub fn glyph(state: &str) -> &'static str {
     match state {
         "active" => "●",
         "timeout" => "◐",
@@ -18,7 +18,7 @@ fn glyph(state: &str) -> &'static str {
 }
 
 /// Text of a control plane, without what a terminal would obey.
-fn plain(text: &str) -> String {
+pub fn plain(text: &str) -> String {
     text.chars()
         .map(|c| if c.is_control() { '?' } else { c })
         .collect()
@@ -164,7 +164,7 @@ pub fn endpoint_table(views: &[EndpointView]) -> String {
 }
 
 /// `850ms`, `42.0s`, `3m07s`, `5h02m`.
-fn duration(ms: u64) -> String {
+pub fn duration(ms: u64) -> String {
     match ms {
         0..1_000 => format!("{ms}ms"),
         1_000..60_000 => format!("{}.{}s", ms / 1_000, ms / 100 % 10),

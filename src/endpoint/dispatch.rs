@@ -16,7 +16,7 @@ use super::session::ResponseFacts;
 use super::state::Transition;
 use super::tree::target::Target as LeafTarget;
 use super::tree::{Endpoints, Leaf, Needs, NodeId};
-use super::walk::{Failure, Retry, SessionEffect, Step, TryOf, Walk};
+use super::walk::{Decision, Failure, Retry, SessionEffect, Step, TryOf, Walk};
 use crate::codes::ErrorCode;
 use crate::config::model::{Scope, TimeoutAction};
 use crate::config::source::Span;
@@ -38,8 +38,25 @@ pub trait PropertyValues {
 
 /// Takes the events that a send causes.
 pub trait EventSink {
-    /// A state changed.
-    fn state_changed(&self, path: &str, transition: &Transition, request: &str);
+    /// A try changed the state of a leaf; `said` is what the transport says of a failed one.
+    fn state_changed(
+        &self,
+        path: &str,
+        transition: &Transition,
+        request: &RequestId,
+        said: Option<&str>,
+    );
+    /// A try failed and changed no state: the leaf's lists leave the code out, or its outage is counted already.
+    fn left_alone(&self, leaf: NodeId, code: ErrorCode, request: &RequestId, said: &str);
+    /// A message that was sent to this endpoint failed; `said` is what the last try or the walk says.
+    fn gave_up(
+        &self,
+        root: NodeId,
+        failure: &Failure,
+        decisions: &[Decision],
+        request: &RequestId,
+        said: &str,
+    );
     /// A message goes on to this endpoint after another one failed with that code.
     fn failed_over(
         &self,
@@ -129,14 +146,17 @@ impl Dispatch<'_> {
                 now,
                 self.worker.limits.hold,
             );
-            drop(walk);
             if let (Some(again), Some(_place)) = (again, self.worker.hold_one()) {
+                drop(walk);
                 tokio::time::sleep(again.since(now)).await;
                 self.worker.look();
                 continue;
             }
             x.trail.failure = Some(failure.code);
             let fault = self.give_up(x, failure);
+            let decisions = walk.decisions();
+            self.events
+                .gave_up(root, &failure, decisions, self.request, &fault.message);
             return if x.replied { Ok(()) } else { Err(fault) };
         }
     }
@@ -173,6 +193,8 @@ impl Dispatch<'_> {
             Ok(outgoing) => outgoing,
             Err(fault) => {
                 walk.abandon();
+                self.events
+                    .left_alone(this.leaf, fault.code, self.request, &fault.message);
                 return Err(fault);
             }
         };
@@ -208,7 +230,6 @@ impl Dispatch<'_> {
                     code: Some(code),
                     took,
                 });
-                x.fault = Some(Fault::new(code, text));
                 let may_have_run = stage > upstream::Stage::Head;
                 let retry = Retry {
                     may_have_run,
@@ -225,7 +246,11 @@ impl Dispatch<'_> {
                     ..retry
                 };
                 let transition = walk.failed(code, Some(state_added), retry, self.worker.now());
-                self.record(this.leaf, transition);
+                match transition {
+                    Some(_) => self.record(this.leaf, transition, Some(&text)),
+                    None => self.events.left_alone(this.leaf, code, self.request, &text),
+                }
+                x.fault = Some(Fault::new(code, text));
                 if may_have_run && retry.replayable && !retry.idempotent {
                     self.events
                         .repeated(&self.endpoints.node(this.leaf).path, code, self.request);
@@ -311,7 +336,7 @@ impl Dispatch<'_> {
                 SessionPart::Hit(key)
             }
         };
-        self.record(this.leaf, transition);
+        self.record(this.leaf, transition, None);
         x.fault = None;
         x.response_body = if answer.upstream.framing == Framing::None && answer.head.status != 101 {
             Body::Empty
@@ -323,14 +348,11 @@ impl Dispatch<'_> {
         Ok(())
     }
 
-    fn record(&self, leaf: NodeId, transition: Option<Transition>) {
+    fn record(&self, leaf: NodeId, transition: Option<Transition>, said: Option<&str>) {
         if let Some(transition) = transition {
-            let mut id = Vec::new();
-            self.request.write(&mut id);
-            let id = String::from_utf8_lossy(&id);
-            self.endpoints.record(leaf, transition, Some(&id));
+            let path = &self.endpoints.node(leaf).path;
             self.events
-                .state_changed(&self.endpoints.node(leaf).path, &transition, &id);
+                .state_changed(path, &transition, self.request, said);
         }
     }
 

@@ -148,7 +148,7 @@ impl Endpoints {
         view
     }
 
-    /// Switches an endpoint on or off, as an event. A group is switched as a whole, its children keep their states.
+    /// Switches an endpoint on or off. A group is switched as a whole, its children keep their states.
     pub fn switch(
         &self,
         path: &str,
@@ -157,7 +157,7 @@ impl Endpoints {
     ) -> Result<Option<Transition>, SwitchError> {
         let id = self.resolve(self.at_path(path).ok_or(SwitchError::Unknown)?);
         let node = self.node(id);
-        let transition = match &node.kind {
+        Ok(match &node.kind {
             NodeKind::Leaf(leaf) if on => leaf.state.switch_on(now),
             NodeKind::Leaf(leaf) => leaf.state.switch_off(now),
             _ => {
@@ -166,11 +166,7 @@ impl Endpoints {
                 group.switch(!on);
                 (was_off == on).then(|| group_transition(on, now))
             }
-        };
-        if let Some(transition) = transition {
-            self.record(id, transition, None);
-        }
-        Ok(transition)
+        })
     }
 
     fn state(&self, node: &Node, ready: bool) -> EndpointState {
@@ -208,5 +204,7 @@ fn group_transition(on: bool, now: Tick) -> Transition {
         next: now,
         at: now,
         rule: None,
+        nth: 0,
+        left: None,
     }
 }

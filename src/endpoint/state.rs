@@ -83,6 +83,10 @@ pub struct Transition {
     pub at: Tick,
     /// The rule in the configuration, when one applied.
     pub rule: Option<Span>,
+    /// How many suspensions in a row this is; 0 when it is none.
+    pub nth: u32,
+    /// Tolerated errors left, in Timeout.
+    pub left: Option<u32>,
 }
 
 /// What the administration shows of a state.
@@ -262,6 +266,8 @@ impl StateCell {
         }
         let from = inner.state;
         inner.clear();
+        inner.consecutive_suspensions = 0;
+        inner.consecutive_timeouts = 0;
         inner.epoch += 1;
         inner.enter(EndpointState::Off, now);
         self.publish(&inner);
@@ -384,6 +390,14 @@ impl Inner {
             next: self.next_retry,
             at: now,
             rule,
+            nth: match self.state {
+                EndpointState::Suspended => self.consecutive_suspensions,
+                _ => 0,
+            },
+            left: match self.state {
+                EndpointState::Timeout => self.remaining,
+                _ => None,
+            },
         }
     }
 }

@@ -10,10 +10,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::algorithm::{Algorithm, AlgorithmType, Weight};
-use super::event::EventRing;
 use super::rules::{RetryRules, RuleSettings};
 use super::session::{Path, SessionSpec, SessionTable};
-use super::state::{StateCell, Transition};
+use super::state::StateCell;
 use super::stats::{GroupStats, LeafStats};
 use crate::config::model::{PropertyDef, TimeoutAction};
 use crate::config::source::{Span, Spanned};
@@ -184,7 +183,6 @@ pub struct Endpoints {
     paths: HashMap<Arc<str>, NodeId>,
     /// Named and inline endpoints in the order of definition.
     tops: Vec<NodeId>,
-    events: Arc<EventRing>,
     next_member: u64,
     /// Life of a session whose path sets none (spec 14.6).
     pub(super) session_window: Duration,
@@ -271,17 +269,6 @@ impl Endpoints {
                 .group()
                 .is_some_and(|g| !g.is_off() && g.children.iter().any(|c| self.is_ready(*c, now))),
         }
-    }
-
-    /// The ring of events, shared by all generations.
-    pub fn events(&self) -> &Arc<EventRing> {
-        &self.events
-    }
-
-    /// Records a change of state as an event.
-    pub fn record(&self, id: NodeId, transition: Transition, request: Option<&str>) -> u64 {
-        self.events
-            .push(self.node(id).path.clone(), transition, request)
     }
 
     /// Ends the sessions whose child the previous generation had and this one has not; how many.

@@ -1,17 +1,21 @@
 //! Events: what changed and why, once, where it was decided.
 //!
 //! The same [`Event`] is a log line (`evt=endpoint.state endpoint=quotes/b from=active to=suspended ...`), a JSON
-//! line and an item of the administration API. The last [`KEPT`] are kept in memory.
+//! line and an item of the administration API. The last [`KEPT`] are kept in memory, those of each endpoint longer
+//! ([`Timelines`]), and whoever follows gets each as it happens ([`Follower`]).
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use parking_lot::Mutex;
 use serde::{Serialize, Serializer};
 
 use super::LogFormat;
 use super::escape::text_word;
+use super::follow::{Follower, Readers, TooManyReaders};
 use super::lines::Lines;
 use super::stamp::{rfc3339, unix_ms, write_rfc3339};
+use super::timeline::{Entry, Timelines};
 
 /// Events kept for the administration API.
 pub const KEPT: usize = 1_000;
@@ -41,9 +45,18 @@ pub struct Event {
     /// Name of that code.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<&'static str>,
+    /// What the walk itself concluded, where that is another code: 303201, 303202, 309003 ...
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub verdict: Option<i32>,
+    /// Tree path of the child that it is about, when it is not the endpoint itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub child: Option<String>,
     /// How long the endpoint is left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub suspend_ms: Option<u64>,
+    /// How that length came about: `initial 1000 ms x 2^3, at most 5000 ms`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub how: Option<String>,
     /// When it may be tried again, milliseconds since 1970.
     #[serde(
         skip_serializing_if = "Option::is_none",
@@ -56,12 +69,15 @@ pub struct Event {
     /// `file:line:column` of the rule that decided it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rule: Option<String>,
+    /// Who did it, as he named himself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
     /// The rest, in words.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
 }
 
-fn as_rfc3339<S: Serializer>(unix_ms: &u64, serializer: S) -> Result<S::Ok, S::Error> {
+pub(super) fn as_rfc3339<S: Serializer>(unix_ms: &u64, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(&rfc3339(*unix_ms))
 }
 
@@ -105,10 +121,14 @@ impl Event {
             ("to", self.to.map(str::to_owned)),
             ("code", self.code.map(|c| c.to_string())),
             ("name", self.name.map(str::to_owned)),
+            ("verdict", self.verdict.map(|c| c.to_string())),
+            ("child", self.child.clone()),
             ("suspend_ms", self.suspend_ms.map(number)),
+            ("how", self.how.clone()),
             ("next", self.next.map(rfc3339)),
             ("req", self.req.clone()),
             ("rule", self.rule.clone()),
+            ("by", self.by.clone()),
             ("text", self.text.clone()),
         ];
         for (key, value) in fields {
@@ -123,18 +143,22 @@ impl Event {
     }
 }
 
-/// Takes events from every room: writes them out and keeps the last ones.
+/// Takes events from every room: writes them out, keeps the last ones, and hands them to followers.
 #[derive(Debug)]
 pub struct EventLog {
     format: LogFormat,
     lines: Option<Lines>,
+    /// Tells the numbers of this process from those of others.
+    epoch: u64,
     kept: Mutex<Kept>,
+    timelines: Mutex<Timelines>,
 }
 
 #[derive(Debug, Default)]
 struct Kept {
     last_seq: u64,
-    events: VecDeque<Event>,
+    events: VecDeque<Arc<Event>>,
+    readers: Readers,
 }
 
 impl EventLog {
@@ -143,7 +167,9 @@ impl EventLog {
         EventLog {
             format,
             lines,
+            epoch: unix_ms(),
             kept: Mutex::default(),
+            timelines: Mutex::default(),
         }
     }
 
@@ -152,23 +178,86 @@ impl EventLog {
         if event.ts == 0 {
             event.ts = unix_ms();
         }
-        let mut kept = self.kept.lock();
-        kept.last_seq += 1;
-        event.seq = kept.last_seq;
-        if let Some(lines) = &self.lines {
-            lines.append(|out| event.write(self.format, out));
+        let event = {
+            let mut kept = self.kept.lock();
+            kept.last_seq += 1;
+            event.seq = kept.last_seq;
+            if let Some(lines) = &self.lines {
+                lines.append(|out| event.write(self.format, out));
+            }
+            if kept.events.len() == KEPT {
+                kept.events.pop_front();
+            }
+            let event = Arc::new(event);
+            kept.events.push_back(event.clone());
+            kept.readers.hand_out(&event);
+            event
+        };
+        if event.endpoint.is_some() {
+            self.timelines.lock().push(event);
         }
-        if kept.events.len() == KEPT {
-            kept.events.pop_front();
-        }
-        kept.events.push_back(event);
+    }
+
+    /// Keeps something that happened to an endpoint in its timeline only: what happens once per message would fill the
+    /// log. The same thing again (kind, code, child) is counted there; `make` is called for the first of them.
+    pub fn note(
+        &self,
+        endpoint: &str,
+        evt: &'static str,
+        code: i32,
+        child: Option<&str>,
+        make: impl FnOnce() -> Event,
+    ) {
+        let now = unix_ms();
+        self.timelines
+            .lock()
+            .note(endpoint, (evt, code, child), now, make);
     }
 
     /// The last `limit` events, oldest first.
     pub fn recent(&self, limit: usize) -> Vec<Event> {
         let kept = self.kept.lock();
         let skip = kept.events.len().saturating_sub(limit);
-        kept.events.iter().skip(skip).cloned().collect()
+        let events = kept.events.iter().skip(skip);
+        events.map(|event| Event::clone(event)).collect()
+    }
+
+    /// What is known of an endpoint since then (milliseconds since 1970), oldest first; with what is below it.
+    pub fn timeline(&self, endpoint: &str, since_unix_ms: u64) -> Vec<Entry> {
+        self.timelines.lock().of(endpoint, since_unix_ms, unix_ms())
+    }
+
+    /// The request that caused the last change of state of an endpoint.
+    pub fn last_cause(&self, endpoint: &str) -> Option<String> {
+        self.timelines.lock().last_cause(endpoint)
+    }
+
+    /// Events as they happen, beginning behind the one of that id ([`Follower::id_of`]) when it is given.
+    pub fn follow(&self, after: Option<&str>) -> Result<Follower, TooManyReaders> {
+        let mut kept = self.kept.lock();
+        let (last_seq, first) = (kept.last_seq, kept.events.front().map(|e| e.seq));
+        // An id of another process, or one that was never given: all that is here is news.
+        let after = after.map(|id| {
+            let (epoch, seq) = id.split_once('-').unwrap_or(("", id));
+            let ours = epoch.is_empty() || epoch.parse() == Ok(self.epoch);
+            let seq = seq.parse().ok().filter(|n| ours && *n <= last_seq);
+            seq.unwrap_or(0)
+        });
+        let backlog = match after {
+            Some(after) => {
+                let start = kept.events.partition_point(|event| event.seq <= after);
+                kept.events.range(start..).cloned().collect()
+            }
+            None => VecDeque::new(),
+        };
+        let next = first.unwrap_or(last_seq + 1);
+        let missed = after.map_or(0, |after| next.saturating_sub(after + 1));
+        kept.readers.join(self.epoch, backlog, missed)
+    }
+
+    /// Ends all followers; for the stop.
+    pub fn end_followers(&self) {
+        self.kept.lock().readers.close();
     }
 }
 

@@ -302,7 +302,13 @@ async fn control_plane(
     };
     for server in [Some(admin), probes].into_iter().flatten() {
         let (control, stopping) = (running.clone(), running.stopping.clone());
-        tokio::spawn(async move { server.serve(control, stopped(stopping)).await });
+        let events = shared.events.clone();
+        let stop = async move {
+            stopped(stopping).await;
+            // Followers would hold the connections of the administration open.
+            events.end_followers();
+        };
+        tokio::spawn(async move { server.serve(control, stop).await });
     }
     if !options.no_watch {
         tokio::spawn(watch_files(shared.clone(), running.reloader.clone()));

@@ -5,12 +5,12 @@ use std::sync::atomic::Ordering;
 
 use super::counters::{Counters, sum};
 use super::generation::Generation;
-use super::log::state_event;
+use super::log::{shortened, state_event};
 use super::reload::Shared;
 use super::reloader::Reloader;
 use crate::admin::{
     BoxFuture, CauseView, Control, EndpointView, ListenerView, PlaceView, ReloadView, StateCounts,
-    StatusView, SwitchError,
+    StatusView, SwitchError, SwitchOrder,
 };
 use crate::codes::ErrorCode;
 use crate::config::source::Span;
@@ -21,7 +21,7 @@ use crate::observe::metrics::{
     PoolMetrics, RequestCount, RouteMetrics,
 };
 use crate::observe::stamp::{rfc3339, unix_ms, unix_ms_of};
-use crate::observe::{Event, MetricsSnapshot};
+use crate::observe::{Entry, Event, EventLog, Follower, MetricsSnapshot, TooManyReaders};
 use crate::util::clock::{self, Tick};
 
 /// See [`Control`].
@@ -115,7 +115,7 @@ impl Control for Running {
             .endpoints
             .inspect(now)
             .iter()
-            .map(|view| shown(&generation, view, now))
+            .map(|view| shown(&generation, &self.shared.events, view, now))
             .collect()
     }
 
@@ -123,7 +123,7 @@ impl Control for Running {
         &self,
         path: &str,
         on: bool,
-        reason: Option<&str>,
+        order: &SwitchOrder,
     ) -> Result<EndpointView, SwitchError> {
         let generation = self.generation();
         let now = clock::now();
@@ -138,16 +138,20 @@ impl Control for Running {
                         why: error.to_string(),
                     },
                 })?;
-        if let Some(transition) = transition {
-            let mut event = state_event(&generation, path, &transition, None);
-            event.text = reason.map(str::to_owned);
-            self.shared.events.emit(event);
-        }
         let id = generation
             .endpoints
             .at_path(path)
             .ok_or_else(|| SwitchError::Unknown(path.to_owned()))?;
-        Ok(shown(&generation, &generation.endpoints.view(id, now), now))
+        if let Some(transition) = transition {
+            let real = generation.endpoints.resolve(id);
+            let path = &generation.endpoints.node(real).path;
+            let mut event = state_event(&generation, path, &transition, None);
+            event.text = order.reason.as_deref().map(shortened);
+            event.by = Some(order.by.as_deref().map_or("administration".to_owned(), shortened));
+            self.shared.events.emit(event);
+        }
+        let view = generation.endpoints.view(id, now);
+        Ok(shown(&generation, &self.shared.events, &view, now))
     }
 
     fn reload(&self) -> BoxFuture<'_, ReloadView> {
@@ -259,6 +263,20 @@ impl Control for Running {
     fn events(&self, limit: usize) -> Vec<Event> {
         self.shared.events.recent(limit)
     }
+
+    fn timeline(&self, path: &str, since_unix_ms: u64) -> Option<Vec<Entry>> {
+        let generation = self.generation();
+        let endpoints = &generation.endpoints;
+        let known = endpoints.at_path(path);
+        // A reference shows what happened to the endpoint behind it.
+        let path = known.map_or(path, |id| &endpoints.node(endpoints.resolve(id)).path);
+        let items = self.shared.events.timeline(path, since_unix_ms);
+        (known.is_some() || !items.is_empty()).then_some(items)
+    }
+
+    fn follow(&self, after: Option<&str>) -> Result<Follower, TooManyReaders> {
+        self.shared.events.follow(after)
+    }
 }
 
 /// A key in a group shows the state of the endpoint behind it, which is counted where it is defined.
@@ -332,7 +350,13 @@ fn group_metrics(view: &NodeView, all: &[NodeView]) -> GroupMetrics {
     }
 }
 
-fn shown(generation: &Generation, view: &NodeView, now: Tick) -> EndpointView {
+fn shown(
+    generation: &Generation,
+    events: &EventLog,
+    view: &NodeView,
+    now: Tick,
+) -> EndpointView {
+    let real = generation.endpoints.resolve(view.id);
     let place = |span: Span| {
         let at = generation.sources.position(span.file, span.start);
         PlaceView {
@@ -386,12 +410,7 @@ fn shown(generation: &Generation, view: &NodeView, now: Tick) -> EndpointView {
                 code: Some(code.0),
                 name: code.name().to_owned(),
                 text: code.row().map_or("", |row| row.text).to_owned(),
-                request_id: generation
-                    .endpoints
-                    .events()
-                    .last_of(&view.path)
-                    .and_then(|e| e.request)
-                    .map(|r| r.to_string()),
+                request_id: events.last_cause(&generation.endpoints.node(real).path),
                 rule: rule.map(place),
             }),
         resolved: view.target.iter().cloned().collect(),

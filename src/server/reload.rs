@@ -140,6 +140,21 @@ fn apply(shared: &Shared, previous: &Generation, built: Built, view: &mut Reload
     view.generation = generation.number;
     view.added = texts(report.added);
     view.removed = texts(report.dropped);
+    for path in &report.reset {
+        let before = endpoints_state(previous, path);
+        let after = endpoints_state(&generation, path);
+        shared
+            .events
+            .note(path, "endpoint.reset", 0, None, || Event {
+                from: before,
+                to: after,
+                text: Some(format!(
+                    "its definition changed with generation {}: state and counters begin anew",
+                    generation.number
+                )),
+                ..Event::new("endpoint.reset")
+            });
+    }
     view.changed = texts(report.reset)
         .into_iter()
         .map(|path| ChangeView {
@@ -156,6 +171,12 @@ fn apply(shared: &Shared, previous: &Generation, built: Built, view: &mut Reload
         kept: inherited.saturating_sub(ended),
         lost: before.saturating_sub(inherited) + ended,
     };
+}
+
+fn endpoints_state(generation: &Generation, path: &str) -> Option<&'static str> {
+    let endpoints = &generation.endpoints;
+    let leaf = endpoints.leaf(endpoints.at_path(path)?)?;
+    Some(leaf.state.snapshot().state.name())
 }
 
 fn described(diagnostic: &Diagnostic, sources: &Sources) -> serde_json::Value {

@@ -22,3 +22,4 @@ mod support;
 mod suspension;
 mod timeout;
 mod upgrade;
+mod why;

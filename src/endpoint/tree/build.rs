@@ -18,7 +18,6 @@ use crate::config::model::{
 };
 use crate::config::source::{Span, Spanned};
 use crate::endpoint::algorithm::{self, AlgorithmType, Setup, Weight};
-use crate::endpoint::event::EventRing;
 use crate::endpoint::rules::{RetryRules, RuleSettings};
 use crate::endpoint::session::{DEFAULT_WINDOW, SessionSpec, SessionTable};
 use crate::endpoint::state::StateCell;
@@ -120,15 +119,11 @@ impl<'p> Builder<'p> {
             });
             self.report.dropped = gone.map(|node| node.path.clone()).collect();
         }
-        let events = self
-            .previous
-            .map_or_else(|| Arc::new(EventRing::default()), |p| p.events.clone());
         let endpoints = Endpoints {
             nodes: self.nodes,
             roots: self.roots,
             paths: self.paths,
             tops: self.tops,
-            events,
             next_member: self.next_member,
             session_window: self.session_window,
         };

@@ -12,6 +12,7 @@ mod access;
 mod control;
 #[cfg(test)]
 pub(crate) mod double;
+pub mod explain;
 mod listen;
 mod problem;
 mod router;

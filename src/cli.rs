@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::check::Which;
-use crate::client_cli::ClientVerb;
+use crate::client_cli::{ClientVerb, Target};
 
 /// Reverse proxy and HTTP/SOAP mediation proxy that reads Apache Synapse and WSO2 configuration as it is.
 #[derive(Debug, Parser)]
@@ -29,6 +29,10 @@ pub enum Verb {
     Schema(SchemaArgs),
     /// Say what an error code, its name or a diagnostic means
     ExplainCode(ExplainCodeArgs),
+    /// Show which way a request would take, and what comes next if it fails
+    Explain(ExplainArgs),
+    /// Run an endpoint tree on a virtual clock with made-up back ends
+    Simulate(SimulateArgs),
     /// Sample back ends and a proxy in front of them on loopback, with lines to try
     Demo(DemoArgs),
     /// The sample SOAP back ends alone
@@ -152,6 +156,55 @@ pub enum AnswerFormat {
     Human,
     /// One JSON object
     Json,
+}
+
+/// `axon explain`.
+#[derive(Debug, Args)]
+pub struct ExplainArgs {
+    /// Method [default: GET, with a body POST]
+    #[arg(short = 'X', long, value_name = "METHOD")]
+    pub method: Option<String>,
+    /// Header line, may be repeated
+    #[arg(short = 'H', long = "header", value_name = "NAME: VALUE")]
+    pub headers: Vec<String>,
+    /// Body, or @FILE
+    #[arg(short, long, value_name = "TEXT|@FILE")]
+    pub data: Option<String>,
+    /// Have a try fail: an endpoint's path, name or address, and an error code; may be repeated
+    #[arg(long, value_name = "CHILD=CODE")]
+    pub fail: Vec<String>,
+    /// Ask a running axon, with its live states and sessions; nothing is sent, changed or counted there
+    #[arg(long)]
+    pub from_node: bool,
+    /// Endpoint that takes what no other name matches, where there are only endpoints
+    #[arg(long, value_name = "NAME")]
+    pub default: Option<String>,
+    /// Settings file [default: axon.toml beside the configuration]
+    #[arg(long, value_name = "FILE")]
+    pub settings: Option<PathBuf>,
+    /// Where to ask, and how to print
+    #[command(flatten)]
+    pub target: Target,
+    /// Path or URL of the request
+    pub url: String,
+    /// Files and folders with configuration [default: synapse-configs/default]
+    pub paths: Vec<PathBuf>,
+}
+
+/// `axon simulate`.
+#[derive(Debug, Args)]
+pub struct SimulateArgs {
+    /// File or folder with the endpoints
+    pub tree: PathBuf,
+    /// What happens: TOML, or JSON lines when it is called .jsonl
+    #[arg(long, value_name = "FILE")]
+    pub scenario: PathBuf,
+    /// The same seed gives the same lines
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+    /// Form of the lines
+    #[arg(long, value_enum, default_value_t = AnswerFormat::Human)]
+    pub format: AnswerFormat,
 }
 
 /// `axon demo`.

@@ -4,12 +4,14 @@
 //! reached, 4 done but degraded (something is not active, or an older configuration serves), 5 no answer in time.
 
 mod call;
-mod since;
+mod explain;
 mod show;
+mod since;
 mod why;
 
 use clap::{Args, Subcommand, ValueEnum};
 
+use crate::admin::explain::{ExplainRequest, ExplainView};
 use crate::admin::{AdminAddr, EndpointView, ReloadView, StatusView, TimelineView};
 use call::{Call, CallError, Reply};
 
@@ -175,6 +177,41 @@ fn failed(error: &CallError) -> u8 {
         CallError::Timeout(_) => 5,
         CallError::Token(_) | CallError::Broken(_) => 1,
     }
+}
+
+/// Asks a running axon which way a request would take, and prints it.
+pub fn explain(target: &Target, request: &ExplainRequest) -> u8 {
+    let body = serde_json::to_value(request).ok();
+    let call = Call::post("/api/v1/explain", body);
+    match call.run(&target.admin, target.token_file.as_deref()) {
+        Ok(reply) if reply.status >= 300 => {
+            eprintln!("axon: {}", show::problem(&reply.body));
+            1
+        }
+        Ok(reply) => match serde_json::from_str(&reply.body) {
+            Ok(view) => print_explained(&view, target),
+            Err(error) => {
+                eprintln!("axon: the answer cannot be read ({error})");
+                1
+            }
+        },
+        Err(error) => failed(&error),
+    }
+}
+
+/// Prints the way of a request.
+pub fn print_explained(view: &ExplainView, target: &Target) -> u8 {
+    match target.format {
+        Output::Human => print!("{}", explain::human(view)),
+        Output::Json => match serde_json::to_string(view) {
+            Ok(text) => println!("{text}"),
+            Err(error) => {
+                eprintln!("axon: {error}");
+                return 1;
+            }
+        },
+    }
+    0
 }
 
 /// Prints each event as it happens, until one side ends it.

@@ -10,6 +10,7 @@
 //! - [`session`]: which child is mine; one registration line per session type, and the bounded table.
 //! - [`tree`]: the endpoints of one generation as an arena, built from the model, identities carried over reloads.
 //! - [`walk`]: one message's way through the tree: try, next try, or failure.
+//! - [`order`]: what a person wants of an endpoint.
 //! - [`hold`]: when a refusal is worth a short wait.
 //! - [`stats`], [`inspect`]: what the administration sees.
 
@@ -18,6 +19,7 @@ pub mod allow;
 pub mod dispatch;
 pub mod hold;
 pub mod inspect;
+pub mod order;
 pub mod rules;
 pub mod session;
 pub mod state;

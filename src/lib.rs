@@ -14,6 +14,7 @@ pub mod mediation;
 pub mod observe;
 pub mod server;
 pub mod settings;
+pub mod simulate;
 pub mod soap;
 pub mod transport;
 pub mod util;

@@ -4,11 +4,14 @@ use std::io::Write;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use axon::cli::{AnswerFormat, CheckFormat, Cli, DemoArgs, SchemaDialect, Verb};
+use axon::admin::explain::ExplainRequest;
+use axon::cli::{
+    AnswerFormat, CheckFormat, Cli, DemoArgs, ExplainArgs, SchemaDialect, SimulateArgs, Verb,
+};
 use axon::config::format::Style;
 use axon::config::schema::{self, Dialect};
 use axon::server::{self, Greeting, Options};
-use axon::{backend, check, client_cli, demo};
+use axon::{backend, check, client_cli, demo, simulate};
 use clap::Parser;
 
 // Many small allocations per message: measured cheaper than the system's allocator.
@@ -72,6 +75,8 @@ fn main() -> ExitCode {
                 AnswerFormat::Json => check::Format::Json,
             },
         )),
+        Verb::Explain(args) => explain(args),
+        Verb::Simulate(args) => run_simulation(&args),
         Verb::Demo(args) => run_demo(args),
         Verb::Backend(args) => match tokio::runtime::Runtime::new() {
             Ok(runtime) => ExitCode::from(runtime.block_on(backend::run(&args.port))),
@@ -86,6 +91,74 @@ fn print(answer: &check::Answer) -> ExitCode {
     // Whoever reads may have seen enough: a closed pipe is no failure.
     let _ = writeln!(std::io::stdout(), "{}", answer.text.trim_end());
     ExitCode::from(answer.exit_code)
+}
+
+/// Over files, or by asking a running axon.
+fn explain(args: ExplainArgs) -> ExitCode {
+    let body = match args
+        .data
+        .as_deref()
+        .map(|data| data.strip_prefix('@').ok_or(data))
+    {
+        None => None,
+        Some(Err(text)) => Some(text.to_owned()),
+        Some(Ok(file)) => match std::fs::read_to_string(file) {
+            Ok(text) => Some(text),
+            Err(error) => {
+                eprintln!("axon: {file}: {error}");
+                return ExitCode::from(2);
+            }
+        },
+    };
+    let request = ExplainRequest {
+        method: args.method.unwrap_or_default(),
+        url: args.url,
+        headers: args.headers,
+        body,
+        fail: args.fail,
+    };
+    if args.from_node {
+        return ExitCode::from(client_cli::explain(&args.target, &request));
+    }
+    let origin = server::Origin {
+        paths: args.paths,
+        default_root: server::default_root(),
+        settings: args.settings,
+        default: args.default,
+    };
+    match server::explain_files(&origin, &request) {
+        Ok(view) => ExitCode::from(client_cli::print_explained(&view, &args.target)),
+        Err(text) => {
+            eprintln!("axon: {text}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run_simulation(args: &SimulateArgs) -> ExitCode {
+    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+    let print = match args.format {
+        AnswerFormat::Human => simulate::human,
+        AnswerFormat::Json => simulate::json,
+    };
+    // A reader that has seen enough closes the pipe: nothing is left to say to it.
+    let mut tell = |entry: &simulate::Entry| drop(writeln!(out, "{}", print(entry)));
+    let ran = simulate::Scenario::read(&args.scenario).and_then(|scenario| {
+        simulate::run(
+            std::slice::from_ref(&args.tree),
+            &scenario,
+            args.seed,
+            &mut tell,
+        )
+    });
+    drop(out.flush());
+    match ran {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(text) => {
+            eprintln!("axon: {text}");
+            ExitCode::FAILURE
+        }
+    }
 }
 
 fn serve(options: &Options) -> ExitCode {

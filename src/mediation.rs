@@ -25,10 +25,11 @@ use std::collections::HashMap;
 pub use answer::default_fault;
 pub use mediator::{List, Mediator, Scene, Step};
 pub use parse::{EndpointNames, EndpointParser};
-pub use sender::{Category, Cx, LocalBoxFuture, LogSink, SendTo, Sender};
+pub use sender::{Category, Cx, LocalBoxFuture, LogSink, Passed, SendTo, Sender, Trace};
 
 use crate::config::diagnostic::Diagnostics;
 use crate::config::model::Model;
+use crate::config::source::Span;
 use crate::exchange::{Body, Direction, Exchange, Fault};
 use crate::transport::head::ResponseHead;
 use parse::Parse;
@@ -43,6 +44,7 @@ pub struct SequenceId(u32);
 #[derive(Debug)]
 struct Sequence {
     name: String,
+    place: Span,
     list: List,
     on_error: Option<SequenceId>,
 }
@@ -82,6 +84,7 @@ impl Mediation {
             .iter()
             .map(|def| Sequence {
                 name: def.name.value.clone(),
+                place: def.name.span,
                 on_error: def
                     .on_error
                     .as_ref()
@@ -104,7 +107,16 @@ impl Mediation {
 
     /// Takes a request through to its answer: afterwards `x.replied` is set and `x.response` is what the client gets.
     pub async fn handle(&self, x: &mut Exchange, cx: &Cx<'_>) {
-        match self.routes.route(x) {
+        let route = self.routes.route(x);
+        if let Some(trace) = cx.log.trace() {
+            trace.passed(match &route {
+                Route::Main => Passed::ToMain,
+                Route::Endpoint(id) => Passed::ToEndpoint(*id),
+                Route::Unsupported(fault) => Passed::Unsupported(fault),
+                Route::Nowhere(_) => Passed::Nowhere,
+            });
+        }
+        match route {
             Route::Main => self.mediate(x, cx).await,
             Route::Endpoint(id) => match cx.sender.send(x, SendTo::Endpoint(id)).await {
                 Ok(()) if x.response.is_some() => x.replied = true,

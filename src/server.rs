@@ -7,6 +7,7 @@
 mod boot;
 mod control;
 mod counters;
+mod explain;
 mod generation;
 mod log;
 mod reload;
@@ -17,4 +18,5 @@ mod watch;
 mod worker;
 
 pub use boot::{Greeting, Options, RunError, default_root, run};
-pub use generation::{Generation, check_more};
+pub use explain::{explain, explain_files};
+pub use generation::{Generation, Origin, check_more};

@@ -258,3 +258,57 @@ fn links_between_the_documents_lead_somewhere() {
         }
     }
 }
+
+/// The commands of a shell block in a document that need no running axon.
+fn commands(name: &str, verb: &str) -> Vec<Vec<String>> {
+    let text = text_of(name);
+    let lines = text
+        .lines()
+        .filter(|line| line.starts_with(&format!("axon {verb} ")) && !line.contains("--from-node"));
+    lines
+        .map(|line| {
+            // Quoted as in a shell: nothing is escaped inside single quotes.
+            let mut words = Vec::new();
+            for (at, part) in line.split('\'').enumerate() {
+                if at % 2 == 1 {
+                    words.push(part.to_owned());
+                } else {
+                    words.extend(part.split_whitespace().map(str::to_owned));
+                }
+            }
+            words.split_off(1)
+        })
+        .collect()
+}
+
+#[test]
+fn the_commands_that_need_no_running_axon_do_what_the_text_says() {
+    for verb in ["explain", "simulate"] {
+        let commands = commands("operations.md", verb);
+        assert!(!commands.is_empty(), "{verb}");
+        for words in commands {
+            let out = std::process::Command::new(env!("CARGO_BIN_EXE_axon"))
+                .current_dir(env!("CARGO_MANIFEST_DIR"))
+                .args(&words)
+                .output()
+                .unwrap();
+            assert!(out.status.success(), "{words:?}: {out:?}");
+            assert!(!out.stdout.is_empty(), "{words:?}");
+        }
+    }
+}
+
+#[test]
+fn the_scenario_in_the_text_is_one() {
+    let text = text_of("operations.md");
+    let block = text.split("```toml\n# Times are").nth(1).unwrap();
+    let block = format!("# Times are{}", block.split("```").next().unwrap());
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("s.toml");
+    std::fs::write(&path, block).unwrap();
+    let scenario = axon::simulate::Scenario::read(&path).unwrap();
+    let tree = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/simulate/t-f.xml");
+    let mut lines = 0;
+    axon::simulate::run(&[tree], &scenario, 1, &mut |_| lines += 1).unwrap();
+    assert!(lines > 8, "{lines}");
+}

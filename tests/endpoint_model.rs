@@ -8,6 +8,8 @@
     reason = "a failed expectation is the failure of the test"
 )]
 
+#[path = "endpoint_model/explained.rs"]
+mod explained;
 #[path = "endpoint_model/model.rs"]
 mod model;
 #[path = "endpoint_model/world.rs"]

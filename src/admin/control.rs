@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::pin::Pin;
 
+use super::explain::{ExplainRequest, ExplainView};
 use super::view::{EndpointView, ReloadView, StatusView};
 use crate::observe::{Entry, Event, Follower, MetricsSnapshot, TooManyReaders};
 
@@ -15,6 +16,8 @@ pub trait Control: Send + Sync {
     fn status(&self) -> StatusView;
     /// Every endpoint of every tree, parents before their children.
     fn endpoints(&self) -> Vec<EndpointView>;
+    /// One endpoint, with its settings.
+    fn endpoint(&self, path: &str) -> Option<EndpointView>;
     /// Switches the endpoint at that tree path on or off.
     fn switch(
         &self,
@@ -32,6 +35,8 @@ pub trait Control: Send + Sync {
     fn events(&self, limit: usize) -> Vec<Event>;
     /// What happened to an endpoint and below it since then, oldest first; `None` when nobody knows that path.
     fn timeline(&self, path: &str, since_unix_ms: u64) -> Option<Vec<Entry>>;
+    /// The way that a request would take now; changes nothing and counts nothing.
+    fn explain(&self, request: &ExplainRequest) -> Result<ExplainView, String>;
     /// Events as they happen, from behind the one of that id.
     fn follow(&self, after: Option<&str>) -> Result<Follower, TooManyReaders>;
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use super::control::{BoxFuture, Control, SwitchError, SwitchOrder};
+use super::explain::{ExplainRequest, ExplainView};
 use super::view::{EndpointView, ReloadView, StateCounts, StatusView};
 use crate::observe::{
     Entry, Event, EventLog, Follower, LogFormat, MetricsSnapshot, TooManyReaders,
@@ -73,6 +74,10 @@ impl Control for Double {
         ]
     }
 
+    fn endpoint(&self, path: &str) -> Option<EndpointView> {
+        self.endpoints().into_iter().find(|e| e.path == path)
+    }
+
     fn switch(
         &self,
         path: &str,
@@ -125,6 +130,16 @@ impl Control for Double {
     fn timeline(&self, path: &str, since_unix_ms: u64) -> Option<Vec<Entry>> {
         let known = self.endpoints().iter().any(|e| e.path == path);
         known.then(|| self.log().timeline(path, since_unix_ms))
+    }
+
+    fn explain(&self, request: &ExplainRequest) -> Result<ExplainView, String> {
+        match request.url.as_str() {
+            "" => Err("no url".to_owned()),
+            url => Ok(ExplainView {
+                request: url.to_owned(),
+                ..ExplainView::default()
+            }),
+        }
     }
 
     fn follow(&self, after: Option<&str>) -> Result<Follower, TooManyReaders> {

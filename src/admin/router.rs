@@ -32,6 +32,7 @@ const INDEX: &str = "axon administration\n\n\
     GET  /api/v1/endpoints[?state=&type=&q=]   /api/v1/endpoints/{path}\n\
     POST /api/v1/endpoints/{path}:off   :on    {\"reason\":\"...\"}\n\
     POST /api/v1/config:reload\n\
+    POST /api/v1/explain   {\"method\",\"url\",\"headers\":[\"N: v\"],\"body\",\"fail\":[\"CHILD=CODE\"]}\n\
     GET  /api/v1/endpoints/{path}/events[?since_ms=]\n\
     GET  /api/v1/events[?limit=]   (Accept: text/event-stream or application/x-ndjson follows, Last-Event-ID resumes)\n\n\
     Changes need the header X-Axon-Request: 1 (or the token).\n";
@@ -145,7 +146,7 @@ impl Router {
                 let items = self.control.events(limit);
                 json(StatusCode::OK, &Items { items })
             }
-            "/api/v1/config:reload" => wrong_method("POST"),
+            "/api/v1/config:reload" | "/api/v1/explain" => wrong_method("POST"),
             _ => match path.strip_prefix("/api/v1/endpoints/") {
                 Some(raw) if raw.ends_with(":on") || raw.ends_with(":off") => wrong_method("POST"),
                 Some(raw) => self.endpoint(raw, query),
@@ -163,6 +164,9 @@ impl Router {
                 StatusCode::OK
             };
             return json(status, &view);
+        }
+        if path == "/api/v1/explain" {
+            return self.explain(body);
         }
         let Some(raw) = path.strip_prefix("/api/v1/endpoints/") else {
             return if self.look(path, "").status() == StatusCode::NOT_FOUND {
@@ -199,6 +203,17 @@ impl Router {
         }
     }
 
+    fn explain(&self, body: &[u8]) -> Answer {
+        let bad = |text: &str| problem(StatusCode::BAD_REQUEST, "bad_body", text);
+        match serde_json::from_slice(body) {
+            Ok(request) => match self.control.explain(&request) {
+                Ok(view) => json(StatusCode::OK, &view),
+                Err(text) => bad(&text),
+            },
+            Err(error) => bad(&error.to_string()),
+        }
+    }
+
     fn metrics(&self) -> Answer {
         match self.exposition.render(self.control.metrics()) {
             Ok(body) => answer(StatusCode::OK, CONTENT_TYPE, body),
@@ -224,18 +239,15 @@ impl Router {
     }
 
     fn endpoint(&self, raw: &str, query: &str) -> Answer {
-        let wanted = decoded(raw);
-        let mut all = self.control.endpoints();
-        if let Some(view) = all.iter().find(|e| Some(&e.path) == wanted.as_ref()) {
-            return json(StatusCode::OK, view);
+        if let Some(view) = decoded(raw).and_then(|path| self.control.endpoint(&path)) {
+            return json(StatusCode::OK, &view);
         }
         // An endpoint that is called `events` is the endpoint; what happened to it is one level further down.
         if let Some(path) = raw.strip_suffix("/events").and_then(decoded) {
             let back = parameter(query, "since_ms").and_then(|n| n.parse().ok());
             let since = back.map_or(0, |ms| unix_ms().saturating_sub(ms));
             if let Some(items) = self.control.timeline(&path, since) {
-                let at = all.iter().position(|e| e.path == path);
-                let endpoint = at.map(|at| all.swap_remove(at));
+                let endpoint = self.control.endpoint(&path);
                 return json(StatusCode::OK, &Timeline { endpoint, items });
             }
         }

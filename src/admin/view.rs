@@ -127,7 +127,7 @@ pub struct CauseView {
 }
 
 /// A place in a file.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlaceView {
     /// File, relative to the configuration root.
     pub file: String,
@@ -144,8 +144,11 @@ pub struct SettingView {
     pub key: String,
     /// With its unit.
     pub value: String,
-    /// `explicit` or `default`.
+    /// `explicit`, `default`, or the setting of `axon.toml` that it comes from.
     pub origin: String,
+    /// Where it is written.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub rule: Option<PlaceView>,
 }
 
 /// Answer of `POST /api/v1/config:reload`.

@@ -107,9 +107,7 @@ impl Call {
             .build()
             .map_err(|error| CallError::Broken(error.to_string()))?;
         runtime.block_on(async {
-            let whole = async {
-                whole(self.connect_and_send(address, token).await?).await
-            };
+            let whole = async { whole(self.connect_and_send(address, token).await?).await };
             tokio::time::timeout(CALL_TIME, whole)
                 .await
                 .unwrap_or_else(|_| Err(CallError::Timeout(address.clone())))

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 /// A time with its unit.
 pub fn parse(text: &str) -> Result<Duration, String> {
-    let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let end = text
+        .find(|c: char| !c.is_ascii_digit())
+        .unwrap_or(text.len());
     let (number, unit) = text.split_at(end);
     let unit_ms = match unit {
         "ms" => 1,

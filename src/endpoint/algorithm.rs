@@ -5,6 +5,7 @@
 //! then the last dotted segment without the suffix `Algorithm`, whatever its case.
 
 use std::num::NonZeroU32;
+use std::sync::Arc;
 
 mod round_robin;
 mod weighted_round_robin;
@@ -22,6 +23,11 @@ pub trait Algorithm: Send + Sync {
 
     /// The child that it looks at first next time, for carrying the position over a reload.
     fn position(&self) -> usize;
+
+    /// A copy of its own that would choose the same next; nothing when the position says all there is to copy.
+    fn fork(&self) -> Option<Arc<dyn Algorithm>> {
+        None
+    }
 }
 
 /// What an algorithm is made from.

@@ -4,6 +4,7 @@
 //! was known when the tree was built (design 5): a plain address streams without anything being read.
 
 mod facts;
+pub mod rehearsal;
 mod request;
 mod soap;
 
@@ -28,6 +29,7 @@ use crate::transport::upstream::{self, Answer, Try, TryBody, TryError};
 use crate::transport::worker::Worker;
 
 use facts::RequestFacts;
+pub use rehearsal::{Rehearsal, Tried};
 use request::Outgoing;
 
 /// Values of endpoint properties, computed by the room that knows expressions.
@@ -94,6 +96,10 @@ pub struct Dispatch<'a> {
     pub events: &'a dyn EventSink,
     /// The exchange's id.
     pub request: &'a RequestId,
+    /// Whether somebody will read the hashes of session ids.
+    pub hash_sessions: bool,
+    /// Stands in for the network when the message is only thought through.
+    pub rehearsal: Option<&'a dyn Rehearsal>,
 }
 
 impl Dispatch<'_> {
@@ -146,6 +152,13 @@ impl Dispatch<'_> {
                 now,
                 self.worker.limits.hold,
             );
+            let again = match (self.rehearsal, again) {
+                (Some(rehearsal), Some(again)) => {
+                    rehearsal.would_wait(again.since(now));
+                    None
+                }
+                (_, again) => again,
+            };
             if let (Some(again), Some(_place)) = (again, self.worker.hold_one()) {
                 drop(walk);
                 tokio::time::sleep(again.since(now)).await;
@@ -199,7 +212,29 @@ impl Dispatch<'_> {
             }
         };
         let begun = self.worker.instant();
-        let result = self.try_leaf(x, leaf, &outgoing, needs.repeat).await;
+        let result = match self.rehearsal {
+            None => self.try_leaf(x, leaf, &outgoing, needs.repeat).await,
+            Some(rehearsal) => {
+                let tried = Tried {
+                    root,
+                    leaf: this.leaf,
+                    head: &outgoing.head,
+                    target: &outgoing.target,
+                    deadline: leaf.timeout.unwrap_or(self.worker.limits.response),
+                    decisions: walk.decisions(),
+                };
+                match rehearsal.result(&tried) {
+                    Ok(()) => {
+                        let (_, effect) =
+                            walk.succeeded(&ResponseFacts::default(), self.worker.now());
+                        rehearsal.answered(effect, walk.session_hash());
+                        x.replied = true;
+                        return Ok(true);
+                    }
+                    Err(failed) => Err(failed),
+                }
+            }
+        };
         let took = self.worker.look() - begun;
         self.worker.recycle(outgoing.head);
         match result {
@@ -328,7 +363,10 @@ impl Dispatch<'_> {
             },
         };
         let (transition, effect) = walk.succeeded(&response, self.worker.now());
-        let key = walk.session_hash();
+        let key = match (self.hash_sessions, effect) {
+            (false, _) | (_, SessionEffect::None) => 0,
+            (true, _) => walk.session_hash(),
+        };
         x.trail.session = match effect {
             SessionEffect::None => SessionPart::None,
             SessionEffect::Bound => SessionPart::Bound(key),

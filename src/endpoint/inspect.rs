@@ -3,6 +3,7 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use super::order::{Note, Order};
 use super::session::SessionCounts;
 use super::state::{EndpointState, Snapshot, Transition};
 use super::tree::{Endpoints, Node, NodeId, NodeKind};
@@ -30,6 +31,10 @@ pub struct NodeView {
     pub detail: Option<Snapshot>,
     /// The error that led to the state.
     pub cause: Option<ErrorCode>,
+    /// What a person ordered.
+    pub order: Order,
+    /// What was said with that.
+    pub note: Option<Note>,
     /// Time until it is ready again, in Timeout and Suspended.
     pub remaining: Option<Duration>,
     /// The target of a leaf, the key of a reference.
@@ -94,6 +99,8 @@ impl Endpoints {
             state: self.state(real, ready),
             detail: None,
             cause: None,
+            order: self.order(id),
+            note: self.order_note(id),
             remaining: None,
             target: None,
             algorithm: None,
@@ -155,18 +162,54 @@ impl Endpoints {
         on: bool,
         now: Tick,
     ) -> Result<Option<Transition>, SwitchError> {
-        let id = self.resolve(self.at_path(path).ok_or(SwitchError::Unknown)?);
-        let node = self.node(id);
+        let order = if on { Order::Active } else { Order::Off };
+        let id = self.at_path(path).ok_or(SwitchError::Unknown)?;
+        self.give_order(id, order, Note::default(), now)
+    }
+
+    /// Gives an order to an endpoint, the one behind a reference. A group takes it as a whole, its children keep theirs.
+    /// A transition comes of it when the endpoint is taken out or brought back.
+    pub fn give_order(
+        &self,
+        id: NodeId,
+        order: Order,
+        note: Note,
+        now: Tick,
+    ) -> Result<Option<Transition>, SwitchError> {
+        let node = self.node(self.resolve(id));
         Ok(match &node.kind {
-            NodeKind::Leaf(leaf) if on => leaf.state.switch_on(now),
-            NodeKind::Leaf(leaf) => leaf.state.switch_off(now),
+            NodeKind::Leaf(leaf) => leaf.state.order(order, note, now),
             _ => {
                 let group = node.group().ok_or(SwitchError::NotUsable)?;
-                let was_off = group.is_off();
-                group.switch(!on);
-                (was_off == on).then(|| group_transition(on, now))
+                let before = group.order().set(order, Some(note));
+                (before.is_out() != order.is_out()).then(|| group_transition(!order.is_out(), now))
             }
         })
+    }
+
+    /// The order that an endpoint is under.
+    pub fn order(&self, id: NodeId) -> Order {
+        let node = self.node(self.resolve(id));
+        match &node.kind {
+            NodeKind::Leaf(leaf) => leaf.state.snapshot().order,
+            _ => node.group().map_or(Order::Active, |g| g.order().order()),
+        }
+    }
+
+    /// What was said with it.
+    pub fn order_note(&self, id: NodeId) -> Option<Note> {
+        let node = self.node(self.resolve(id));
+        match &node.kind {
+            NodeKind::Leaf(leaf) => leaf.state.note(),
+            _ => node.group()?.order().note(),
+        }
+    }
+
+    /// The endpoints whose order is over.
+    pub fn orders_over(&self, now: Tick) -> Vec<NodeId> {
+        let nodes = self.nodes().filter(|(id, _)| self.resolve(*id) == *id);
+        let over = |id| self.order_note(id).is_some_and(|note| note.is_over(now));
+        nodes.map(|(id, _)| id).filter(|id| over(*id)).collect()
     }
 
     fn state(&self, node: &Node, ready: bool) -> EndpointState {

@@ -4,6 +4,8 @@
 //! renewal are the [`table`]'s, the decision what to do with an id is the walk's. Each group with a session has its own
 //! table, so an id means nothing outside its group and type (14.7.1).
 
+use std::hash::{BuildHasher, RandomState};
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use smallvec::SmallVec;
@@ -174,6 +176,15 @@ impl SessionSpec {
             SessionKind::Soap => &ServiceGroup,
         }
     }
+}
+
+/// Key of [`key_hash`], another one in each process.
+static HASH_KEY: LazyLock<RandomState> = LazyLock::new(RandomState::new);
+
+/// A number that tells sessions apart without showing their ids: the same in all workers, and of no use to somebody who
+/// guesses ids, as the key never leaves the process.
+pub fn key_hash(id: &str) -> u64 {
+    HASH_KEY.hash_one(id)
 }
 
 /// An id as it may be bound: trimmed, neither empty nor too long.

@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 
+use super::order::{Note, Order};
 use super::rules::{ErrorClass, RuleSettings};
 use crate::codes::ErrorCode;
 use crate::config::source::Span;
@@ -108,9 +109,11 @@ pub struct Snapshot {
     pub consecutive_suspensions: u32,
     /// Timeout errors in a row.
     pub consecutive_timeouts: u32,
+    /// What a person ordered.
+    pub order: Order,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Inner {
     state: EndpointState,
     epoch: u64,
@@ -122,6 +125,8 @@ struct Inner {
     cause: Option<ErrorCode>,
     consecutive_suspensions: u32,
     consecutive_timeouts: u32,
+    order: Order,
+    note: Option<Box<Note>>,
 }
 
 /// The state of one leaf. Shared by generations, so it does not hold the rules: they are given with each outcome.
@@ -146,6 +151,8 @@ impl Default for StateCell {
                 cause: None,
                 consecutive_suspensions: 0,
                 consecutive_timeouts: 0,
+                order: Order::Active,
+                note: None,
             }),
         }
     }
@@ -154,6 +161,11 @@ impl Default for StateCell {
 impl StateCell {
     /// Permission for one try now, or `None` when the endpoint is not ready.
     pub fn admit(&self, now: Tick) -> Option<Admission> {
+        self.admit_as(false, now)
+    }
+
+    /// The same; `bound` for a message whose session is bound here, which a drained endpoint still takes.
+    pub fn admit_as(&self, bound: bool, now: Tick) -> Option<Admission> {
         let word = self.word.load(Ordering::Acquire);
         if word & ADMIT != 0 {
             return Some(Admission {
@@ -162,7 +174,7 @@ impl StateCell {
             });
         }
         let mut inner = self.inner.lock();
-        if !inner.ready(now) {
+        if !inner.ready(bound, now) {
             return None;
         }
         let probe = inner.probing();
@@ -177,7 +189,12 @@ impl StateCell {
 
     /// Whether a try would be admitted now; asks without side effects.
     pub fn is_ready(&self, now: Tick) -> bool {
-        self.word.load(Ordering::Acquire) & ADMIT != 0 || self.inner.lock().ready(now)
+        self.word.load(Ordering::Acquire) & ADMIT != 0 || self.inner.lock().ready(false, now)
+    }
+
+    /// The same for a message whose session is bound here.
+    pub fn is_ready_bound(&self, now: Tick) -> bool {
+        self.word.load(Ordering::Acquire) & ADMIT != 0 || self.inner.lock().ready(true, now)
     }
 
     /// A reply came.
@@ -260,7 +277,61 @@ impl StateCell {
 
     /// Takes the endpoint out; only [`switch_on`](Self::switch_on) brings it back.
     pub fn switch_off(&self, now: Tick) -> Option<Transition> {
+        self.take_out(Order::Off, None, now)
+    }
+
+    /// Gives an order. A transition comes of it when the endpoint is taken out or brought back.
+    pub fn order(&self, order: Order, note: Note, now: Tick) -> Option<Transition> {
+        match order {
+            Order::Active => self.switch_on(now),
+            Order::Off | Order::Maintain => self.take_out(order, Some(note), now),
+            Order::Drain => {
+                let mut inner = self.inner.lock();
+                let out = inner.state == EndpointState::Off;
+                let transition = out.then(|| self.enter_active(&mut inner, now));
+                inner.order = Order::Drain;
+                inner.note = Some(Box::new(note));
+                self.publish(&inner);
+                transition
+            }
+        }
+    }
+
+    /// Ends a pause or suspension now; an order stays.
+    pub fn resume(&self, now: Tick) -> Option<Transition> {
         let mut inner = self.inner.lock();
+        let waits = matches!(
+            inner.state,
+            EndpointState::Timeout | EndpointState::Suspended
+        );
+        waits.then(|| self.enter_active(&mut inner, now))
+    }
+
+    /// What was said with the order.
+    pub fn note(&self) -> Option<Note> {
+        // Without an order the word says so, and nobody waits for the lock.
+        if self.word.load(Ordering::Acquire) & ADMIT != 0 {
+            return None;
+        }
+        self.inner.lock().note.as_deref().cloned()
+    }
+
+    /// Takes over the order that another cell is under, when an endpoint begins anew.
+    pub fn obey(&self, other: &StateCell) {
+        let (order, note, since) = {
+            let inner = other.inner.lock();
+            (inner.order, inner.note.clone(), inner.since)
+        };
+        if order != Order::Active {
+            let note = note.map_or_else(Note::default, |note| *note);
+            self.order(order, note, since);
+        }
+    }
+
+    fn take_out(&self, order: Order, note: Option<Note>, now: Tick) -> Option<Transition> {
+        let mut inner = self.inner.lock();
+        inner.order = order;
+        inner.note = note.map(Box::new);
         if inner.state == EndpointState::Off {
             return None;
         }
@@ -277,7 +348,20 @@ impl StateCell {
     /// Brings the endpoint back from Off, and ends a pause or suspension.
     pub fn switch_on(&self, now: Tick) -> Option<Transition> {
         let mut inner = self.inner.lock();
+        (inner.order, inner.note) = (Order::Active, None);
+        self.publish(&inner);
         (inner.state != EndpointState::Active).then(|| self.enter_active(&mut inner, now))
+    }
+
+    /// A cell of its own in the same state. A probe that is running is the original's: in the copy its place is taken.
+    pub fn fork(&self) -> StateCell {
+        let inner = self.inner.lock().clone();
+        let cell = StateCell {
+            word: AtomicU64::new(0),
+            inner: Mutex::new(inner.clone()),
+        };
+        cell.publish(&inner);
+        cell
     }
 
     /// The values that the administration shows.
@@ -292,6 +376,7 @@ impl StateCell {
             cause: inner.cause,
             consecutive_suspensions: inner.consecutive_suspensions,
             consecutive_timeouts: inner.consecutive_timeouts,
+            order: inner.order,
         }
     }
 
@@ -313,7 +398,7 @@ impl StateCell {
     }
 
     fn publish(&self, inner: &Inner) {
-        let admit = u64::from(inner.state == EndpointState::Active);
+        let admit = u64::from(inner.is_open());
         // The epoch is counted in 63 bits: at a million transitions a second they last 290,000 years.
         self.word
             .store((inner.epoch << 1) | (admit * ADMIT), Ordering::Release);
@@ -324,11 +409,7 @@ impl StateCell {
     pub(crate) fn check_invariants(&self) {
         let inner = self.inner.lock();
         let word = self.word.load(Ordering::Acquire);
-        assert_eq!(
-            word & ADMIT != 0,
-            inner.state == EndpointState::Active,
-            "{inner:?}"
-        );
+        assert_eq!(word & ADMIT != 0, inner.is_open(), "{inner:?}");
         assert_eq!(word >> 1, inner.epoch, "{inner:?}");
         assert!(inner.probes <= PROBES, "{inner:?}");
         assert!(
@@ -339,7 +420,15 @@ impl StateCell {
 }
 
 impl Inner {
-    fn ready(&self, now: Tick) -> bool {
+    /// Whether everybody is admitted without a second look.
+    fn is_open(&self) -> bool {
+        self.state == EndpointState::Active && self.order == Order::Active
+    }
+
+    fn ready(&self, bound: bool, now: Tick) -> bool {
+        if self.order == Order::Drain && !bound {
+            return false;
+        }
         match self.state {
             EndpointState::Active => true,
             EndpointState::Off => false,

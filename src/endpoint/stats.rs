@@ -39,6 +39,14 @@ impl Default for LeafStats {
 }
 
 impl LeafStats {
+    /// Counters of their own that begin at nothing but the tries that are running.
+    pub fn fork(&self) -> LeafStats {
+        LeafStats {
+            in_flight: AtomicU64::new(self.in_flight.load(Ordering::Relaxed)),
+            ..LeafStats::default()
+        }
+    }
+
     /// Counts a failed try.
     pub fn count_error(&self, code: ErrorCode) {
         let row = ERRORS.binary_search_by_key(&code, |row| row.code);

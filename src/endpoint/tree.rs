@@ -6,19 +6,21 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::algorithm::{Algorithm, AlgorithmType, Weight};
+use super::order::{GroupOrder, Order};
 use super::rules::{RetryRules, RuleSettings};
 use super::session::{Path, SessionSpec, SessionTable};
 use super::state::StateCell;
 use super::stats::{GroupStats, LeafStats};
-use crate::config::model::{PropertyDef, TimeoutAction};
+use crate::config::model::{LeafDef, PropertyDef, TimeoutAction};
 use crate::config::source::{Span, Spanned};
 use crate::util::clock::Tick;
 
 mod build;
+mod fork;
 mod identity;
 mod link;
 pub mod target;
@@ -62,6 +64,7 @@ impl Needs {
 }
 
 /// One endpoint.
+#[derive(Clone)]
 pub struct Node {
     /// Written form: `group/name` or `group/#2`.
     pub path: Arc<str>,
@@ -83,6 +86,7 @@ pub struct Node {
 }
 
 /// The kinds of node.
+#[derive(Clone)]
 pub enum NodeKind {
     /// Talks to a back end.
     Leaf(Leaf),
@@ -99,9 +103,12 @@ pub enum NodeKind {
 }
 
 /// A node that talks to a back end.
+#[derive(Clone)]
 pub struct Leaf {
     /// Where to.
     pub target: Target,
+    /// The settings as written, for whoever is shown where a value comes from.
+    pub written: Arc<LeafDef>,
     /// `timeout/duration`, when set.
     pub timeout: Option<Duration>,
     /// `timeout/responseAction`, when set.
@@ -118,6 +125,7 @@ pub struct Leaf {
 }
 
 /// What both kinds of group have.
+#[derive(Clone)]
 pub struct Group {
     /// Children in declaration order; never empty.
     pub children: Vec<NodeId>,
@@ -127,10 +135,11 @@ pub struct Group {
     pub retry_non_idempotent: Option<bool>,
     /// Counters.
     pub stats: Arc<GroupStats>,
-    off: Arc<AtomicBool>,
+    order: Arc<GroupOrder>,
 }
 
 /// `failover`.
+#[derive(Clone)]
 pub struct Failover {
     /// Children and limits.
     pub group: Group,
@@ -141,6 +150,7 @@ pub struct Failover {
 }
 
 /// `loadbalance`.
+#[derive(Clone)]
 pub struct LoadBalance {
     /// Children and limits.
     pub group: Group,
@@ -156,6 +166,7 @@ pub struct LoadBalance {
 }
 
 /// Affinity of one group.
+#[derive(Clone)]
 pub struct Session {
     /// How ids are read and how long they live.
     pub spec: SessionSpec,
@@ -267,7 +278,7 @@ impl Endpoints {
             NodeKind::Missing(_) | NodeKind::Unsupported(_) => false,
             NodeKind::Failover(_) | NodeKind::LoadBalance(_) => node
                 .group()
-                .is_some_and(|g| !g.is_off() && g.children.iter().any(|c| self.is_ready(*c, now))),
+                .is_some_and(|g| g.is_open() && g.children.iter().any(|c| self.is_ready(*c, now))),
         }
     }
 
@@ -320,11 +331,17 @@ impl Node {
 impl Group {
     /// True while a person has switched the whole group off.
     pub fn is_off(&self) -> bool {
-        self.off.load(Ordering::Acquire)
+        self.order.order().is_out()
     }
 
-    pub(super) fn switch(&self, off: bool) {
-        self.off.store(off, Ordering::Release);
+    /// What a person ordered of the whole group.
+    pub fn order(&self) -> &GroupOrder {
+        &self.order
+    }
+
+    /// Whether messages without a session here may come.
+    pub fn is_open(&self) -> bool {
+        self.order.order() == Order::Active
     }
 }
 

@@ -28,7 +28,7 @@ mod outcome;
 #[cfg(test)]
 mod tests;
 
-use affinity::Affine;
+use affinity::{Affine, AnsweredIn};
 pub use decision::{Decision, Why};
 pub use outcome::{Failure, Retry, SessionEffect, Step, TryOf};
 
@@ -88,7 +88,7 @@ pub struct Walk<'e, 'r> {
     closed: SmallVec<[NodeId; 8]>,
     sessions: SmallVec<[Affine; 1]>,
     /// See [`session_hash`](Self::session_hash).
-    session_hash: u64,
+    answered_in: Option<AnsweredIn>,
     last: Option<LastError>,
     /// What the first group that gave up said; it tells more than what its enclosing groups conclude from it.
     reason: Option<ErrorCode>,
@@ -109,7 +109,7 @@ impl<'e, 'r> Walk<'e, 'r> {
             frames: SmallVec::new(),
             closed: SmallVec::new(),
             sessions: SmallVec::new(),
-            session_hash: 0,
+            answered_in: None,
             last: None,
             reason: None,
             may_have_run: false,
@@ -227,9 +227,11 @@ impl<'e, 'r> Walk<'e, 'r> {
             .map(|session| &session.spec)
     }
 
-    /// Hash of the id of the session that the answered message was in; the same in all workers.
+    /// Hash of the id of the session that the answered message was in ([`key_hash`](super::session::key_hash)), 0 when it
+    /// was in none. Computed when asked for: only logs and explanations want it.
     pub fn session_hash(&self) -> u64 {
-        self.session_hash
+        let known = self.answered_in.as_ref();
+        known.and_then(|id| id.hash(&self.sessions)).unwrap_or(0)
     }
 
     /// Why the walk went where it went, in order.
@@ -260,7 +262,9 @@ impl<'e, 'r> Walk<'e, 'r> {
     fn enter_group(&mut self, id: NodeId, node: &'e Node, now: Tick) {
         if let Some(group) = node.group() {
             add(&group.stats.requests);
-            if group.is_off() {
+            // A drained group is there for its own sessions, and for the message that a session of a group above led here.
+            let has_sessions = affinity::of(self.endpoints, id).is_some();
+            if group.is_off() || !group.is_open() && !has_sessions && !self.following() {
                 self.not_ready(id, ErrorCode::NO_READY_CHILD);
                 return;
             }
@@ -275,7 +279,7 @@ impl<'e, 'r> Walk<'e, 'r> {
     }
 
     fn try_leaf(&mut self, id: NodeId, leaf: &'e Leaf, now: Tick) {
-        let Some(admission) = leaf.state.admit(now) else {
+        let Some(admission) = leaf.state.admit_as(self.following(), now) else {
             self.not_ready(id, ErrorCode::NOT_READY);
             return;
         };
@@ -385,6 +389,11 @@ impl<'e, 'r> Walk<'e, 'r> {
 
     /// Whether this message may still try a node: ready, and not tried by it.
     fn usable(&self, id: NodeId, now: Tick) -> bool {
+        self.usable_as(false, id, now)
+    }
+
+    /// The same; `bound` when the message's session is bound to the node.
+    fn usable_as(&self, bound: bool, id: NodeId, now: Tick) -> bool {
         let endpoints = self.endpoints;
         let id = endpoints.resolve(id);
         if self.closed.contains(&id) {
@@ -392,9 +401,11 @@ impl<'e, 'r> Walk<'e, 'r> {
         }
         let node = endpoints.node(id);
         match (&node.kind, node.group()) {
+            (NodeKind::Leaf(leaf), _) if bound => leaf.state.is_ready_bound(now),
             (NodeKind::Leaf(leaf), _) => leaf.state.is_ready(now),
             (_, Some(group)) => {
-                !group.is_off() && group.children.iter().any(|c| self.usable(*c, now))
+                let open = group.is_open() || bound && !group.is_off();
+                open && group.children.iter().any(|c| self.usable(*c, now))
             }
             _ => false,
         }

@@ -22,6 +22,7 @@ use super::parse::{Parse, SequenceRef};
 use super::{LogSink, SendTo, SequenceId};
 use crate::codes::ErrorCode;
 use crate::config::language;
+use crate::config::source::Spanned;
 use crate::config::xml::Element;
 use crate::exchange::{Exchange, Fault};
 
@@ -83,12 +84,19 @@ impl Scene<'_> {
 #[derive(Debug, Default)]
 pub struct List {
     mediators: Vec<Box<dyn Mediator>>,
+    /// Name and place of each, and after them of the element that they stand in; for explanations.
+    places: Vec<Spanned<Box<str>>>,
 }
 
 impl List {
     /// A list of these.
-    pub fn new(mediators: Vec<Box<dyn Mediator>>) -> Self {
-        Self { mediators }
+    pub fn new(mediators: Vec<Box<dyn Mediator>>, places: Vec<Spanned<Box<str>>>) -> Self {
+        Self { mediators, places }
+    }
+
+    /// Name and place of the mediator at a place; behind the end, of the element that the list stands in.
+    pub fn place(&self, at: usize) -> Option<&Spanned<Box<str>>> {
+        self.places.get(at.min(self.mediators.len()))
     }
 
     /// The mediator at a place; `None` behind the end.

@@ -117,7 +117,8 @@ impl<'p> Parse<'p> {
             return List::default();
         }
         let mut seen: HashMap<&str, usize> = HashMap::new();
-        let mut mediators = Vec::new();
+        let (mut mediators, mut places) = (Vec::new(), Vec::new());
+        let place = |e: &Element| Spanned::new(e.name.as_str().into(), e.name_span);
         for child in element.elements() {
             if child.is("description") {
                 continue;
@@ -130,10 +131,12 @@ impl<'p> Parse<'p> {
                 0 => child.name.clone(),
                 n => format!("{}#{n}", child.name),
             });
+            places.push(place(child));
             mediators.push(self.mediator(child));
             self.position.pop();
         }
-        List::new(mediators)
+        places.push(place(element));
+        List::new(mediators, places)
     }
 
     fn mediator(&mut self, element: &Element) -> Box<dyn Mediator> {

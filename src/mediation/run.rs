@@ -7,7 +7,7 @@
 use smallvec::SmallVec;
 
 use super::mediator::{List, Scene, Step};
-use super::{Cx, Mediation, SequenceId, answer};
+use super::{Cx, Mediation, Passed, SequenceId, Trace, answer};
 use crate::codes::ErrorCode;
 use crate::exchange::{Direction, Exchange, Fault};
 use crate::mediation::SendTo;
@@ -48,6 +48,7 @@ pub(super) struct Run<'a> {
     handlers: SmallVec<[SequenceId; 4]>,
     calls: usize,
     steps: u32,
+    trace: Option<&'a dyn Trace>,
 }
 
 impl<'a> Run<'a> {
@@ -63,6 +64,7 @@ impl<'a> Run<'a> {
             handlers: SmallVec::new(),
             calls: 0,
             steps: 0,
+            trace: cx.log.trace(),
         }
     }
 
@@ -83,6 +85,9 @@ impl<'a> Run<'a> {
                 },
                 Err(fault) => fault,
             };
+            if let Some(trace) = self.trace {
+                trace.passed(Passed::Failed(&fault));
+            }
             // The first error is what the handlers are about; one inside a handler only moves on.
             x.fault.get_or_insert(fault);
             self.frames.clear();
@@ -109,7 +114,20 @@ impl<'a> Run<'a> {
                 let text = format!("the message passed more than {STEPS_MAX} mediators");
                 return Err(Fault::new(ErrorCode::NONE, text));
             }
-            match mediator.mediate(x, &self.scene) {
+            let place = match self.trace {
+                Some(_) => frame.list.place(frame.next - 1),
+                None => None,
+            };
+            if let (Some(trace), Some(place)) = (self.trace, place) {
+                trace.passed(Passed::Mediator(&place.value, place.span));
+            }
+            let step = mediator.mediate(x, &self.scene);
+            if let (Some(trace), Step::Enter(list)) = (self.trace, &step)
+                && let Some(place) = list.place(usize::MAX)
+            {
+                trace.passed(Passed::Inside(&place.value, place.span));
+            }
+            match step {
                 Step::Next => {}
                 Step::Stop => return Ok(Ended::Stopped),
                 Step::Enter(list) => self.frames.push(Frame {
@@ -157,6 +175,9 @@ impl<'a> Run<'a> {
                 sequence.name
             );
             return Err(Fault::new(ErrorCode::NONE, text));
+        }
+        if let Some(trace) = self.trace {
+            trace.passed(Passed::Sequence(&sequence.name, sequence.place));
         }
         self.calls += 1;
         self.handlers.extend(sequence.on_error);

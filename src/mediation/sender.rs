@@ -4,6 +4,7 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 
+use crate::config::source::Span;
 use crate::exchange::{Exchange, Fault};
 
 /// A boxed future of one worker thread.
@@ -82,6 +83,37 @@ pub trait LogSink {
     fn enabled(&self, category: Category) -> bool;
     /// Writes one line.
     fn log(&self, category: Category, text: &str);
+    /// Who is told which way a message takes; nobody, but in an explanation.
+    fn trace(&self) -> Option<&dyn Trace> {
+        None
+    }
+}
+
+/// Is told which way a message takes.
+pub trait Trace {
+    /// The message passes something.
+    fn passed(&self, step: Passed<'_>);
+}
+
+/// What a message passes on its way.
+#[derive(Clone, Copy, Debug)]
+pub enum Passed<'a> {
+    /// It is routed to the sequence `main`.
+    ToMain,
+    /// It is routed to the endpoint of that number, which takes everything or is named by the path.
+    ToEndpoint(u32),
+    /// Its path leads nowhere.
+    Nowhere,
+    /// Its path is that of an artifact that is not run.
+    Unsupported(&'a Fault),
+    /// A named sequence begins, with that place.
+    Sequence(&'a str, Span),
+    /// A mediator, with its element's name and place.
+    Mediator(&'a str, Span),
+    /// That mediator goes on inside this element.
+    Inside(&'a str, Span),
+    /// That mediator fails; a fault handler is looked for.
+    Failed(&'a Fault),
 }
 
 /// What a run of mediation works with.

@@ -142,7 +142,10 @@ mod tests {
         let log = log(5);
         let mut follower = log.follow(Some("3")).unwrap();
         log.emit(Event::new("config.reload"));
-        assert_eq!([(); 4].map(|()| next(&mut follower)), [Some(4), Some(5), Some(6), Some(0)]);
+        assert_eq!(
+            [(); 4].map(|()| next(&mut follower)),
+            [Some(4), Some(5), Some(6), Some(0)]
+        );
         assert_eq!(follower.missed, 0);
         let mut new = log.follow(None).unwrap();
         assert_eq!(next(&mut new), Some(0));
@@ -173,7 +176,9 @@ mod tests {
     #[test]
     fn places_are_bounded_and_free_again() {
         let log = log(0);
-        let all: Vec<_> = (0..READERS_MAX).map(|_| log.follow(None).unwrap()).collect();
+        let all: Vec<_> = (0..READERS_MAX)
+            .map(|_| log.follow(None).unwrap())
+            .collect();
         assert_eq!(log.follow(None).err(), Some(TooManyReaders));
         drop(all);
         let mut last = log.follow(None).unwrap();

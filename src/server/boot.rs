@@ -207,6 +207,7 @@ fn serve(
         current: current.clone(),
         origin,
         lenient: options.lenient,
+        limits: limits(settings),
         network,
         counters: counters.clone(),
         events: events.clone(),
@@ -442,7 +443,7 @@ fn log_format(settings: &Settings) -> LogFormat {
     LogFormat::parse(name).unwrap_or(LogFormat::Json)
 }
 
-fn limits(settings: &Settings) -> Limits {
+pub(super) fn limits(settings: &Settings) -> Limits {
     let (limits, timers) = (&settings.limits, &settings.timers);
     Limits {
         head: HeadLimits {

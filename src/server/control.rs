@@ -4,13 +4,15 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::counters::{Counters, sum};
+use super::explain::{place, settings};
 use super::generation::Generation;
 use super::log::{shortened, state_event};
 use super::reload::Shared;
 use super::reloader::Reloader;
+use crate::admin::explain::{ExplainRequest, ExplainView};
 use crate::admin::{
-    BoxFuture, CauseView, Control, EndpointView, ListenerView, PlaceView, ReloadView, StateCounts,
-    StatusView, SwitchError, SwitchOrder,
+    BoxFuture, CauseView, Control, EndpointView, ListenerView, ReloadView, StateCounts, StatusView,
+    SwitchError, SwitchOrder,
 };
 use crate::codes::ErrorCode;
 use crate::config::source::Span;
@@ -21,7 +23,7 @@ use crate::observe::metrics::{
     PoolMetrics, RequestCount, RouteMetrics,
 };
 use crate::observe::stamp::{rfc3339, unix_ms, unix_ms_of};
-use crate::observe::{Entry, Event, EventLog, Follower, MetricsSnapshot, TooManyReaders};
+use crate::observe::{Entry, Event, Follower, MetricsSnapshot, TooManyReaders};
 use crate::util::clock::{self, Tick};
 
 /// See [`Control`].
@@ -115,8 +117,20 @@ impl Control for Running {
             .endpoints
             .inspect(now)
             .iter()
-            .map(|view| shown(&generation, &self.shared.events, view, now))
+            .map(|view| shown(&generation, &self.shared, view, now))
             .collect()
+    }
+
+    fn endpoint(&self, path: &str) -> Option<EndpointView> {
+        let generation = self.generation();
+        let now = clock::now();
+        let id = generation.endpoints.at_path(path)?;
+        let view = generation.endpoints.view(id, now);
+        let mut shown = shown(&generation, &self.shared, &view, now);
+        if let Some(leaf) = generation.endpoints.leaf(id) {
+            shown.settings = settings(&generation, leaf, &self.shared.limits);
+        }
+        Some(shown)
     }
 
     fn switch(
@@ -147,11 +161,16 @@ impl Control for Running {
             let path = &generation.endpoints.node(real).path;
             let mut event = state_event(&generation, path, &transition, None);
             event.text = order.reason.as_deref().map(shortened);
-            event.by = Some(order.by.as_deref().map_or("administration".to_owned(), shortened));
+            event.by = Some(
+                order
+                    .by
+                    .as_deref()
+                    .map_or("administration".to_owned(), shortened),
+            );
             self.shared.events.emit(event);
         }
         let view = generation.endpoints.view(id, now);
-        Ok(shown(&generation, &self.shared.events, &view, now))
+        Ok(shown(&generation, &self.shared, &view, now))
     }
 
     fn reload(&self) -> BoxFuture<'_, ReloadView> {
@@ -274,6 +293,14 @@ impl Control for Running {
         (known.is_some() || !items.is_empty()).then_some(items)
     }
 
+    fn explain(&self, request: &ExplainRequest) -> Result<ExplainView, String> {
+        let generation = self.generation();
+        let limits = self.shared.limits;
+        let mut view = super::explain::explain(&generation, limits, request, clock::now())?;
+        view.generation = Some(generation.number);
+        Ok(view)
+    }
+
     fn follow(&self, after: Option<&str>) -> Result<Follower, TooManyReaders> {
         self.shared.events.follow(after)
     }
@@ -350,26 +377,9 @@ fn group_metrics(view: &NodeView, all: &[NodeView]) -> GroupMetrics {
     }
 }
 
-fn shown(
-    generation: &Generation,
-    events: &EventLog,
-    view: &NodeView,
-    now: Tick,
-) -> EndpointView {
+fn shown(generation: &Generation, shared: &Shared, view: &NodeView, now: Tick) -> EndpointView {
     let real = generation.endpoints.resolve(view.id);
-    let place = |span: Span| {
-        let at = generation.sources.position(span.file, span.start);
-        PlaceView {
-            file: generation
-                .sources
-                .file(span.file)
-                .path
-                .display()
-                .to_string(),
-            line: at.line,
-            column: at.column,
-        }
-    };
+    let place = |span: Span| place(generation, span);
     let snapshot = view.detail.as_ref();
     let next = view.remaining.and(snapshot).map(|s| s.next_retry);
     let rule = generation
@@ -410,7 +420,9 @@ fn shown(
                 code: Some(code.0),
                 name: code.name().to_owned(),
                 text: code.row().map_or("", |row| row.text).to_owned(),
-                request_id: events.last_cause(&generation.endpoints.node(real).path),
+                request_id: shared
+                    .events
+                    .last_cause(&generation.endpoints.node(real).path),
                 rule: rule.map(place),
             }),
         resolved: view.target.iter().cloned().collect(),

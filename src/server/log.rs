@@ -103,7 +103,9 @@ impl Events<'_> {
     fn decisive<'d>(&self, decisions: &'d [Decision]) -> Option<(&'d Decision, &'static str)> {
         decisions.iter().rev().find_map(|decision| {
             let words = match decision.why {
-                Why::RetryForbidden => "retryConfig of the child allows no other try after this code",
+                Why::RetryForbidden => {
+                    "retryConfig of the child allows no other try after this code"
+                }
                 Why::NotRepeatable => "the request cannot or must not be sent again",
                 Why::FailoverOff => "the group does not fail over",
                 Why::AttemptsExhausted => "ax:maxAttempts of the group is used up",

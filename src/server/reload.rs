@@ -14,6 +14,7 @@ use crate::config::source::Sources;
 use crate::endpoint::allow::AllowList;
 use crate::observe::stamp::unix_ms;
 use crate::observe::{Event, EventLog};
+use crate::transport::limits::Limits;
 
 /// What workers and control plane share.
 pub struct Shared {
@@ -23,6 +24,8 @@ pub struct Shared {
     pub origin: Origin,
     /// Start with artifacts that cannot mean anything (`--lenient`).
     pub lenient: bool,
+    /// Bounds and timers of the workers.
+    pub limits: Limits,
     /// What is known of listeners and administration, for targets that messages name.
     pub network: AllowList,
     /// Counters of the workers.

@@ -80,6 +80,8 @@ impl Handler for Service {
             policy: &generation.policy,
             events: &events,
             request: &id,
+            hash_sessions: self.access.is_some(),
+            rehearsal: None,
         });
         generation
             .mediation
@@ -275,7 +277,7 @@ fn answer(x: &mut Exchange) -> (ResponseHead, ReplyBody) {
 }
 
 /// The sender of one exchange.
-struct Bound<'a>(Dispatch<'a>);
+pub struct Bound<'a>(pub Dispatch<'a>);
 
 impl Sender for Bound<'_> {
     fn send<'a>(

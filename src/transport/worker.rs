@@ -38,6 +38,8 @@ pub struct Worker {
     /// Exchanges under way.
     busy: Cell<usize>,
     looked: Cell<(Instant, Tick)>,
+    /// For this worker time stands still; see [`Worker::standing`].
+    stands: Option<Tick>,
     wall_offset_ms: Cell<u64>,
     names: RefCell<HashMap<String, (Tick, Vec<SocketAddr>)>>,
     spare: RefCell<Vec<Vec<u8>>>,
@@ -77,6 +79,7 @@ impl Worker {
             held: Cell::new(0),
             busy: Cell::new(0),
             looked: Cell::new((Instant::now(), clock::now())),
+            stands: None,
             wall_offset_ms: Cell::new(0),
             names: RefCell::default(),
             spare: RefCell::default(),
@@ -85,12 +88,24 @@ impl Worker {
         }
     }
 
+    /// A worker that sends nothing and for which it is always that moment: messages are thought through with it.
+    pub fn standing(limits: Limits, seed: u64, now: Tick) -> Self {
+        Self {
+            looked: Cell::new((Instant::now(), now)),
+            stands: Some(now),
+            ..Self::new(0, limits, seed)
+        }
+    }
+
     /// Reads the clock. Done where time may have passed (a request began, an answer came); in between the worker goes
     /// by that reading, for a look at the clock costs as much as a step of the walk.
     pub fn look(&self) -> Instant {
         let instant = Instant::now();
-        self.looked
-            .set((instant, clock::tick_of(instant.into_std())));
+        let tick = match self.stands {
+            None => clock::tick_of(instant.into_std()),
+            Some(tick) => tick,
+        };
+        self.looked.set((instant, tick));
         instant
     }
 

@@ -11,6 +11,7 @@ mod admin;
 mod affinity;
 mod default_endpoint;
 mod drain;
+mod explain;
 mod failover;
 mod http1;
 mod load_balance;

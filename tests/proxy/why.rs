@@ -38,8 +38,8 @@ fn says(entry: &Value, key: &str, part: &str) {
 #[track_caller]
 fn suspended_by(proxy: &Proxy, path: &str, code: i32, name: &str, words: &str) -> Value {
     let all = timeline(proxy, path);
-    let changes = all.iter().filter(|e| e["evt"] == "endpoint.state");
-    let entry = changes.last().unwrap_or_else(|| panic!("{all:#?}")).clone();
+    let change = all.iter().rfind(|e| e["evt"] == "endpoint.state");
+    let entry = change.unwrap_or_else(|| panic!("{all:#?}")).clone();
     assert_eq!(
         (&entry["to"], &entry["code"], &entry["name"]),
         (&"suspended".into(), &code.into(), &name.into()),
@@ -73,9 +73,18 @@ fn a_name_that_does_not_resolve() {
     let file = endpoint("e", "<address uri=\"http://no-such-host.invalid:81/\"/>");
     let proxy = Proxy::serving(&file);
     proxy.client().get("/");
-    suspended_by(&proxy, "e", 101_503, "connect_failed", "no-such-host.invalid");
+    suspended_by(
+        &proxy,
+        "e",
+        101_503,
+        "connect_failed",
+        "no-such-host.invalid",
+    );
     let text = last(&proxy, "e", "endpoint.failed")["text"].to_string();
-    assert!(text.contains("lookup") || text.contains("resolve") || text.contains("Name"), "{text}");
+    assert!(
+        text.contains("lookup") || text.contains("resolve") || text.contains("Name"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -91,10 +100,17 @@ fn closed_without_an_answer() {
     let closing = Backend::start(|_| Act::WriteAndClose(Vec::new()));
     let proxy = lone(closing.address, LONG);
     proxy.client().post("/", &quote());
-    suspended_by(&proxy, "e", 101_505, "closed_early", "closed the connection");
+    suspended_by(
+        &proxy,
+        "e",
+        101_505,
+        "closed_early",
+        "closed the connection",
+    );
 }
 
-const TIMEOUT: &str = "<timeout><duration>100</duration><responseAction>fault</responseAction></timeout>";
+const TIMEOUT: &str =
+    "<timeout><duration>100</duration><responseAction>fault</responseAction></timeout>";
 
 #[test]
 fn silent_until_the_timeout() {
@@ -122,7 +138,11 @@ fn not_connected_in_time() {
     let full = socket.local_addr().unwrap();
     socket2::SockRef::from(&socket).listen(0).unwrap();
     let _queued: Vec<_> = (0..4)
-        .map(|_| std::thread::spawn(move || std::net::TcpStream::connect_timeout(&full, Duration::from_secs(5))))
+        .map(|_| {
+            std::thread::spawn(move || {
+                std::net::TcpStream::connect_timeout(&full, Duration::from_secs(5))
+            })
+        })
         .collect();
     let proxy = Proxy::start(&[
         ("e.xml", endpoint("e", &address(full, LONG))),
@@ -141,7 +161,13 @@ fn an_answer_that_is_no_http() {
     let babbling = Backend::start(|_| Act::WriteAndClose(b"SSH-2.0-OpenSSH_9\r\n\r\n".to_vec()));
     let proxy = lone(babbling.address, LONG);
     proxy.client().post("/", &quote());
-    suspended_by(&proxy, "e", 101_506, "protocol_error", "did not answer in HTTP");
+    suspended_by(
+        &proxy,
+        "e",
+        101_506,
+        "protocol_error",
+        "did not answer in HTTP",
+    );
 }
 
 #[test]
@@ -152,7 +178,9 @@ fn suspended_longer_each_time() {
     let changes = || {
         let all = timeline(&proxy, "e");
         let changes = all.iter().filter(|e| e["evt"] == "endpoint.state");
-        changes.map(|e| e["how"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+        changes
+            .map(|e| e["how"].as_str().unwrap().to_owned())
+            .collect::<Vec<_>>()
     };
     let mut client = proxy.client();
     eventually("three suspensions", || {
@@ -178,13 +206,25 @@ fn marked_before_it_is_suspended() {
     let proxy = lone(closing.address, &marks);
     let mut client = proxy.client();
     client.post("/", &quote());
-    let changes = |n: usize| timeline(&proxy, "e").into_iter().filter(|e| e["evt"] == "endpoint.state").nth(n).unwrap();
+    let changes = |n: usize| {
+        timeline(&proxy, "e")
+            .into_iter()
+            .filter(|e| e["evt"] == "endpoint.state")
+            .nth(n)
+            .unwrap()
+    };
     let first = changes(0);
-    assert_eq!((&first["to"], &first["code"]), (&"timeout".into(), &101_505.into()));
+    assert_eq!(
+        (&first["to"], &first["code"]),
+        (&"timeout".into(), &101_505.into())
+    );
     assert_eq!(first["how"], "0 of 1 tolerated errors left");
     client.post("/", &quote());
     let second = changes(1);
-    assert_eq!((&second["from"], &second["to"]), (&"timeout".into(), &"suspended".into()));
+    assert_eq!(
+        (&second["from"], &second["to"]),
+        (&"timeout".into(), &"suspended".into())
+    );
     says(&second, "how", "1 tolerated errors are used up");
     // The mark counted, so the rule is its element, not that of the suspension.
     says(&second, "rule", "e.xml:2:");
@@ -200,7 +240,10 @@ fn a_code_that_no_list_has() {
     client.get("/");
     let all = timeline(&proxy, "e");
     let entry = all.iter().find(|e| e["evt"] == "endpoint.error").unwrap();
-    assert_eq!((&entry["code"], &entry["count"]), (&101_503.into(), &2.into()));
+    assert_eq!(
+        (&entry["code"], &entry["count"]),
+        (&101_503.into(), &2.into())
+    );
     says(entry, "how", "leave this one out");
     assert!(all.iter().all(|e| e["evt"] != "endpoint.state"), "{all:#?}");
 }
@@ -214,7 +257,10 @@ fn refused_while_suspended() {
         client.get("/");
     }
     let entry = last(&proxy, "e", "endpoint.failed");
-    assert_eq!((&entry["code"], &entry["count"]), (&303_001.into(), &3.into()));
+    assert_eq!(
+        (&entry["code"], &entry["count"]),
+        (&303_001.into(), &3.into())
+    );
     says(&entry, "text", "suspended");
 }
 
@@ -262,8 +308,14 @@ fn the_child_that_a_session_is_bound_to_is_down() {
     suspended_by(&proxy, "g/a", 101_503, "connect_failed", "refused");
     client.post("/", &quote_of(id));
     let all = timeline(&proxy, "g");
-    let entry = all.iter().find(|e| e["code"] == 309_001).unwrap_or_else(|| panic!("{all:#?}"));
-    assert_eq!((&entry["endpoint"], &entry["child"]), (&"g".into(), &"g/a".into()));
+    let entry = all
+        .iter()
+        .find(|e| e["code"] == 309_001)
+        .unwrap_or_else(|| panic!("{all:#?}"));
+    assert_eq!(
+        (&entry["endpoint"], &entry["child"]),
+        (&"g".into(), &"g/a".into())
+    );
     says(entry, "how", "bound");
 }
 
@@ -282,13 +334,19 @@ fn every_child_was_tried() {
     proxy.client().get("/");
     let all = timeline(&proxy, "g");
     let entry = all.iter().find(|e| e["evt"] == "endpoint.failed").unwrap();
-    assert_eq!((&entry["endpoint"], &entry["code"], &entry["verdict"]), (&"g".into(), &101_503.into(), &303_201.into()));
+    assert_eq!(
+        (&entry["endpoint"], &entry["code"], &entry["verdict"]),
+        (&"g".into(), &101_503.into(), &303_201.into())
+    );
     assert_eq!(entry["child"], "g/b");
 }
 
 #[test]
 fn the_group_has_a_limit_of_attempts() {
-    let (_a, _b, proxy) = both_down("failover xmlns:ax=\"urn:axon:1\" ax:maxAttempts=\"1\"", LONG);
+    let (_a, _b, proxy) = both_down(
+        "failover xmlns:ax=\"urn:axon:1\" ax:maxAttempts=\"1\"",
+        LONG,
+    );
     proxy.client().get("/");
     let all = timeline(&proxy, "g");
     let entry = all.iter().find(|e| e["evt"] == "endpoint.failed").unwrap();
@@ -305,17 +363,24 @@ fn no_child_is_ready() {
     client.get("/");
     let all = timeline(&proxy, "g");
     let entry = all.iter().rfind(|e| e["evt"] == "endpoint.failed").unwrap();
-    assert_eq!((&entry["endpoint"], &entry["code"]), (&"g".into(), &303_000.into()));
+    assert_eq!(
+        (&entry["endpoint"], &entry["code"]),
+        (&"g".into(), &303_000.into())
+    );
 }
 
 #[test]
 fn the_child_forbids_another_try_after_that_code() {
-    let retry = format!("<retryConfig><disabledErrorCodes>101503</disabledErrorCodes></retryConfig>{LONG}");
+    let retry =
+        format!("<retryConfig><disabledErrorCodes>101503</disabledErrorCodes></retryConfig>{LONG}");
     let (_a, _b, proxy) = both_down("failover", &retry);
     proxy.client().get("/");
     let all = timeline(&proxy, "g");
     let entry = all.iter().find(|e| e["evt"] == "endpoint.failed").unwrap();
-    assert_eq!((&entry["code"], &entry["child"]), (&101_503.into(), &"g/a".into()));
+    assert_eq!(
+        (&entry["code"], &entry["child"]),
+        (&101_503.into(), &"g/a".into())
+    );
     says(entry, "how", "retryConfig");
 }
 
@@ -340,14 +405,19 @@ fn the_request_cannot_be_sent_again() {
     let mut writer = Client::over(client.stream.try_clone().unwrap());
     let sender = std::thread::spawn(move || {
         let body = vec![b'x'; 700_000];
-        let head = format!("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: {}\r\n\r\n", body.len());
+        let head = format!(
+            "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: {}\r\n\r\n",
+            body.len()
+        );
         let _ = writer.stream.write_all(head.as_bytes());
         let _ = writer.stream.write_all(&body);
     });
     client.answer();
     sender.join().unwrap();
     let entry = eventually("the failure", || {
-        timeline(&proxy, "g").into_iter().find(|e| e["verdict"] == 303_202)
+        timeline(&proxy, "g")
+            .into_iter()
+            .find(|e| e["verdict"] == 303_202)
     });
     says(&entry, "how", "sent again");
     assert_eq!(second.hits(), 0);
@@ -359,8 +429,14 @@ fn a_key_that_leads_nowhere() {
     let proxy = Proxy::with(&[("e.xml", file)], &["--no-watch", "--lenient"]);
     proxy.client().get("/");
     let all = timeline(&proxy, "g");
-    let entry = all.iter().find(|e| e["evt"] == "endpoint.failed").unwrap_or_else(|| panic!("{all:#?}"));
-    assert!(entry["code"] == 303_000 || entry["code"] == 305_100, "{entry}");
+    let entry = all
+        .iter()
+        .find(|e| e["evt"] == "endpoint.failed")
+        .unwrap_or_else(|| panic!("{all:#?}"));
+    assert!(
+        entry["code"] == 303_000 || entry["code"] == 305_100,
+        "{entry}"
+    );
 }
 
 #[test]
@@ -374,7 +450,10 @@ fn recovered_by_its_probe() {
         (client.get("/").status == 200).then_some(())
     });
     let entry = last(&proxy, "e", "endpoint.state");
-    assert_eq!((&entry["from"], &entry["to"]), (&"suspended".into(), &"active".into()));
+    assert_eq!(
+        (&entry["from"], &entry["to"]),
+        (&"suspended".into(), &"active".into())
+    );
     says(&entry, "text", "probe");
     assert!(entry.get("code").is_none(), "{entry}");
 }
@@ -387,7 +466,10 @@ fn begun_anew_by_a_reload() {
     proxy.write("e.xml", &endpoint("e", &address(down.address, SOON)));
     proxy.reload();
     let entry = last(&proxy, "e", "endpoint.reset");
-    assert_eq!((&entry["from"], &entry["to"]), (&"suspended".into(), &"active".into()));
+    assert_eq!(
+        (&entry["from"], &entry["to"]),
+        (&"suspended".into(), &"active".into())
+    );
     says(&entry, "text", "generation 2");
 }
 
@@ -409,14 +491,22 @@ fn the_verb_prints_the_timeline_and_knows_who_does_not_exist() {
     proxy.client().get("/");
     let told = proxy.verb(&["why", "e", "--since", "1h"]);
     let text = String::from_utf8(told.stdout).unwrap();
-    for part in ["○ suspended", "101503 connect_failed", "left out for 60000 ms (initial 60000 ms)", "e.xml:2:"] {
+    for part in [
+        "○ suspended",
+        "101503 connect_failed",
+        "left out for 60000 ms (initial 60000 ms)",
+        "e.xml:2:",
+    ] {
         assert!(text.contains(part), "{part} in:\n{text}");
     }
     let json = proxy.verb(&["why", "e", "--format", "json"]);
     let view: Value = serde_json::from_slice(&json.stdout).unwrap();
     assert_eq!(view["endpoint"]["state"], "suspended");
     assert_eq!(proxy.verb(&["why", "nobody"]).status.code(), Some(1));
-    assert_eq!(proxy.verb(&["why", "e", "--since", "soon"]).status.code(), Some(2));
+    assert_eq!(
+        proxy.verb(&["why", "e", "--since", "soon"]).status.code(),
+        Some(2)
+    );
 }
 
 /// Reads a stream of events until a line fits.
@@ -452,5 +542,8 @@ fn events_are_followed_and_gone_on_behind_the_last_one() {
     let mut again = follow(&format!("Last-Event-ID: {}\r\n", &id[4..]));
     let data = read_until(&mut again, |line| line.starts_with("data: "));
     let event: Value = serde_json::from_str(&data[6..]).unwrap();
-    assert_eq!((&event["from"], &event["to"]), (&"off".into(), &"active".into()));
+    assert_eq!(
+        (&event["from"], &event["to"]),
+        (&"off".into(), &"active".into())
+    );
 }

@@ -5,6 +5,8 @@
 //! off it. Both skip children that are not ready; the originals keep sending to them. The state is a few words under a
 //! mutex: a pick must change all of it together.
 
+use std::sync::Arc;
+
 use parking_lot::Mutex;
 
 use super::{Algorithm, Setup, Weight};
@@ -52,6 +54,13 @@ impl Algorithm for Burst {
     fn position(&self) -> usize {
         self.current.lock().0
     }
+
+    fn fork(&self) -> Option<Arc<dyn Algorithm>> {
+        Some(Arc::new(Burst {
+            weights: self.weights.clone(),
+            current: Mutex::new(*self.current.lock()),
+        }))
+    }
 }
 
 /// Interleaved.
@@ -95,6 +104,13 @@ impl Algorithm for Smooth {
 
     fn position(&self) -> usize {
         0
+    }
+
+    fn fork(&self) -> Option<Arc<dyn Algorithm>> {
+        Some(Arc::new(Smooth {
+            weights: self.weights.clone(),
+            counters: Mutex::new(self.counters.lock().clone()),
+        }))
     }
 }
 

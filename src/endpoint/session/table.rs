@@ -6,7 +6,7 @@
 //! order approximates least recently used. Expiry is sliding or fixed (spec/endpoints.md 14.6, 14.7.2); expired entries
 //! go when they are looked up, when a new one needs the room, and by [`SessionTable::sweep`].
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -99,6 +99,15 @@ pub struct SessionTable {
     per_shard: usize,
     hasher: RandomState,
     counters: Counters,
+    /// Of a copy: what it is a copy of.
+    base: Option<Base>,
+}
+
+#[derive(Debug)]
+struct Base {
+    table: Arc<SessionTable>,
+    /// Ids that were taken over, or were not there: the copy goes its own way with them.
+    seen: Mutex<HashSet<Box<str>>>,
 }
 
 impl SessionTable {
@@ -110,12 +119,25 @@ impl SessionTable {
             per_shard: (bound / shards).max(1),
             hasher: RandomState::new(),
             counters: Counters::default(),
+            base: None,
+        }
+    }
+
+    /// A copy that takes ids over when it is asked for them; nothing that is done in it reaches `table`.
+    pub fn over(table: Arc<SessionTable>) -> Self {
+        Self {
+            base: Some(Base {
+                table,
+                seen: Mutex::default(),
+            }),
+            ..Self::new(SHARDED_FROM - 1)
         }
     }
 
     /// The path of an id; using it extends a sliding session.
     pub fn lookup(&self, id: &str, now: Tick) -> Option<Path> {
         let mut shard = self.shard(id).lock();
+        self.take_over(&mut shard, id, now);
         if let Some(entry) = shard.entries.get_mut(id) {
             if now < entry.expires {
                 entry.touch(now);
@@ -140,6 +162,7 @@ impl SessionTable {
     /// Binds an id that nobody has bound; the first of two parallel requests wins.
     pub fn bind(&self, id: &str, path: &Path, lifetime: Lifetime, now: Tick) -> Bind {
         let mut shard = self.shard(id).lock();
+        self.take_over(&mut shard, id, now);
         if let Some(entry) = shard.entries.get_mut(id) {
             if now < entry.expires {
                 entry.touch(now);
@@ -154,6 +177,7 @@ impl SessionTable {
     /// Binds an id that a back end handed out, whatever it was bound to.
     pub fn rebind(&self, id: &str, path: &Path, lifetime: Lifetime, now: Tick) {
         let mut shard = self.shard(id).lock();
+        self.take_over(&mut shard, id, now);
         if let Some(entry) = shard.entries.get_mut(id) {
             if now < entry.expires {
                 entry.path.clone_from(path);
@@ -263,6 +287,29 @@ impl SessionTable {
     fn shard(&self, id: &str) -> &Mutex<Shard> {
         // The low bits choose the bucket inside the shard's own map, under another hasher: no correlation.
         &self.shards[self.hasher.hash_one(id) as usize % self.shards.len()]
+    }
+
+    fn take_over(&self, shard: &mut Shard, id: &str, now: Tick) {
+        let Some(base) = &self.base else {
+            return;
+        };
+        if !base.seen.lock().insert(id.into()) {
+            return;
+        }
+        let theirs = base.table.shard(id).lock();
+        let Some(Entry {
+            path,
+            lifetime,
+            expires,
+            ..
+        }) = theirs.entries.get(id)
+        else {
+            return;
+        };
+        self.insert(shard, id, path, *lifetime, now);
+        if let Some(entry) = shard.entries.get_mut(id) {
+            entry.expires = *expires;
+        }
     }
 
     fn insert(&self, shard: &mut Shard, id: &str, path: &Path, lifetime: Lifetime, now: Tick) {

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use super::identity::{self, Old, Signature};
@@ -220,18 +220,16 @@ impl<'p> Builder<'p> {
                 };
                 list.push(place.path.clone());
                 let state = StateCell::default();
-                // What a person switched off stays off, whatever else changes.
-                match old.map(|node| &node.kind) {
-                    Some(NodeKind::Leaf(leaf)) if leaf.state.is_off() => {
-                        state.switch_off(leaf.state.snapshot().since);
-                    }
-                    _ => {}
+                // What a person ordered stays, whatever else changes.
+                if let Some(NodeKind::Leaf(leaf)) = old.map(|node| &node.kind) {
+                    state.obey(&leaf.state);
                 }
                 (Arc::new(state), Arc::default())
             }
         };
         NodeKind::Leaf(Leaf {
             target,
+            written: Arc::new(def.clone()),
             timeout: def.timeout.as_ref().map(|t| t.value),
             timeout_action: def.timeout_action.as_ref().map(|a| a.value),
             rules,
@@ -393,7 +391,7 @@ impl<'p> Builder<'p> {
             max_attempts: None,
             retry_non_idempotent: None,
             stats: old_group.map_or_else(Arc::default, |g| g.stats.clone()),
-            off: old_group.map_or_else(|| Arc::new(AtomicBool::new(false)), |g| g.off.clone()),
+            order: old_group.map_or_else(Arc::default, |g| g.order.clone()),
         }
     }
 

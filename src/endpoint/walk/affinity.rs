@@ -5,14 +5,13 @@
 //! group, say) picks inside is not part of the session. Bindings hold child identities, so they outlive reloads; a path
 //! whose child is gone begins a new session.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
-
 use smallvec::SmallVec;
 
 use super::{SessionEffect, Walk, Why};
 use crate::codes::ErrorCode;
+use crate::endpoint::order::Order;
 use crate::endpoint::session::table::{Bind, Lifetime};
-use crate::endpoint::session::{Ids, Learned, Path, ResponseFacts};
+use crate::endpoint::session::{Ids, Learned, Path, ResponseFacts, key_hash};
 use crate::endpoint::tree::{Endpoints, LoadBalance, Node, NodeId, NodeKind, Session};
 use crate::util::clock::Tick;
 
@@ -111,6 +110,9 @@ impl Walk<'_, '_> {
             }
         }
         self.take_back();
+        if !lb.group.is_open() {
+            return Err(ErrorCode::NO_READY_CHILD);
+        }
         let Some(child) = self.pick_balanced(lb, now) else {
             let frame = self.frames.last();
             return Err(frame.map_or(ErrorCode::NO_READY_CHILD, |frame| frame.nothing_left()));
@@ -137,9 +139,10 @@ impl Walk<'_, '_> {
         let Some(child) = children.find(|c| endpoints.node(*c).member == member) else {
             return Bound::Anew;
         };
-        if self.usable(child, now) {
+        let rebinds = of(endpoints, group).is_some_and(|s| s.spec.rebind);
+        if self.usable_as(true, child, now) {
             Bound::Child(child)
-        } else if of(endpoints, group).is_some_and(|s| s.spec.rebind) {
+        } else if rebinds || endpoints.order(child) == Order::Maintain {
             self.decide(child, Why::Rebound);
             Bound::Anew
         } else {
@@ -245,10 +248,10 @@ impl Walk<'_, '_> {
             if let Some(known) = session.known {
                 own.table.touch(&session.ids[known], now);
                 effect = SessionEffect::Kept;
-                self.session_hash = hash_of(&session.ids[known]);
+                self.answered_in = Some(AnsweredIn::Carried(i, known));
             } else if session.bound {
                 effect = SessionEffect::Bound;
-                self.session_hash = hash_of(&session.ids[0]);
+                self.answered_in = Some(AnsweredIn::Carried(i, 0));
             }
             let mut learned = Vec::new();
             affinity.learned(response, &own.spec, &mut learned);
@@ -264,7 +267,7 @@ impl Walk<'_, '_> {
                             }
                             None if known.is_none() => {
                                 effect = SessionEffect::Bound;
-                                self.session_hash = hash_of(&id);
+                                self.answered_in = Some(AnsweredIn::New(id));
                             }
                             None => {}
                         }
@@ -288,11 +291,25 @@ impl Walk<'_, '_> {
     }
 }
 
-/// Fixed keys: the log shows the same hash for a session whatever worker served it.
-fn hash_of(id: &str) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    id.hash(&mut hasher);
-    hasher.finish()
+/// The session that an answered message was in.
+#[derive(Clone, Debug)]
+pub(super) enum AnsweredIn {
+    /// Number of the session, and of its id among those that the message carries.
+    Carried(usize, usize),
+    /// The id that the back end handed out.
+    New(String),
+}
+
+impl AnsweredIn {
+    /// See [`Walk::session_hash`].
+    pub fn hash(&self, sessions: &[Affine]) -> Option<u64> {
+        match self {
+            AnsweredIn::Carried(session, id) => {
+                Some(key_hash(sessions.get(*session)?.ids.get(*id)?))
+            }
+            AnsweredIn::New(id) => Some(key_hash(id)),
+        }
+    }
 }
 
 enum Bound {

@@ -1,0 +1,91 @@
+//! A copy of the tree in which a message can be thought through: everything that a walk changes is the copy's own.
+//!
+//! Explanations of a running proxy walk on such a copy (spec/interface.md 4: `--from-node` changes nothing and counts
+//! nothing). States, positions and counters are copied; of sessions only what is looked at, so that a table of a million
+//! costs nothing.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::{Endpoints, Group, Node, NodeKind};
+use crate::endpoint::algorithm::Setup;
+use crate::endpoint::session::SessionTable;
+
+impl Endpoints {
+    /// The copy. Numbers of nodes and identities of members are the same as here.
+    pub fn fork(&self) -> Endpoints {
+        Endpoints {
+            nodes: self.nodes.iter().map(fork).collect(),
+            roots: self.roots.clone(),
+            paths: self.paths.clone(),
+            tops: self.tops.clone(),
+            next_member: self.next_member,
+            session_window: self.session_window,
+        }
+    }
+}
+
+fn fork(node: &Node) -> Node {
+    let mut copy = node.clone();
+    match &mut copy.kind {
+        NodeKind::Leaf(leaf) => {
+            leaf.state = Arc::new(leaf.state.fork());
+            leaf.stats = Arc::new(leaf.stats.fork());
+        }
+        NodeKind::Failover(failover) => {
+            fork_group(&mut failover.group);
+            let current = failover.current.load(Ordering::Acquire);
+            failover.current = Arc::new(AtomicU64::new(current));
+        }
+        NodeKind::LoadBalance(lb) => {
+            fork_group(&mut lb.group);
+            lb.algorithm = lb.algorithm.fork().unwrap_or_else(|| {
+                let setup = Setup {
+                    weights: &lb.weights,
+                    position: lb.algorithm.position(),
+                };
+                Arc::from((lb.algorithm_type.build)(&setup))
+            });
+            if let Some(session) = &mut lb.session {
+                session.table = Arc::new(SessionTable::over(session.table.clone()));
+            }
+        }
+        NodeKind::Indirect(..) | NodeKind::Missing(_) | NodeKind::Unsupported(_) => {}
+    }
+    copy
+}
+
+fn fork_group(group: &mut Group) {
+    group.stats = Arc::default();
+    group.order = Arc::new(group.order.fork());
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::codes::ErrorCode;
+    use crate::endpoint::tree::tests::{address, build, named};
+    use crate::util::clock::Tick;
+
+    #[test]
+    fn what_happens_in_the_copy_stays_there() {
+        let built = build(None, &[named("a", address("a"))]);
+        let original = &built.endpoints;
+        let id = original.named("a").unwrap();
+        let copy = original.fork();
+        let leaf = copy.leaf(id).unwrap();
+        let admission = leaf.state.admit(Tick(5)).unwrap();
+        leaf.state.on_error(
+            &leaf.rules,
+            admission,
+            ErrorCode::CONNECT_FAILED,
+            None,
+            Tick(5),
+        );
+        leaf.stats.count_error(ErrorCode::CONNECT_FAILED);
+        assert!(!copy.is_ready(id, Tick(5)));
+        assert!(original.is_ready(id, Tick(5)));
+        assert_eq!(original.leaf(id).unwrap().stats.error_count(), 0);
+        // And the copy of a suspended one is suspended.
+        assert!(!copy.fork().is_ready(id, Tick(6)));
+    }
+}

@@ -140,6 +140,7 @@ fn pass(
         text,
         style,
         edits: Vec::new(),
+        line_break: if text.contains("\r\n") { "\r\n" } else { "\n" },
         root_words: Vec::new(),
     };
     draw(&mut pen, &roots);
@@ -194,6 +195,8 @@ struct Pen<'t> {
     text: &'t str,
     style: Style,
     edits: Vec<Edit>,
+    /// How the file ends its lines.
+    line_break: &'static str,
     /// Attributes that the root lacks.
     root_words: Vec<(&'static str, String)>,
 }
@@ -228,13 +231,6 @@ impl Pen<'_> {
         self.tag(element);
         for child in element.elements() {
             self.element(child, Some(element));
-        }
-    }
-
-    fn line_break(&self) -> &'static str {
-        match self.text.contains("\r\n") {
-            true => "\r\n",
-            false => "\n",
         }
     }
 

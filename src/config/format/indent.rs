@@ -72,7 +72,7 @@ impl Pen<'_> {
         if !old.trim().is_empty() {
             return;
         }
-        let line = self.line_break();
+        let line = self.line_break;
         let blank = if old.matches('\n').count() > 1 {
             line
         } else {

@@ -52,7 +52,7 @@ impl Pen<'_> {
         let mut name = String::new();
         serialise::escape(stem, true, &mut name);
         if is_kind(&last.name) {
-            let line = self.line_break();
+            let line = self.line_break;
             let around = format!("<endpoint xmlns=\"{SYNAPSE_NS}\" name=\"{name}\">{line}");
             self.insert(start, around);
             self.insert(last.span.end as usize, format!("{line}</endpoint>"));
@@ -134,7 +134,7 @@ impl Pen<'_> {
         let (line, inner) = match before.trim().is_empty() && line_start > 0 {
             true => {
                 let step = if before.contains('\t') { "\t" } else { "  " };
-                (format!("{}{before}", self.line_break()), step)
+                (format!("{}{before}", self.line_break), step)
             }
             false => (String::new(), ""),
         };

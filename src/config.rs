@@ -17,6 +17,7 @@ pub mod serialise;
 pub mod source;
 mod substitution;
 pub mod suggest;
+pub mod wsdl;
 pub mod xml;
 
 /// Namespace of all Synapse configuration elements.

@@ -16,6 +16,7 @@ mod serve;
 mod systemd;
 mod watch;
 mod worker;
+mod wsdl;
 
 pub use boot::{Greeting, Options, RunError, default_root, run};
 pub use explain::{explain, explain_files};

@@ -12,6 +12,7 @@ mod world;
 use std::path::{Path, PathBuf};
 
 use crate::config::diagnostic::{Diagnostics, Severity};
+use crate::config::wsdl::Library;
 use crate::config::{loader, render};
 use crate::endpoint::Endpoints;
 use crate::endpoint::tree::Builder;
@@ -25,7 +26,10 @@ pub use world::{Entry, LINES_MAX, run};
 pub(crate) fn load(paths: &[PathBuf], previous: Option<&Endpoints>) -> Result<Tree, String> {
     let (model, mut problems) = loader::load(paths, Path::new(""));
     let defaults = Settings::default();
-    let mut builder = Builder::new(previous).session_timeout(defaults.sessions.timeout);
+    let library = Library::new(&model.sources, &model.root);
+    let mut builder = Builder::new(previous)
+        .library(&library)
+        .session_timeout(defaults.sessions.timeout);
     for def in &model.endpoints {
         builder.define(def);
     }

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 
 use axon::codes::{DIAGNOSTICS, ERRORS};
 use axon::config::endpoint::vocabulary::{
-    ADDRESS, DEFAULT, ENDPOINT, FAILOVER, LOAD_BALANCE, MEMBER, SESSION,
+    ADDRESS, DEFAULT, ENDPOINT, FAILOVER, LOAD_BALANCE, MEMBER, SESSION, WSDL,
 };
 
 fn docs(name: &str) -> PathBuf {
@@ -156,6 +156,7 @@ fn each_attribute_of_axons_own_is_documented() {
     for words in [
         &ENDPOINT,
         &ADDRESS,
+        &WSDL,
         &DEFAULT,
         &FAILOVER,
         &LOAD_BALANCE,

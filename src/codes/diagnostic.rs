@@ -1,5 +1,5 @@
 //! Configuration diagnostics. Numbering: AX01xx XML, 02xx structure, 03xx references, 04xx values and units,
-//! 05xx substitution, 06xx mediation, 09xx intent. Numbers are never reused.
+//! 05xx substitution, 06xx WSDL, 07xx security, 09xx intent. Numbers are never reused.
 
 use std::fmt;
 
@@ -74,6 +74,13 @@ diagnostics! {
     BadExpression = 410, "an expression is not valid XPath", "correct it at the given place";
     BadRegex = 411, "a regular expression is not valid", "correct it at the given place";
     Unresolved = 501, "a placeholder cannot be filled in", "define what it names, or give a default: ${env.NAME:-value}";
+    WsdlMissing = 601, "the WSDL endpoint has neither a uri nor a definition inside", "add uri=\"file:...\" or uri=\"http://...\", or put the definition inside the wsdl element";
+    WsdlUnreadable = 602, "the WSDL document cannot be read", "check the path or URL; a relative path starts from the file's folder, the configuration root or the working directory";
+    WsdlImport = 603, "an import of the WSDL was left out", "the rest of the definition is used; place the import where the WSDL says";
+    WsdlService = 604, "the WSDL has no such service", "use one of the names in the message";
+    WsdlPort = 605, "the service has no such port", "use one of the names in the message";
+    WsdlAddress = 606, "the port of the WSDL leads to no usable address", "axon sends over http and https, as SOAP 1.1, SOAP 1.2 or plain HTTP; choose another port, or use address";
+    WsdlPending = 607, "the WSDL document could not be fetched yet", "the endpoint is not ready (303001) until it can be; it is fetched again in the background";
     SecurityMissing = 701, "the endpoint asks for message security, which axon does not have", "messages would go out unprotected: remove enableSec and protect the connection with https";
     FailoverIgnored = 901, "failover is written on a session-affine group, where it does not apply", "make the children failover groups to fail over inside a session";
     ShrinkingSuspension = 902, "each suspension is shorter than the one before", "use a progressionFactor of 1 or more";

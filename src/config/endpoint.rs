@@ -16,11 +16,13 @@ mod session;
 mod suspension;
 mod value;
 pub mod vocabulary;
+mod wsdl;
 
 #[cfg(test)]
 mod tests;
 
 pub use address::unsupported_transport;
+pub(super) use address::unusable as unusable_address;
 
 use super::diagnostic::Diagnostics;
 use super::model::{EndpointDef, EndpointKind};
@@ -124,6 +126,7 @@ fn kind(element: &Element, diagnostics: &mut Diagnostics) -> Option<EndpointKind
     let group_session = element.child("session");
     match vocabulary::canonical(&first.name) {
         "address" => address::parse(first, diagnostics),
+        "wsdl" => wsdl::parse(first, diagnostics),
         "default" => Some(
             leaf::parse(first, &vocabulary::DEFAULT, diagnostics).into_kind(EndpointKind::Default),
         ),

@@ -116,6 +116,7 @@ fn collect<'m>(def: &'m EndpointDef, grouped: &mut HashSet<&'m str>) {
 fn leaf(def: &EndpointDef) -> Option<&LeafDef> {
     match &def.kind {
         EndpointKind::Address(address) => Some(&address.leaf),
+        EndpointKind::Wsdl(wsdl) => Some(&wsdl.leaf),
         EndpointKind::Default(leaf) => Some(leaf),
         _ => None,
     }

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::source::{Sources, Span, Spanned};
+use super::wsdl::Name;
 use super::xml::Element;
 
 /// Everything that one load found.
@@ -85,6 +86,8 @@ pub struct EndpointDef {
 pub enum EndpointKind {
     /// `address`.
     Address(AddressDef),
+    /// `wsdl`.
+    Wsdl(Box<WsdlDef>),
     /// `default`.
     Default(LeafDef),
     /// `failover`.
@@ -104,6 +107,30 @@ pub struct AddressDef {
     pub uri: Spanned<String>,
     /// Common settings.
     pub leaf: LeafDef,
+}
+
+/// `wsdl` (spec/endpoints.md 4.3).
+#[derive(Debug, Clone)]
+pub struct WsdlDef {
+    /// Where the document is.
+    pub source: WsdlSource,
+    /// `service`.
+    pub service: Spanned<Name>,
+    /// `port` or `endpoint`.
+    pub port: Spanned<Name>,
+    /// `ax:refresh`: how often the document is read again; never without it.
+    pub refresh: Option<Spanned<Duration>>,
+    /// Common settings.
+    pub leaf: LeafDef,
+}
+
+/// Where a WSDL document is.
+#[derive(Debug, Clone)]
+pub enum WsdlSource {
+    /// `uri`: a path or a URL.
+    Uri(Spanned<String>),
+    /// Inside the endpoint; the text of a document of its own.
+    Inline(Spanned<String>),
 }
 
 /// The settings common to all leaf endpoints (spec/endpoints.md 3). `None` = not written.

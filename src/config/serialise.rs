@@ -18,9 +18,10 @@ use std::time::Duration;
 pub(super) use self::writer::{Writer, escape};
 use super::model::{
     EndpointDef, EndpointKind, LeafDef, LoadBalanceChildren, LoadBalanceDef, MemberDef,
-    PropertyDef, PropertyValue, Scope, SessionDef, SessionKind, TimeoutAction,
+    PropertyDef, PropertyValue, Scope, SessionDef, SessionKind, TimeoutAction, WsdlSource,
 };
 use super::source::Spanned;
+use super::wsdl::Name;
 use super::{AXON_NS, SYNAPSE_NS};
 
 /// One endpoint as a document of its own.
@@ -62,6 +63,21 @@ fn kind(kind: &EndpointKind, out: &mut Writer) {
             leaf(&address.leaf, out);
             out.close();
         }
+        EndpointKind::Wsdl(wsdl) => {
+            out.open("wsdl");
+            if let WsdlSource::Uri(uri) = &wsdl.source {
+                out.attribute("uri", &uri.value);
+            }
+            name("service", &wsdl.service.value, out);
+            name("port", &wsdl.port.value, out);
+            let refresh = wsdl.refresh.as_ref().map(|r| r.value.as_millis());
+            out.number("ax:refresh", refresh);
+            if let WsdlSource::Inline(text) = &wsdl.source {
+                out.raw(&text.value);
+            }
+            leaf(&wsdl.leaf, out);
+            out.close();
+        }
         EndpointKind::Default(settings) => {
             out.open("default");
             leaf(settings, out);
@@ -79,6 +95,17 @@ fn kind(kind: &EndpointKind, out: &mut Writer) {
         EndpointKind::LoadBalance(group) => load_balance(group, out),
         // Nothing of it is in the model but its name.
         EndpointKind::Unsupported(what) => out.comment(&what.value),
+    }
+}
+
+/// A name that may have a namespace, for which a prefix is declared beside it.
+fn name(attribute: &str, name: &Name, out: &mut Writer) {
+    match &name.namespace {
+        Some(namespace) => {
+            out.attribute(&format!("xmlns:{attribute}"), namespace);
+            out.attribute(attribute, &format!("{attribute}:{}", name.local));
+        }
+        None => out.attribute(attribute, &name.local),
     }
 }
 

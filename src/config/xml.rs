@@ -7,8 +7,10 @@
 
 mod parse;
 mod scan;
+mod write;
 
 pub(super) use parse::parse;
+pub use write::write;
 
 use super::diagnostic::Diagnostics;
 use super::source::{Span, Spanned};
@@ -16,6 +18,16 @@ use crate::codes::DiagnosticCode;
 
 /// Deepest nesting of elements that is accepted.
 pub const MAX_DEPTH: usize = 256;
+
+/// Why a text may not be given to a tree parser at all. Documents that a configuration refers to are held to the same.
+pub(super) fn unacceptable(text: &str) -> Option<DiagnosticCode> {
+    let shape = scan::scan(text);
+    match (shape.doctype, shape.too_deep) {
+        (Some(_), _) => Some(DiagnosticCode::DoctypeRefused),
+        (_, Some(_)) => Some(DiagnosticCode::TooDeep),
+        _ => None,
+    }
+}
 
 /// One XML element.
 #[derive(Clone, Debug)]

@@ -26,9 +26,11 @@ mod link;
 pub mod target;
 #[cfg(test)]
 pub(crate) mod tests;
+pub mod wsdl;
 
 pub use build::Builder;
 pub use target::{Address, Target};
+use wsdl::WsdlTarget;
 
 /// Deepest nesting of groups, references included.
 pub const DEPTH_MAX: usize = 32;
@@ -243,6 +245,17 @@ impl Endpoints {
         &self.tops
     }
 
+    /// The WSDL endpoints and what is known of their documents.
+    pub fn wsdl_targets(&self) -> impl Iterator<Item = (NodeId, &Arc<WsdlTarget>)> {
+        self.nodes().filter_map(|(id, node)| match &node.kind {
+            NodeKind::Leaf(Leaf {
+                target: Target::Wsdl(wsdl),
+                ..
+            }) => Some((id, wsdl)),
+            _ => None,
+        })
+    }
+
     /// Every node with its id, children before their groups.
     pub fn nodes(&self) -> impl Iterator<Item = (NodeId, &Node)> {
         (0..).map(NodeId).zip(&self.nodes)
@@ -273,7 +286,7 @@ impl Endpoints {
     pub fn is_ready(&self, id: NodeId, now: Tick) -> bool {
         let node = self.node(id);
         match &node.kind {
-            NodeKind::Leaf(leaf) => leaf.state.is_ready(now),
+            NodeKind::Leaf(leaf) => leaf.is_ready(now),
             NodeKind::Indirect(_, target) => self.is_ready(*target, now),
             NodeKind::Missing(_) | NodeKind::Unsupported(_) => false,
             NodeKind::Failover(_) | NodeKind::LoadBalance(_) => node
@@ -302,6 +315,13 @@ impl Endpoints {
         self.session_tables()
             .map(|session| session.table.sweep(now))
             .sum()
+    }
+}
+
+impl Leaf {
+    /// Whether it could take a message now.
+    pub fn is_ready(&self, now: Tick) -> bool {
+        self.target.is_known() && self.state.is_ready(now)
     }
 }
 

@@ -279,7 +279,11 @@ impl<'e, 'r> Walk<'e, 'r> {
     }
 
     fn try_leaf(&mut self, id: NodeId, leaf: &'e Leaf, now: Tick) {
-        let Some(admission) = leaf.state.admit_as(self.following(), now) else {
+        let admission = match leaf.target.is_known() {
+            true => leaf.state.admit_as(self.following(), now),
+            false => None,
+        };
+        let Some(admission) = admission else {
             self.not_ready(id, ErrorCode::NOT_READY);
             return;
         };
@@ -401,8 +405,10 @@ impl<'e, 'r> Walk<'e, 'r> {
         }
         let node = endpoints.node(id);
         match (&node.kind, node.group()) {
-            (NodeKind::Leaf(leaf), _) if bound => leaf.state.is_ready_bound(now),
-            (NodeKind::Leaf(leaf), _) => leaf.state.is_ready(now),
+            (NodeKind::Leaf(leaf), _) if bound => {
+                leaf.target.is_known() && leaf.state.is_ready_bound(now)
+            }
+            (NodeKind::Leaf(leaf), _) => leaf.is_ready(now),
             (_, Some(group)) => {
                 let open = group.is_open() || bound && !group.is_off();
                 open && group.children.iter().any(|c| self.usable(*c, now))

@@ -129,6 +129,8 @@ pub struct EndpointMetrics {
     pub duration: HistogramSnapshot,
     /// Time to connect.
     pub connect: HistogramSnapshot,
+    /// Readings of its WSDL that succeeded and that failed; `None` for an endpoint of another kind.
+    pub wsdl: Option<(u64, u64)>,
 }
 
 /// One group.

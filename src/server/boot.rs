@@ -13,7 +13,7 @@ use super::generation::{Built, Generation, Origin};
 use super::reload::{Reloads, Shared};
 use super::reloader::Reloader;
 use super::watch::Watch;
-use super::{systemd, worker};
+use super::{systemd, worker, wsdl};
 use crate::admin::{Admin, AdminAddr, Token};
 use crate::config::diagnostic::{Diagnostic, Severity};
 use crate::config::render;
@@ -127,8 +127,11 @@ pub fn run(options: &Options) -> Result<(), RunError> {
         AdminAddr::Unix(_) => Vec::new(),
     };
     let network = AllowList::for_network(http.iter().all(|a| a.ip().is_loopback()), own);
-    let (Built { generation, .. }, diagnostics, settings) =
+    let (Built { generation, .. }, mut diagnostics, settings) =
         Generation::build(loaded, options.default.as_deref(), None, &network);
+    if options.lenient || !diagnostics.has_errors() {
+        wsdl::first_round(&generation, &mut diagnostics)?;
+    }
     let problems = diagnostics.into_sorted();
     report(&problems, &generation, options.lenient)?;
 
@@ -315,6 +318,7 @@ async fn control_plane(
         tokio::spawn(watch_files(shared.clone(), running.reloader.clone()));
     }
     tokio::spawn(sweep_sessions(shared.clone()));
+    tokio::spawn(wsdl::keep_reading(shared.clone()));
     let (Ok(mut hangup), Ok(mut terminate)) = (
         signal(SignalKind::hangup()),
         signal(SignalKind::terminate()),

@@ -18,6 +18,7 @@ use crate::codes::ErrorCode;
 use crate::config::source::Span;
 use crate::endpoint::inspect::{self, NodeView};
 use crate::endpoint::state::EndpointState;
+use crate::endpoint::tree::wsdl::WsdlTarget;
 use crate::observe::metrics::{
     ConfigMetrics, ConnectionMetrics, EndpointMetrics, GroupMetrics, HistogramSnapshot,
     PoolMetrics, RequestCount, RouteMetrics,
@@ -346,6 +347,11 @@ fn endpoint_metrics(generation: &Generation, view: &NodeView) -> EndpointMetrics
             .map(|s| s.duration.snapshot())
             .unwrap_or_default(),
         connect: stats.map(|s| s.connect.snapshot()).unwrap_or_default(),
+        wsdl: generation
+            .endpoints
+            .leaf(view.id)
+            .and_then(|leaf| leaf.target.wsdl())
+            .map(WsdlTarget::readings),
     }
 }
 
@@ -381,6 +387,10 @@ fn shown(generation: &Generation, shared: &Shared, view: &NodeView, now: Tick) -
     let real = generation.endpoints.resolve(view.id);
     let place = |span: Span| place(generation, span);
     let snapshot = view.detail.as_ref();
+    let unresolved = generation
+        .endpoints
+        .leaf(view.id)
+        .and_then(|leaf| leaf.target.not_ready());
     let next = view.remaining.and(snapshot).map(|s| s.next_retry);
     let rule = generation
         .endpoints
@@ -395,7 +405,12 @@ fn shown(generation: &Generation, shared: &Shared, view: &NodeView, now: Tick) -
             .as_deref()
             .map(str::to_owned),
         kind: view.kind.to_owned(),
-        state: view.state.name().to_owned(),
+        state: if unresolved.is_some() {
+            "unresolved"
+        } else {
+            view.state.name()
+        }
+        .to_owned(),
         admin_state: if view.state == EndpointState::Off {
             "off"
         } else {
@@ -424,6 +439,15 @@ fn shown(generation: &Generation, shared: &Shared, view: &NodeView, now: Tick) -
                     .events
                     .last_cause(&generation.endpoints.node(real).path),
                 rule: rule.map(place),
+            })
+            .or_else(|| {
+                unresolved.map(|text| CauseView {
+                    code: Some(ErrorCode::NOT_READY.0),
+                    name: ErrorCode::NOT_READY.name().to_owned(),
+                    text,
+                    request_id: None,
+                    rule: Some(place(view.span)),
+                })
             }),
         resolved: view.target.iter().cloned().collect(),
         in_flight: view.in_flight,

@@ -248,7 +248,7 @@ fn fails(endpoints: &Endpoints, list: &[String]) -> Result<Vec<(NodeId, ErrorCod
             };
             let named = &*node.path == child
                 || node.path.rsplit('/').next() == Some(child)
-                || leaf.target.authority() == Some(child);
+                || leaf.target.authority().as_deref() == Some(child);
             if named {
                 all.push((id, code));
             }

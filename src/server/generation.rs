@@ -7,6 +7,7 @@ use crate::codes::DiagnosticCode;
 use crate::config::diagnostic::{Diagnostics, Severity};
 use crate::config::model::{EndpointDef, EndpointKind, Model, PropertyValue, Scope};
 use crate::config::source::{Sources, Span, Spanned};
+use crate::config::wsdl::{FileSeen, Library};
 use crate::config::{endpoint, loader};
 use crate::endpoint::allow::AllowList;
 use crate::endpoint::dispatch::{PropertyValues, SendPolicy};
@@ -73,6 +74,8 @@ pub struct Generation {
     pub mediation: Mediation,
     /// What holds for all sends.
     pub policy: SendPolicy,
+    /// Files that were read besides the configuration's own.
+    pub read: Vec<FileSeen>,
     /// Problems by severity: warnings, unsupported, errors.
     pub problems: [u64; 3],
     properties: HashMap<NodeId, Vec<Property>>,
@@ -110,7 +113,9 @@ impl Generation {
             mut diagnostics,
             settings,
         } = loaded;
+        let library = Library::new(&model.sources, &model.root);
         let mut builder = Builder::new(previous.map(|p| &p.endpoints))
+            .library(&library)
             .sessions_per_group(settings.sessions.per_group)
             .session_timeout(settings.sessions.timeout);
         let mut names = Names::define(&mut builder, &model);
@@ -140,6 +145,7 @@ impl Generation {
             count(Severity::Unsupported),
             count(Severity::Error),
         ];
+        let read = library.into_seen();
         let number = previous.map_or(1, |p| p.number + 1);
         let generation = Generation {
             number,
@@ -147,6 +153,7 @@ impl Generation {
             endpoints,
             mediation,
             policy,
+            read,
             problems,
             properties,
         };
@@ -161,7 +168,8 @@ impl Generation {
 
 /// Adds the problems that only compiling finds, for `axon check`.
 pub fn check_more(model: &Model, diagnostics: &mut Diagnostics) {
-    let mut builder = Builder::new(None);
+    let library = Library::new(&model.sources, &model.root);
+    let mut builder = Builder::new(None).library(&library);
     let mut names = Names::define(&mut builder, model);
     // Only its diagnostics matter here.
     let _ = Mediation::build(model, None, &mut names, endpoint::parse, diagnostics);

@@ -8,9 +8,11 @@ use parking_lot::Mutex;
 
 use super::counters::Counters;
 use super::generation::{Built, Generation, Origin};
+use super::wsdl;
 use crate::admin::{ChangeView, KeptView, ReloadView};
 use crate::config::diagnostic::{Diagnostic, Severity};
 use crate::config::source::Sources;
+use crate::config::wsdl::FileSeen;
 use crate::endpoint::allow::AllowList;
 use crate::observe::stamp::unix_ms;
 use crate::observe::{Event, EventLog};
@@ -70,7 +72,8 @@ pub fn reload(shared: &Shared) -> ReloadView {
     let mut reloads = shared.reloads.lock();
     let previous = shared.current.load_full();
     let loaded = shared.origin.load();
-    let unchanged = same_texts(&loaded.model.sources, &previous.sources);
+    let unchanged = same_texts(&loaded.model.sources, &previous.sources)
+        && previous.read.iter().all(FileSeen::is_unchanged);
     let mut view = ReloadView {
         generation: previous.number,
         ..ReloadView::default()
@@ -80,12 +83,16 @@ pub fn reload(shared: &Shared) -> ReloadView {
         reloads.problem = None;
         view.result = "unchanged".to_owned();
     } else {
-        let (built, diagnostics, _settings) = Generation::build(
+        let (built, mut diagnostics, _settings) = Generation::build(
             loaded,
             shared.origin.default.as_deref(),
             Some(&previous),
             &shared.network,
         );
+        if shared.lenient || !diagnostics.has_errors() {
+            // Without a runtime of its own nothing is read now; the background does it.
+            let _ = wsdl::first_round(&built.generation, &mut diagnostics);
+        }
         let problems = diagnostics.into_sorted();
         view.diagnostics = problems
             .iter()

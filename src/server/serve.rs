@@ -226,7 +226,7 @@ impl Service {
             .collect();
         let last = x.trail.tries.last();
         let target = last.and_then(|t| match &generation.endpoints.node(NodeId(t.leaf)).kind {
-            NodeKind::Leaf(leaf) => Some(leaf.target.authority()),
+            NodeKind::Leaf(leaf) => leaf.target.authority(),
             _ => None,
         });
         let record = AccessRecord {
@@ -253,7 +253,7 @@ impl Service {
             ttfb: Some(ended.ttfb),
             group: x.trail.root.map(path),
             endpoint: last.map(|t| path(t.leaf)),
-            upstream: target.flatten(),
+            upstream: target.as_deref(),
             attempts: &attempts,
             session: session_use(x.trail.session),
             generation: generation.number,

@@ -24,3 +24,4 @@ mod suspension;
 mod timeout;
 mod upgrade;
 mod why;
+mod wsdl;

@@ -52,6 +52,15 @@ pub fn unsupported_transport(scheme: &str) -> String {
     format!("the transport {scheme}")
 }
 
+/// Why messages cannot be sent to an address; `None` when they can.
+pub(in crate::config) fn unusable(uri: &str) -> Option<String> {
+    match check(uri) {
+        Ok(()) => None,
+        Err(Problem::Bad(message)) => Some(message.to_owned()),
+        Err(Problem::Scheme(scheme)) => Some(format!("the transport {scheme} is not supported")),
+    }
+}
+
 fn is_https(uri: &str) -> bool {
     uri.get(..6)
         .is_some_and(|scheme| scheme.eq_ignore_ascii_case("https:"))

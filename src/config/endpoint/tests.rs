@@ -282,7 +282,6 @@ fn what_later_versions_run_is_unsupported_and_never_sent_as_it_is() {
         "<address uri=\"http://h/\"><enableAddressing/></address>",
         "<address uri=\"http://h/\"><timeout><duration>{get-property('t')}</duration></timeout></address>",
         "<address uri=\"jms:/q\"/>",
-        "<wsdl uri=\"file:a.wsdl\" service=\"s\" port=\"p\"/>",
         "<http uri-template=\"http://h/\"/>",
         "<recipientlist/>",
         "<recipientList/>",

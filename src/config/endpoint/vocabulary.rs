@@ -83,6 +83,24 @@ pub const ADDRESS: Vocabulary = Vocabulary {
     ..DEFAULT
 };
 
+/// `wsdl`; an inline definition is none of our words.
+pub const WSDL: Vocabulary = Vocabulary {
+    element: "wsdl",
+    attributes: &[
+        "uri",
+        "service",
+        "port",
+        "endpoint",
+        "format",
+        "optimize",
+        "encoding",
+        "trace",
+        "statistics",
+    ],
+    axon: &["refresh"],
+    ..DEFAULT
+};
+
 /// `default`.
 pub const DEFAULT: Vocabulary = Vocabulary {
     element: "default",
@@ -206,6 +224,7 @@ pub const PARAMETER: Vocabulary = Vocabulary {
 pub const ALL: &[&Vocabulary] = &[
     &ENDPOINT,
     &ADDRESS,
+    &WSDL,
     &DEFAULT,
     &TIMEOUT,
     &SUSPEND,

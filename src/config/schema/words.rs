@@ -175,6 +175,13 @@ pub(super) const WORDS: &[Word] = &[
     word("wsdl", "service", Text, Both, "Local name of the service."),
     word("wsdl", "port", Text, Both, "Local name of the port."),
     word(
+        "wsdl",
+        "endpoint",
+        Text,
+        Axon,
+        "The port, by the name that it has in WSDL 2.0.",
+    ),
+    word(
         "http",
         "",
         Text,

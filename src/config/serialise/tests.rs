@@ -313,3 +313,12 @@ fn prefixes_that_an_expression_uses_are_declared() {
     let read = again(&model.endpoints[0]);
     assert_eq!(read.properties[0].element.prefix("m"), Some("urn:m"));
 }
+
+#[test]
+fn a_wsdl_endpoint_comes_back_with_the_namespaces_of_its_names() {
+    let text = "<endpoint xmlns='http://ws.apache.org/ns/synapse' xmlns:ax='urn:axon:1' xmlns:q='urn:q' name='e'>\
+                <wsdl uri='http://h/?wsdl' service='q:S' endpoint='P' ax:refresh='5000'><timeout><duration>5</duration></timeout></wsdl></endpoint>";
+    let (model, diagnostics) = parse_bytes("e.xml", text.as_bytes());
+    assert_eq!(diagnostics.list(), []);
+    round_trip(&model.endpoints[0]);
+}

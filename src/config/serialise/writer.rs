@@ -42,6 +42,12 @@ impl Writer {
         self.out.push_str(&format!("</{name}>"));
     }
 
+    /// A text that is markup already, as it stands.
+    pub(in crate::config) fn raw(&mut self, markup: &str) {
+        self.line();
+        self.out.push_str(markup);
+    }
+
     /// An attribute of the element that was opened last.
     pub(in crate::config) fn attribute(&mut self, name: &str, value: &str) {
         self.out.push_str(&format!(" {name}=\""));

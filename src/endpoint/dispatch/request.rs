@@ -124,6 +124,10 @@ impl<'a> Place<'a> {
                 };
                 Ok(Place::fixed(address, true))
             }
+            LeafTarget::Wsdl(wsdl) => match wsdl.current() {
+                Some(known) => Ok(Place::owned(known.address.clone())),
+                None => Err(bad_address(leaf, "its WSDL is not known yet")),
+            },
             LeafTarget::Template(parts) => {
                 let text = expand(parts, |name| x.properties.value(name).map(str::to_owned));
                 let address = Address::parse(&text)

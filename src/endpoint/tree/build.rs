@@ -8,19 +8,21 @@ use std::time::Duration;
 use super::identity::{self, Old, Signature};
 use super::{
     Endpoints, Failover, Group, Leaf, LoadBalance, MemberId, Needs, Node, NodeId, NodeKind,
-    ReloadReport, Session, Target, link,
+    ReloadReport, Session, Target, WsdlTarget, link,
 };
 use crate::codes::DiagnosticCode;
 use crate::config::diagnostic::Diagnostics;
 use crate::config::model::{
     EndpointDef, EndpointKind, FailoverDef, LeafDef, LoadBalanceChildren, LoadBalanceDef,
-    MemberDef, PropertyDef, PropertyValue,
+    MemberDef, PropertyDef, PropertyValue, WsdlDef,
 };
 use crate::config::source::{Span, Spanned};
+use crate::config::wsdl::{Library, Resolution};
 use crate::endpoint::algorithm::{self, AlgorithmType, Setup, Weight};
 use crate::endpoint::rules::{RetryRules, RuleSettings};
 use crate::endpoint::session::{DEFAULT_WINDOW, SessionSpec, SessionTable};
 use crate::endpoint::state::StateCell;
+use crate::endpoint::tree::wsdl::Known;
 
 /// Sessions per group when the settings say nothing.
 pub const SESSIONS_PER_GROUP: usize = 1_000_000;
@@ -31,6 +33,7 @@ const STYLE: &str = "loadbalance.style";
 /// Builds one generation.
 pub struct Builder<'p> {
     previous: Option<&'p Endpoints>,
+    library: Option<&'p Library<'p>>,
     sessions_per_group: usize,
     session_window: Duration,
     nodes: Vec<Node>,
@@ -63,6 +66,7 @@ impl<'p> Builder<'p> {
     pub fn new(previous: Option<&'p Endpoints>) -> Self {
         Self {
             previous,
+            library: None,
             sessions_per_group: SESSIONS_PER_GROUP,
             session_window: DEFAULT_WINDOW,
             nodes: Vec::new(),
@@ -74,6 +78,12 @@ impl<'p> Builder<'p> {
             problems: Diagnostics::default(),
             report: ReloadReport::default(),
         }
+    }
+
+    /// Sets who reads the documents of WSDL endpoints; without it these cannot be built.
+    pub fn library(mut self, library: &'p Library<'p>) -> Self {
+        self.library = Some(library);
+        self
     }
 
     /// Sets the bound of each session table (`[sessions] per_group`); a table that is taken over keeps its own.
@@ -159,6 +169,13 @@ impl<'p> Builder<'p> {
                 // The configuration refuses such an address; a lenient start answers with this text.
                 None => NodeKind::Unsupported(a.uri.clone()),
             },
+            EndpointKind::Wsdl(wsdl) => match self.wsdl_target(wsdl, &place) {
+                Ok(target) => {
+                    let rules = RuleSettings::new(&wsdl.leaf, def.span);
+                    self.leaf(target, rules, &wsdl.leaf, &Signature::of(def), &place)
+                }
+                Err(problem) => NodeKind::Unsupported(problem),
+            },
             EndpointKind::Default(leaf) => {
                 let rules = RuleSettings::new(leaf, def.span);
                 self.leaf(Target::Message, rules, leaf, &Signature::of(def), &place)
@@ -180,6 +197,36 @@ impl<'p> Builder<'p> {
             signature: Signature::of(def),
         };
         self.push(node, &place)
+    }
+
+    /// Where a WSDL endpoint leads; a document from the network stays what it was in the previous generation.
+    fn wsdl_target(&mut self, def: &WsdlDef, place: &Place) -> Result<Target, Spanned<String>> {
+        let broken = |text: &str| Spanned::new(text.to_owned(), def.service.span);
+        let library = self
+            .library
+            .ok_or_else(|| broken("its WSDL is not read here"))?;
+        let target = match library.resolve(def, &mut self.problems) {
+            Resolution::Broken(problem) => return Err(problem),
+            Resolution::Later(url) => WsdlTarget::pending(def, url),
+            Resolution::Known(location, chosen) => {
+                let known = Known::of(&chosen)
+                    .ok_or_else(|| broken("the port of its WSDL leads to no http address"))?;
+                let target = WsdlTarget::known(def, location, known);
+                return Ok(Target::Wsdl(Arc::new(target)));
+            }
+        };
+        let old = self.old_node(place.old).map(|node| &node.kind);
+        if let Some(NodeKind::Leaf(Leaf {
+            target: Target::Wsdl(old),
+            ..
+        })) = old
+        {
+            if old.same_source(&target) {
+                return Ok(Target::Wsdl(old.clone()));
+            }
+            target.inherit(old);
+        }
+        Ok(Target::Wsdl(Arc::new(target)))
     }
 
     fn push(&mut self, mut node: Node, place: &Place) -> NodeId {

@@ -7,7 +7,9 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::NodeId;
-use crate::config::model::{EndpointDef, EndpointKind, LeafDef, LoadBalanceChildren, MemberDef};
+use crate::config::model::{
+    EndpointDef, EndpointKind, LeafDef, LoadBalanceChildren, MemberDef, WsdlSource,
+};
 
 /// What a child is recognised by.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +31,7 @@ const LOAD_BALANCE: u8 = 4;
 const INDIRECT: u8 = 5;
 const UNSUPPORTED: u8 = 6;
 const MEMBER: u8 = 7;
+const WSDL: u8 = 8;
 
 impl Signature {
     /// Of an `endpoint` element.
@@ -38,6 +41,15 @@ impl Signature {
             EndpointKind::Address(a) => {
                 a.uri.value.trim().hash(&mut hasher);
                 (ADDRESS, false)
+            }
+            // Not the address that the document says: it may change while the endpoint stays the same.
+            EndpointKind::Wsdl(w) => {
+                match &w.source {
+                    WsdlSource::Uri(uri) => uri.value.hash(&mut hasher),
+                    WsdlSource::Inline(_) => "inline".hash(&mut hasher),
+                }
+                (&w.service.value, &w.port.value).hash(&mut hasher);
+                (WSDL, false)
             }
             EndpointKind::Default(_) => (DEFAULT, false),
             EndpointKind::Failover(f) => {

@@ -1,7 +1,9 @@
 //! Where a leaf sends to: an address taken apart once, at load.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
+use super::wsdl::WsdlTarget;
 use crate::transport::target::Target as Authority;
 
 /// The target of a leaf.
@@ -13,6 +15,8 @@ pub enum Target {
     Template(Arc<[Part]>),
     /// `member`: scheme of the incoming message, path and query of its target.
     Member(Member),
+    /// `wsdl`: the address of a port, once its document is known.
+    Wsdl(Arc<WsdlTarget>),
     /// `default`: the message's own target.
     Message,
 }
@@ -75,16 +79,42 @@ impl Target {
         match self {
             Self::Fixed(_) | Self::Template(_) => "address",
             Self::Member(_) => "member",
+            Self::Wsdl(_) => "wsdl",
             Self::Message => "default",
         }
     }
 
-    /// Host and port, when they are fixed.
-    pub fn authority(&self) -> Option<&str> {
+    /// Host and port, when they are known before a message is.
+    pub fn authority(&self) -> Option<Cow<'_, str>> {
         match self {
-            Self::Fixed(address) => Some(&address.target.authority),
-            Self::Member(member) => Some(&member.http.target.authority),
+            Self::Fixed(address) => Some(Cow::Borrowed(&address.target.authority)),
+            Self::Member(member) => Some(Cow::Borrowed(&member.http.target.authority)),
+            Self::Wsdl(wsdl) => {
+                let known = wsdl.current()?;
+                Some(Cow::Owned(known.address.target.authority.to_string()))
+            }
             Self::Template(_) | Self::Message => None,
+        }
+    }
+
+    /// The WSDL behind it, when there is one.
+    pub fn wsdl(&self) -> Option<&WsdlTarget> {
+        match self {
+            Self::Wsdl(wsdl) => Some(wsdl),
+            _ => None,
+        }
+    }
+
+    /// Why nothing can be sent there yet, whatever the endpoint's state.
+    pub fn not_ready(&self) -> Option<String> {
+        self.wsdl()?.not_ready()
+    }
+
+    /// False while it is not known where to send.
+    pub fn is_known(&self) -> bool {
+        match self {
+            Self::Wsdl(wsdl) => wsdl.is_known(),
+            _ => true,
         }
     }
 
@@ -100,6 +130,7 @@ impl Target {
                 let (http, https) = (&member.http.target, &member.https.target);
                 format!("//{} (https: {})", http.authority, https.port)
             }
+            Self::Wsdl(wsdl) => wsdl.describe(),
             Self::Message => "the message's To".to_owned(),
         }
     }

@@ -61,6 +61,9 @@ impl Failure {
                 format!("endpoint {} cannot be used: {}", node.path, what.value)
             }
             NodeKind::Leaf(leaf) if self.code == ErrorCode::NOT_READY => {
+                if let Some(why) = leaf.target.not_ready() {
+                    return format!("endpoint {} is not ready: {why}", node.path);
+                }
                 let snapshot = leaf.state.snapshot();
                 let left = snapshot.next_retry.since(now).as_millis();
                 format!(

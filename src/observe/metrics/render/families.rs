@@ -227,6 +227,17 @@ impl Scrape {
             endpoints
                 .iter()
                 .map(|e| (labels!["endpoint" = name(e)], e.in_flight as f64)),
+        )?;
+        f.counters(
+            "axon_wsdl_fetch",
+            "Readings of the endpoint's WSDL by result",
+            endpoints.iter().flat_map(|e| {
+                let counts = e.wsdl.map(|(ok, failed)| [("ok", ok), ("failed", failed)]);
+                counts
+                    .into_iter()
+                    .flatten()
+                    .map(|(result, n)| (labels!["endpoint" = name(e), "result" = result], n))
+            }),
         )
     }
 

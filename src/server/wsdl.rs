@@ -1,0 +1,154 @@
+//! Reads the WSDL documents that a configuration refers to by URL: a bounded while before it serves, then in the background.
+//!
+//! Only the control plane waits here. A worker reads what is known at that moment; where nothing is known yet the
+//! endpoint is not ready (303001), and a group goes on to its next child. A document that several endpoints name is read once a round.
+
+mod fetch;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+
+use super::generation::Generation;
+use super::reload::Shared;
+use crate::codes::DiagnosticCode;
+use crate::config::diagnostic::Diagnostics;
+use crate::config::wsdl::{Collector, Documents, Failed, Location};
+use crate::endpoint::NodeId;
+use crate::endpoint::tree::wsdl::{Reading, WsdlTarget};
+use crate::observe::stamp::unix_ms_of;
+use crate::observe::{Event, EventLog};
+use crate::util::clock;
+
+/// Longest time that a start or a reload waits for documents; what is late comes in the background.
+const FIRST_ROUND: Duration = Duration::from_secs(2);
+/// How often the background looks whether anything is due.
+const LOOK: Duration = Duration::from_millis(500);
+/// Most documents that are read at the same time.
+const AT_ONCE: usize = 8;
+
+/// Endpoints that wait for one document; who is not told gets its turn again.
+struct Waiting(Vec<(NodeId, Arc<WsdlTarget>)>);
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        for (_, target) in &self.0 {
+            target.abandon();
+        }
+    }
+}
+
+impl Waiting {
+    fn tell(mut self, documents: &Result<Documents, String>) -> Vec<(NodeId, Reading)> {
+        let now = clock::now();
+        std::mem::take(&mut self.0)
+            .into_iter()
+            .map(|(id, target)| (id, target.report(documents, now)))
+            .collect()
+    }
+}
+
+/// Reads what a generation needs before it serves, and warns of what could not be read. Blocks for at most
+/// [`FIRST_ROUND`]: not for a worker.
+pub(super) fn first_round(
+    generation: &Generation,
+    diagnostics: &mut Diagnostics,
+) -> std::io::Result<()> {
+    let pending = |generation: &Generation| {
+        let targets = generation.endpoints.wsdl_targets();
+        targets.filter(|(_, t)| !t.is_known()).count()
+    };
+    if pending(generation) == 0 {
+        return Ok(());
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .max_blocking_threads(2)
+        .build()?;
+    runtime.block_on(async {
+        // What is late is abandoned and due again at once.
+        let _ = tokio::time::timeout(FIRST_ROUND, round(generation, |_, _| {})).await;
+    });
+    // A name that does not resolve may keep a thread busy for longer.
+    runtime.shutdown_background();
+    for (id, target) in generation.endpoints.wsdl_targets() {
+        if let Some(why) = target.not_ready() {
+            let row = DiagnosticCode::WsdlPending.row();
+            let node = generation.endpoints.node(id);
+            let message = format!("endpoint {} is not ready: {why}", node.path);
+            diagnostics.warn(row.code, node.span, message, row.help);
+        }
+    }
+    Ok(())
+}
+
+/// Reads documents for as long as the control plane lives.
+pub(super) async fn keep_reading(shared: Arc<Shared>) {
+    loop {
+        tokio::time::sleep(LOOK).await;
+        let generation = shared.current.load_full();
+        let tell = |id, reading| emit(&shared.events, &generation, id, reading);
+        round(&generation, tell).await;
+    }
+}
+
+/// Reads every document that is due.
+async fn round(generation: &Generation, tell: impl Fn(NodeId, Reading)) {
+    let now = clock::now();
+    let mut due: HashMap<&Location, Waiting> = HashMap::new();
+    for (id, target) in generation.endpoints.wsdl_targets() {
+        if let Some(location) = &target.location
+            && target.due(now)
+        {
+            let waiting = due.entry(location).or_insert_with(|| Waiting(Vec::new()));
+            waiting.0.push((id, target.clone()));
+        }
+    }
+    let mut running = JoinSet::new();
+    for (location, waiting) in due {
+        if running.len() >= AT_ONCE
+            && let Some(Ok(readings)) = running.join_next().await
+        {
+            each(readings, &tell);
+        }
+        let location = location.clone();
+        running.spawn(async move { waiting.tell(&fetch::collect(Collector::new(location)).await) });
+    }
+    while let Some(done) = running.join_next().await {
+        // A task that panicked has abandoned its endpoints: they get their turn again.
+        if let Ok(readings) = done {
+            each(readings, &tell);
+        }
+    }
+}
+
+fn each(readings: Vec<(NodeId, Reading)>, tell: impl Fn(NodeId, Reading)) {
+    for (id, reading) in readings {
+        tell(id, reading);
+    }
+}
+
+fn emit(events: &EventLog, generation: &Generation, id: NodeId, reading: Reading) {
+    let node = generation.endpoints.node(id);
+    let (text, next) = match reading {
+        Reading::Same | Reading::Failed(Failed { news: false, .. }) => return,
+        Reading::Changed { from: None, to } => (format!("its WSDL leads to {to}"), None),
+        Reading::Changed {
+            from: Some(from),
+            to,
+        } => (format!("its WSDL leads to {to}, no longer to {from}"), None),
+        Reading::Failed(Failed { problem, next, .. }) => (
+            format!("its WSDL cannot be used: {problem}"),
+            Some(unix_ms_of(next)),
+        ),
+    };
+    events.emit(Event {
+        endpoint: Some(node.path.to_string()),
+        rule: Some(generation.locate(node.span)),
+        text: Some(text),
+        next,
+        ..Event::new("endpoint.wsdl")
+    });
+}

@@ -16,13 +16,14 @@ pub mod explain;
 mod listen;
 mod problem;
 mod router;
+pub mod sessions;
 mod stream;
 mod view;
 
 pub use access::Token;
-pub use control::{BoxFuture, Control, SwitchError, SwitchOrder};
+pub use control::{BoxFuture, Control, SessionError, SwitchError, SwitchOrder, Verb};
 pub use listen::{Admin, AdminAddr, BindError};
 pub use view::{
-    CauseView, ChangeView, EndpointView, EntryView, KeptView, ListenerView, PlaceView, ReloadView,
-    SettingView, StateCounts, StatusView, TimelineView,
+    CauseView, ChangeView, EndpointView, EntryView, KeptView, ListenerView, OrderView, PlaceView,
+    ReloadView, SettingView, StateCounts, StatsView, StatusView, TimelineView,
 };

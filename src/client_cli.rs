@@ -1,4 +1,4 @@
-//! The verbs that talk to a running axon: `status`, `reload`, `endpoint on|off|list`, `why`, `events`.
+//! The verbs that talk to a running axon: `status`, `reload`, `endpoint`, `session`, `why`, `events`, `health`.
 //!
 //! Exit codes: 0 done, 1 refused or a problem found, 2 usage (clap's), 3 the administration address cannot be
 //! reached, 4 done but degraded (something is not active, or an older configuration serves), 5 no answer in time.
@@ -12,6 +12,7 @@ mod why;
 use clap::{Args, Subcommand, ValueEnum};
 
 use crate::admin::explain::{ExplainRequest, ExplainView};
+use crate::admin::sessions::SessionList;
 use crate::admin::{AdminAddr, EndpointView, ReloadView, StatusView, TimelineView};
 use call::{Call, CallError, Reply};
 
@@ -28,6 +29,14 @@ pub enum ClientVerb {
         #[command(subcommand)]
         verb: EndpointVerb,
     },
+    /// List sessions, drop or move one
+    Session {
+        /// What to do
+        #[command(subcommand)]
+        verb: SessionVerb,
+    },
+    /// Exit with 0 when traffic may be sent here, with 1 when not
+    Health(Target),
     /// Tell what happened to an endpoint, when and why
     Why {
         /// Its path, as `axon endpoint list` prints it; a group tells of its children too
@@ -72,13 +81,88 @@ pub enum EndpointVerb {
         #[command(flatten)]
         target: Target,
     },
-    /// Leave an endpoint out until it is switched on again
-    Off {
+    /// Leave an endpoint out until it is switched on again; sessions that are bound to it fail
+    Off(OrderArgs),
+    /// Send only messages of sessions that are bound to an endpoint, until it is switched on again
+    Drain(OrderArgs),
+    /// Leave an endpoint out until it is switched on again; sessions that are bound to it move
+    Maintain(OrderArgs),
+    /// End the suspension of an endpoint now
+    Resume(OrderArgs),
+    /// Have the counters of `axon endpoint stats` begin at nothing
+    ResetStats(OrderArgs),
+    /// Show one endpoint: state, cause, settings and where each comes from
+    Show {
         /// Its path, as `axon endpoint list` prints it
         name: String,
-        /// Why, for the events
+        /// Where to ask
+        #[command(flatten)]
+        target: Target,
+    },
+    /// Print the counters of an endpoint as JSON
+    Stats {
+        /// Its path, as `axon endpoint list` prints it
+        name: String,
+        /// Where to ask
+        #[command(flatten)]
+        target: Target,
+    },
+}
+
+/// An order for an endpoint.
+#[derive(Debug, Args)]
+pub struct OrderArgs {
+    /// Its path, as `axon endpoint list` prints it
+    name: String,
+    /// Why, for the events
+    #[arg(long)]
+    reason: Option<String>,
+    /// How long, as in 90s, 30m, 2h; then it is switched on again
+    #[arg(long = "for", value_name = "TIME", value_parser = since::parse)]
+    how_long: Option<std::time::Duration>,
+    /// Where to ask
+    #[command(flatten)]
+    target: Target,
+}
+
+/// What to do with sessions.
+#[derive(Debug, Subcommand)]
+pub enum SessionVerb {
+    /// List bindings of clients to children
+    List {
+        /// Only those of this group
         #[arg(long)]
-        reason: Option<String>,
+        group: Option<String>,
+        /// Only those to this child
+        #[arg(long)]
+        child: Option<String>,
+        /// Only the one of this id, as the client sends it
+        #[arg(long)]
+        key: Option<String>,
+        /// How many
+        #[arg(long, value_name = "N", default_value_t = 100)]
+        limit: usize,
+        /// Go on behind the last one of a page
+        #[arg(long, value_name = "ID")]
+        after: Option<String>,
+        /// Where to ask
+        #[command(flatten)]
+        target: Target,
+    },
+    /// End a session
+    Drop {
+        /// Its id, as `axon session list` prints it
+        id: String,
+        /// Where to ask
+        #[command(flatten)]
+        target: Target,
+    },
+    /// Bind a session to another child of its group
+    Move {
+        /// Its id, as `axon session list` prints it
+        id: String,
+        /// Path of the child
+        to: String,
         /// Where to ask
         #[command(flatten)]
         target: Target,
@@ -121,20 +205,22 @@ pub fn run(verb: &ClientVerb) -> u8 {
             } => (target, Call::get(&call::endpoint_path(name, ""))),
             EndpointVerb::On { name, target } => {
                 let path = call::endpoint_path(name, ":on");
-                (target, Call::post(&path, Some(order(None))))
+                (target, Call::post(&path, Some(order(None, None))))
             }
-            EndpointVerb::Off {
-                name,
-                reason,
-                target,
-            } => (
-                target,
-                Call::post(
-                    &call::endpoint_path(name, ":off"),
-                    Some(order(reason.as_deref())),
-                ),
-            ),
+            EndpointVerb::Show { name, target } => {
+                (target, Call::get(&call::endpoint_path(name, "")))
+            }
+            EndpointVerb::Stats { name, target } => {
+                (target, Call::get(&call::endpoint_path(name, "/stats")))
+            }
+            EndpointVerb::Off(args) => args.call(":off"),
+            EndpointVerb::Drain(args) => args.call(":drain"),
+            EndpointVerb::Maintain(args) => args.call(":maintain"),
+            EndpointVerb::Resume(args) => args.call(":resume"),
+            EndpointVerb::ResetStats(args) => args.call(":reset-stats"),
         },
+        ClientVerb::Session { verb } => session_call(verb),
+        ClientVerb::Health(target) => (target, Call::get("/ready?verbose")),
         ClientVerb::Why {
             name,
             since,
@@ -158,8 +244,16 @@ pub fn run(verb: &ClientVerb) -> u8 {
     }
 }
 
-/// Body of a switch: why, and who runs this command.
-fn order(reason: Option<&str>) -> serde_json::Value {
+impl OrderArgs {
+    fn call(&self, action: &str) -> (&Target, Call) {
+        let path = call::endpoint_path(&self.name, action);
+        let body = order(self.reason.as_deref(), self.how_long);
+        (&self.target, Call::post(&path, Some(body)))
+    }
+}
+
+/// Body of an order: why, who runs this command, and for how long.
+fn order(reason: Option<&str>, how_long: Option<std::time::Duration>) -> serde_json::Value {
     let mut order = serde_json::Map::new();
     let user = std::env::var("USER").ok();
     for (key, value) in [("reason", reason.map(str::to_owned)), ("by", user)] {
@@ -167,7 +261,48 @@ fn order(reason: Option<&str>) -> serde_json::Value {
             order.insert(key.to_owned(), value.into());
         }
     }
+    if let Some(ms) = how_long.and_then(|time| u64::try_from(time.as_millis()).ok()) {
+        order.insert("for_ms".to_owned(), ms.into());
+    }
     order.into()
+}
+
+fn session_call(verb: &SessionVerb) -> (&Target, Call) {
+    match verb {
+        SessionVerb::List {
+            group,
+            child,
+            key,
+            limit,
+            after,
+            target,
+        } => {
+            let mut path = format!("/api/v1/sessions?limit={limit}");
+            let filters = [
+                ("group", group),
+                ("child", child),
+                ("key", key),
+                ("after", after),
+            ];
+            for (name, value) in filters {
+                if let Some(value) = value {
+                    path += &format!("&{name}={}", call::encoded(value));
+                }
+            }
+            (target, Call::get(&path))
+        }
+        SessionVerb::Drop { id, target } => {
+            let path = format!("/api/v1/sessions/{}", call::encoded(id));
+            (target, Call::delete(&path))
+        }
+        SessionVerb::Move { id, to, target } => {
+            let path = format!("/api/v1/sessions/{}:move", call::encoded(id));
+            (
+                target,
+                Call::post(&path, Some(serde_json::json!({ "to": to }))),
+            )
+        }
+    }
 }
 
 fn failed(error: &CallError) -> u8 {
@@ -236,6 +371,12 @@ fn follow(target: &Target) -> u8 {
 
 fn report(verb: &ClientVerb, reply: &Reply, format: Output) -> u8 {
     let rejected_reload = matches!(verb, ClientVerb::Reload(_)) && reply.status == 422;
+    if matches!(verb, ClientVerb::Health(_)) {
+        for line in reply.body.trim_end().lines() {
+            println!("{}", show::plain(line));
+        }
+        return u8::from(reply.status != 200);
+    }
     if reply.status >= 300 && !rejected_reload {
         eprintln!("axon: {}", show::problem(&reply.body));
         return 1;
@@ -257,6 +398,32 @@ fn report(verb: &ClientVerb, reply: &Reply, format: Output) -> u8 {
                 print!("{}", show::reload(&view));
             }
             u8::from(view.result == "rejected")
+        }),
+        ClientVerb::Health(_) => Ok(0),
+        ClientVerb::Session {
+            verb: SessionVerb::List { .. },
+        } => serde_json::from_str::<SessionList>(&reply.body).map(|list| {
+            if human {
+                print!("{}", show::sessions(&list));
+            }
+            0
+        }),
+        ClientVerb::Session { .. } => Ok(0),
+        ClientVerb::Endpoint {
+            verb: EndpointVerb::Stats { .. },
+        } => {
+            if human {
+                println!("{}", reply.body.trim_end());
+            }
+            Ok(0)
+        }
+        ClientVerb::Endpoint {
+            verb: EndpointVerb::Show { .. },
+        } => serde_json::from_str::<EndpointView>(&reply.body).map(|view| {
+            if human {
+                print!("{}", show::endpoint(&view));
+            }
+            0
         }),
         ClientVerb::Endpoint { .. } => {
             show::endpoints(&reply.body).map(|views: Vec<EndpointView>| {

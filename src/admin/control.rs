@@ -4,7 +4,8 @@ use std::future::Future;
 use std::pin::Pin;
 
 use super::explain::{ExplainRequest, ExplainView};
-use super::view::{EndpointView, ReloadView, StatusView};
+use super::sessions::{SessionList, SessionQuery};
+use super::view::{EndpointView, ReloadView, StatsView, StatusView};
 use crate::observe::{Entry, Event, Follower, MetricsSnapshot, TooManyReaders};
 
 /// A future that may be sent to another thread of the control plane.
@@ -18,13 +19,21 @@ pub trait Control: Send + Sync {
     fn endpoints(&self) -> Vec<EndpointView>;
     /// One endpoint, with its settings.
     fn endpoint(&self, path: &str) -> Option<EndpointView>;
-    /// Switches the endpoint at that tree path on or off.
-    fn switch(
+    /// Gives an order to the endpoint at that tree path.
+    fn order(
         &self,
         path: &str,
-        on: bool,
+        verb: Verb,
         order: &SwitchOrder,
     ) -> Result<EndpointView, SwitchError>;
+    /// The counters of an endpoint.
+    fn stats(&self, path: &str) -> Option<StatsView>;
+    /// Bindings of sessions.
+    fn sessions(&self, query: &SessionQuery) -> SessionList;
+    /// Ends a session.
+    fn drop_session(&self, id: &str, order: &SwitchOrder) -> Result<(), SessionError>;
+    /// Binds a session to another child.
+    fn move_session(&self, id: &str, to: &str) -> Result<(), SessionError>;
     /// Loads the configuration again and says what came of it.
     fn reload(&self) -> BoxFuture<'_, ReloadView>;
     /// Whether traffic may be sent here; the reasons when not.
@@ -41,7 +50,47 @@ pub trait Control: Send + Sync {
     fn follow(&self, after: Option<&str>) -> Result<Follower, TooManyReaders>;
 }
 
-/// Body of a switch: why, and by whom.
+/// What can be ordered of an endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verb {
+    /// Use it, whatever put it out of use.
+    On,
+    /// Leave it out; sessions that are bound to it fail.
+    Off,
+    /// Only what is bound to it.
+    Drain,
+    /// Leave it out; sessions that are bound to it move.
+    Maintain,
+    /// End its suspension now; an order stays.
+    Resume,
+    /// Count from nothing.
+    ResetStats,
+}
+
+impl Verb {
+    /// Every verb with the suffix of its path.
+    pub const ALL: [(&'static str, Verb); 6] = [
+        (":on", Verb::On),
+        (":off", Verb::Off),
+        (":drain", Verb::Drain),
+        (":maintain", Verb::Maintain),
+        (":resume", Verb::Resume),
+        (":reset-stats", Verb::ResetStats),
+    ];
+}
+
+/// Why a session was not changed.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SessionError {
+    /// Nobody is bound under that id.
+    #[error("no session has this id; GET /api/v1/sessions lists them")]
+    Unknown,
+    /// The target is no child that the session can be bound to.
+    #[error("{0}")]
+    Target(String),
+}
+
+/// Body of an order: why, by whom, and for how long.
 #[derive(Clone, Debug, Default, serde::Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SwitchOrder {
@@ -49,6 +98,8 @@ pub struct SwitchOrder {
     pub reason: Option<String>,
     /// Who asks for it, as he names himself.
     pub by: Option<String>,
+    /// The endpoint is used again after so long.
+    pub for_ms: Option<u64>,
 }
 
 /// Why a switch was not made.

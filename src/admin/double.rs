@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use super::control::{BoxFuture, Control, SwitchError, SwitchOrder};
+use super::control::{BoxFuture, Control, SessionError, SwitchError, SwitchOrder, Verb};
 use super::explain::{ExplainRequest, ExplainView};
-use super::view::{EndpointView, ReloadView, StateCounts, StatusView};
+use super::sessions::{SessionList, SessionQuery};
+use super::view::{EndpointView, ReloadView, StateCounts, StatsView, StatusView};
 use crate::observe::{
     Entry, Event, EventLog, Follower, LogFormat, MetricsSnapshot, TooManyReaders,
 };
@@ -78,10 +79,10 @@ impl Control for Double {
         self.endpoints().into_iter().find(|e| e.path == path)
     }
 
-    fn switch(
+    fn order(
         &self,
         path: &str,
-        on: bool,
+        verb: Verb,
         order: &SwitchOrder,
     ) -> Result<EndpointView, SwitchError> {
         if path == "quotes" {
@@ -95,10 +96,37 @@ impl Control for Double {
         }
         let mut off = self.off.lock();
         off.retain(|(p, _)| p != path);
+        let on = !matches!(verb, Verb::Off | Verb::Maintain);
         if !on {
             off.push((path.into(), order.reason.clone()));
         }
         Ok(endpoint(path, "address", !on))
+    }
+
+    fn stats(&self, path: &str) -> Option<StatsView> {
+        self.endpoint(path).map(|view| StatsView {
+            endpoint: view.path,
+            ..StatsView::default()
+        })
+    }
+
+    fn sessions(&self, query: &SessionQuery) -> SessionList {
+        SessionList {
+            total: query.limit.unwrap_or(0) as u64,
+            ..SessionList::default()
+        }
+    }
+
+    fn drop_session(&self, id: &str, _: &SwitchOrder) -> Result<(), SessionError> {
+        (id == "7").then_some(()).ok_or(SessionError::Unknown)
+    }
+
+    fn move_session(&self, id: &str, to: &str) -> Result<(), SessionError> {
+        match (id, to) {
+            ("7", "quotes/#0") => Ok(()),
+            ("7", _) => Err(SessionError::Target(to.to_owned())),
+            _ => Err(SessionError::Unknown),
+        }
     }
 
     fn reload(&self) -> BoxFuture<'_, ReloadView> {

@@ -9,8 +9,9 @@ use hyper::body::Body;
 use serde::Serialize;
 
 use super::access::Gate;
-use super::control::{Control, SwitchError, SwitchOrder};
+use super::control::{Control, SessionError, SwitchError, SwitchOrder, Verb};
 use super::problem::{Answer, answer, answer_with, json, problem};
+use super::sessions::{SessionMove, SessionQuery};
 use super::stream::{Body as AnswerBody, EventBody, Form};
 use super::view::EndpointView;
 use crate::observe::Entry;
@@ -30,7 +31,11 @@ const INDEX: &str = "axon administration\n\n\
     GET  /live  /ready[?verbose]  /metrics\n\
     GET  /api/v1/status\n\
     GET  /api/v1/endpoints[?state=&type=&q=]   /api/v1/endpoints/{path}\n\
-    POST /api/v1/endpoints/{path}:off   :on    {\"reason\":\"...\"}\n\
+    GET  /api/v1/endpoints/{path}/stats\n\
+    POST /api/v1/endpoints/{path}:off   :on   :drain   :maintain   :resume   :reset-stats\n\
+    \x20     {\"reason\":\"...\",\"by\":\"...\",\"for_ms\":1800000}\n\
+    GET  /api/v1/sessions[?group=&child=&key=&limit=&after=]\n\
+    DELETE /api/v1/sessions/{id}   POST /api/v1/sessions/{id}:move {\"to\":\"group/child\"}\n\
     POST /api/v1/config:reload\n\
     POST /api/v1/explain   {\"method\",\"url\",\"headers\":[\"N: v\"],\"body\",\"fail\":[\"CHILD=CODE\"]}\n\
     GET  /api/v1/endpoints/{path}/events[?since_ms=]\n\
@@ -104,12 +109,21 @@ impl Router {
                 {
                     return too_large();
                 }
+                let wanted = head.headers.get(header::IF_MATCH);
+                let wanted = wanted.and_then(|v| v.to_str().ok()).map(str::to_owned);
                 match Limited::new(body, BODY_MAX).collect().await {
-                    Ok(body) => self.change(&path, &body.to_bytes()).await,
+                    Ok(body) => {
+                        self.change(&path, &body.to_bytes(), wanted.as_deref())
+                            .await
+                    }
                     Err(_) => too_large(),
                 }
             }
-            _ => wrong_method("GET, HEAD, POST"),
+            Method::DELETE => match path.strip_prefix("/api/v1/sessions/").and_then(decoded) {
+                Some(id) => changed(self.control.drop_session(&id, &SwitchOrder::default())),
+                None => wrong_method("GET, HEAD, POST"),
+            },
+            _ => wrong_method("GET, HEAD, POST, DELETE"),
         }
     }
 
@@ -140,6 +154,7 @@ impl Router {
             "/metrics" => self.metrics(),
             "/api/v1/status" => json(StatusCode::OK, &self.control.status()),
             "/api/v1/endpoints" => self.endpoints(query),
+            "/api/v1/sessions" => self.sessions(query),
             "/api/v1/events" => {
                 let limit = parameter(query, "limit").and_then(|n| n.parse().ok());
                 let limit = limit.unwrap_or(EVENTS_DEFAULT).min(EVENTS_MAX);
@@ -148,14 +163,16 @@ impl Router {
             }
             "/api/v1/config:reload" | "/api/v1/explain" => wrong_method("POST"),
             _ => match path.strip_prefix("/api/v1/endpoints/") {
-                Some(raw) if raw.ends_with(":on") || raw.ends_with(":off") => wrong_method("POST"),
+                Some(raw) if ordered(raw).is_some() => wrong_method("POST"),
                 Some(raw) => self.endpoint(raw, query),
+                None if path.starts_with("/api/v1/sessions/") => wrong_method("DELETE, POST"),
                 None => not_found(),
             },
         }
     }
 
-    async fn change(&self, path: &str, body: &[u8]) -> Answer {
+    /// `wanted` is what `If-Match` says.
+    async fn change(&self, path: &str, body: &[u8], wanted: Option<&str>) -> Answer {
         if path == "/api/v1/config:reload" {
             let view = self.control.reload().await;
             let status = if view.result == "rejected" {
@@ -168,6 +185,9 @@ impl Router {
         if path == "/api/v1/explain" {
             return self.explain(body);
         }
+        if let Some(raw) = path.strip_prefix("/api/v1/sessions/") {
+            return self.move_session(raw, body);
+        }
         let Some(raw) = path.strip_prefix("/api/v1/endpoints/") else {
             return if self.look(path, "").status() == StatusCode::NOT_FOUND {
                 not_found()
@@ -175,10 +195,8 @@ impl Router {
                 wrong_method("GET, HEAD")
             };
         };
-        let (raw, on) = match (raw.strip_suffix(":on"), raw.strip_suffix(":off")) {
-            (Some(raw), _) => (raw, true),
-            (_, Some(raw)) => (raw, false),
-            _ => return wrong_method("GET, HEAD"),
+        let Some((raw, verb)) = ordered(raw) else {
+            return wrong_method("GET, HEAD");
         };
         let switch = match body {
             [] => SwitchOrder::default(),
@@ -192,8 +210,20 @@ impl Router {
         let Some(endpoint) = decoded(raw) else {
             return not_found();
         };
-        match self.control.switch(&endpoint, on, &switch) {
-            Ok(view) => json(StatusCode::OK, &view),
+        if let Some(wanted) = wanted
+            && let Some(view) = self.control.endpoint(&endpoint)
+            && !wanted
+                .split(',')
+                .any(|tag| matches!(tag.trim(), "*") || tag.trim() == etag(&view))
+        {
+            return problem(
+                StatusCode::PRECONDITION_FAILED,
+                "changed",
+                "the endpoint has changed since it was looked at; look again",
+            );
+        }
+        match self.control.order(&endpoint, verb, &switch) {
+            Ok(view) => with_etag(&view),
             Err(error @ SwitchError::Unknown(_)) => problem(
                 StatusCode::NOT_FOUND,
                 "unknown_endpoint",
@@ -240,6 +270,11 @@ impl Router {
 
     fn endpoint(&self, raw: &str, query: &str) -> Answer {
         if let Some(view) = decoded(raw).and_then(|path| self.control.endpoint(&path)) {
+            return with_etag(&view);
+        }
+        if let Some(path) = raw.strip_suffix("/stats").and_then(decoded)
+            && let Some(view) = self.control.stats(&path)
+        {
             return json(StatusCode::OK, &view);
         }
         // An endpoint that is called `events` is the endpoint; what happened to it is one level further down.
@@ -258,6 +293,27 @@ impl Router {
         )
     }
 
+    fn sessions(&self, query: &str) -> Answer {
+        let list = self.control.sessions(&SessionQuery {
+            group: parameter(query, "group"),
+            child: parameter(query, "child"),
+            key: parameter(query, "key"),
+            limit: parameter(query, "limit").and_then(|n| n.parse().ok()),
+            after: parameter(query, "after"),
+        });
+        json(StatusCode::OK, &list)
+    }
+
+    fn move_session(&self, raw: &str, body: &[u8]) -> Answer {
+        let Some(id) = raw.strip_suffix(":move").and_then(decoded) else {
+            return wrong_method("DELETE");
+        };
+        match serde_json::from_slice::<SessionMove>(body) {
+            Ok(order) => changed(self.control.move_session(&id, &order.to)),
+            Err(error) => problem(StatusCode::BAD_REQUEST, "bad_body", &error.to_string()),
+        }
+    }
+
     fn follow(&self, form: Form, after: Option<&str>) -> Answer {
         match self.control.follow(after) {
             Ok(follower) => {
@@ -272,6 +328,42 @@ impl Router {
             ),
         }
     }
+}
+
+/// The path of an endpoint and what is ordered of it.
+fn ordered(raw: &str) -> Option<(&str, Verb)> {
+    let mut verbs = Verb::ALL.into_iter();
+    verbs.find_map(|(suffix, verb)| Some((raw.strip_suffix(suffix)?, verb)))
+}
+
+/// A change of a session: done, or why not.
+fn changed(result: Result<(), SessionError>) -> Answer {
+    match result {
+        Ok(()) => json(StatusCode::OK, &serde_json::json!({ "result": "done" })),
+        Err(error @ SessionError::Unknown) => {
+            problem(StatusCode::NOT_FOUND, "unknown_session", &error.to_string())
+        }
+        Err(error) => problem(StatusCode::CONFLICT, "not_movable", &error.to_string()),
+    }
+}
+
+/// A tag of what an order depends on: state, order, and since when.
+fn etag(view: &EndpointView) -> String {
+    use std::hash::{DefaultHasher, Hash, Hasher};
+    let mut hasher = DefaultHasher::new();
+    (&view.path, &view.state, &view.since, &view.admin_state).hash(&mut hasher);
+    if let Some(order) = &view.order {
+        (&order.since, &order.until, &order.reason, &order.by).hash(&mut hasher);
+    }
+    format!("\"{:016x}\"", hasher.finish())
+}
+
+fn with_etag(view: &EndpointView) -> Answer {
+    let mut answer = json(StatusCode::OK, view);
+    if let Ok(tag) = http::HeaderValue::from_str(&etag(view)) {
+        answer.headers_mut().insert(header::ETAG, tag);
+    }
+    answer
 }
 
 fn text(status: StatusCode, body: String) -> Answer {

@@ -67,8 +67,11 @@ pub struct EndpointView {
     pub kind: String,
     /// `active`, `timeout`, `suspended`, `off`; of a group: computed from its children.
     pub state: String,
-    /// `active` or `off`: what an administrator set.
+    /// `active`, `drain`, `maintain` or `off`: what an administrator set.
     pub admin_state: String,
+    /// What was said with that.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub order: Option<OrderView>,
     /// Since when it is in this state.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub since: Option<String>,
@@ -106,6 +109,73 @@ pub struct EndpointView {
     /// Paths of its children.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub children: Vec<String>,
+}
+
+/// An order of an administrator.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct OrderView {
+    /// Why.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// By whom.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+    /// Since when.
+    pub since: String,
+    /// When it ends by itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub until: Option<String>,
+}
+
+/// Answer of `GET /api/v1/endpoints/{path}/stats`; names are those of Synapse's management view.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct StatsView {
+    /// Path.
+    pub endpoint: String,
+    /// Tries begun; of a group, messages that came.
+    pub messages_sent: u64,
+    /// Tries answered.
+    pub messages_received: u64,
+    /// Tries that failed before the request was on its way, or in a group that had nobody to send to.
+    pub faults_sending: u64,
+    /// Tries that failed after that.
+    pub faults_receiving: u64,
+    /// Of them by time.
+    pub timeouts_receiving: u64,
+    /// Connections not made in time.
+    pub timeouts_sending: u64,
+    /// Failures by code.
+    pub sending_fault_table: std::collections::BTreeMap<String, u64>,
+    /// Failures by code.
+    pub receiving_fault_table: std::collections::BTreeMap<String, u64>,
+    /// Mean time to an answer, of all since the last reset.
+    pub avg_answer_ms: f64,
+    /// Suspensions since the last reset.
+    pub total_endpoint_suspensions: u64,
+    /// Suspensions in a row.
+    pub consecutive_endpoint_suspensions: u32,
+    /// Tolerated errors in a row.
+    pub consecutive_endpoint_timeouts: u32,
+    /// Changes into suspended within the last minute, five and fifteen.
+    pub last_minute_endpoint_suspensions: u64,
+    /// Within the last five minutes.
+    #[serde(rename = "last5MinuteEndpointSuspensions")]
+    pub last_5_minute_endpoint_suspensions: u64,
+    /// Within the last fifteen minutes.
+    #[serde(rename = "last15MinuteEndpointSuspensions")]
+    pub last_15_minute_endpoint_suspensions: u64,
+    /// Tries running now.
+    pub in_flight: u64,
+    /// Children of a group, of them active, ready.
+    pub total_children: u64,
+    /// Of them active.
+    pub active_children: u64,
+    /// Of them ready.
+    pub ready_children: u64,
+    /// When the counters began.
+    pub last_reset_time: String,
 }
 
 /// Why an endpoint is in its state.

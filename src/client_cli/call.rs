@@ -62,15 +62,20 @@ pub enum CallError {
 
 /// Path of an endpoint with an action, percent-encoded.
 pub fn endpoint_path(name: &str, action: &str) -> String {
-    let mut path = String::from("/api/v1/endpoints/");
-    for byte in name.bytes() {
+    format!("/api/v1/endpoints/{}{action}", encoded(name))
+}
+
+/// Percent-encoded; the slash of a tree path is kept.
+pub fn encoded(text: &str) -> String {
+    let mut out = String::new();
+    for byte in text.bytes() {
         if byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte) {
-            path.push(char::from(byte));
+            out.push(char::from(byte));
         } else {
-            path.push_str(&format!("%{byte:02X}"));
+            out.push_str(&format!("%{byte:02X}"));
         }
     }
-    path + action
+    out
 }
 
 impl Call {
@@ -91,6 +96,14 @@ impl Call {
             path: path.to_owned(),
             body: body.map(|body| body.to_string()).unwrap_or_default(),
             accept: "application/json",
+        }
+    }
+
+    /// A removal.
+    pub fn delete(path: &str) -> Call {
+        Call {
+            method: "DELETE",
+            ..Call::get(path)
         }
     }
 

@@ -4,7 +4,8 @@ use std::fmt::Write;
 
 use serde::Deserialize;
 
-use crate::admin::{EndpointView, ReloadView, StatusView};
+use crate::admin::sessions::SessionList;
+use crate::admin::{EndpointView, PlaceView, ReloadView, StatusView};
 
 /// Glyph and word of a state.
 pub fn glyph(state: &str) -> &'static str {
@@ -159,6 +160,69 @@ pub fn endpoint_table(views: &[EndpointView]) -> String {
         }
         out.truncate(out.trim_end().len());
         out.push('\n');
+    }
+    out
+}
+
+/// One endpoint with its settings and where each comes from.
+pub fn endpoint(view: &EndpointView) -> String {
+    let mut out = endpoint_table(std::slice::from_ref(view));
+    let place = |rule: &PlaceView| format!("{}:{}:{}", plain(&rule.file), rule.line, rule.column);
+    if let Some(defined) = &view.defined {
+        let _ = writeln!(out, "defined    {}", place(defined));
+    }
+    if let Some(order) = &view.order {
+        let _ = write!(
+            out,
+            "ordered    {} since {}",
+            plain(&view.admin_state),
+            plain(&order.since)
+        );
+        for (word, text) in [
+            (" until ", &order.until),
+            (" by ", &order.by),
+            (": ", &order.reason),
+        ] {
+            if let Some(text) = text {
+                let _ = write!(out, "{word}{}", plain(text));
+            }
+        }
+        out.push('\n');
+    }
+    for setting in &view.settings {
+        let rule = setting.rule.as_ref().map(&place).unwrap_or_default();
+        let _ = writeln!(
+            out,
+            "{:<42} {:<16} {} {rule}",
+            plain(&setting.key),
+            plain(&setting.value),
+            plain(&setting.origin)
+        );
+        out.truncate(out.trim_end().len());
+        out.push('\n');
+    }
+    out
+}
+
+/// A page of sessions.
+pub fn sessions(list: &SessionList) -> String {
+    let mut out = String::new();
+    for item in &list.items {
+        let _ = writeln!(
+            out,
+            "{} {:<8} {} -> {}  {} hits, last {}, ends in {}",
+            plain(&item.id),
+            plain(&item.key),
+            plain(&item.group),
+            plain(&item.child),
+            item.hits,
+            plain(&item.last_hit_at),
+            duration(item.expires_in_ms)
+        );
+    }
+    let _ = writeln!(out, "{} of {} sessions", list.items.len(), list.total);
+    if let Some(next) = &list.next {
+        let _ = writeln!(out, "more: --after {}", plain(next));
     }
     out
 }

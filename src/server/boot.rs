@@ -317,6 +317,7 @@ async fn control_plane(
     if !options.no_watch {
         tokio::spawn(watch_files(shared.clone(), running.reloader.clone()));
     }
+    tokio::spawn(super::orders::end_orders(shared.clone()));
     tokio::spawn(sweep_sessions(shared.clone()));
     tokio::spawn(wsdl::keep_reading(shared.clone()));
     let (Ok(mut hangup), Ok(mut terminate)) = (

@@ -6,17 +6,19 @@ use std::sync::atomic::Ordering;
 use super::counters::{Counters, sum};
 use super::explain::{place, settings};
 use super::generation::Generation;
-use super::log::{shortened, state_event};
+use super::log::shortened;
+use super::orders;
 use super::reload::Shared;
 use super::reloader::Reloader;
 use crate::admin::explain::{ExplainRequest, ExplainView};
+use crate::admin::sessions::{SessionList, SessionQuery};
 use crate::admin::{
-    BoxFuture, CauseView, Control, EndpointView, ListenerView, ReloadView, StateCounts, StatusView,
-    SwitchError, SwitchOrder,
+    BoxFuture, CauseView, Control, EndpointView, ListenerView, OrderView, ReloadView, SessionError,
+    StateCounts, StatsView, StatusView, SwitchError, SwitchOrder, Verb,
 };
 use crate::codes::ErrorCode;
 use crate::config::source::Span;
-use crate::endpoint::inspect::{self, NodeView};
+use crate::endpoint::inspect::NodeView;
 use crate::endpoint::state::EndpointState;
 use crate::endpoint::tree::wsdl::WsdlTarget;
 use crate::observe::metrics::{
@@ -134,44 +136,60 @@ impl Control for Running {
         Some(shown)
     }
 
-    fn switch(
+    fn order(
         &self,
         path: &str,
-        on: bool,
+        verb: Verb,
         order: &SwitchOrder,
     ) -> Result<EndpointView, SwitchError> {
         let generation = self.generation();
         let now = clock::now();
-        let transition =
-            generation
-                .endpoints
-                .switch(path, on, now)
-                .map_err(|error| match error {
-                    inspect::SwitchError::Unknown => SwitchError::Unknown(path.to_owned()),
-                    inspect::SwitchError::NotUsable => SwitchError::NotSwitchable {
-                        path: path.to_owned(),
-                        why: error.to_string(),
-                    },
-                })?;
         let id = generation
             .endpoints
             .at_path(path)
             .ok_or_else(|| SwitchError::Unknown(path.to_owned()))?;
-        if let Some(transition) = transition {
-            let real = generation.endpoints.resolve(id);
-            let path = &generation.endpoints.node(real).path;
-            let mut event = state_event(&generation, path, &transition, None);
-            event.text = order.reason.as_deref().map(shortened);
-            event.by = Some(
-                order
-                    .by
-                    .as_deref()
-                    .map_or("administration".to_owned(), shortened),
-            );
-            self.shared.events.emit(event);
-        }
+        orders::give(&generation, &self.shared.events, id, verb, order, now).map_err(|error| {
+            SwitchError::NotSwitchable {
+                path: path.to_owned(),
+                why: error.to_string(),
+            }
+        })?;
         let view = generation.endpoints.view(id, now);
         Ok(shown(&generation, &self.shared, &view, now))
+    }
+
+    fn stats(&self, path: &str) -> Option<StatsView> {
+        let generation = self.generation();
+        let id = generation.endpoints.at_path(path)?;
+        let (events, started) = (&self.shared.events, self.started_unix_ms);
+        let now = clock::now();
+        Some(super::stats::stats(&generation, events, id, started, now))
+    }
+
+    fn sessions(&self, query: &SessionQuery) -> SessionList {
+        super::sessions::list(&self.generation(), query, clock::now())
+    }
+
+    fn drop_session(&self, id: &str, order: &SwitchOrder) -> Result<(), SessionError> {
+        let group = super::sessions::drop_one(&self.generation(), id, clock::now())?;
+        self.shared.events.emit(Event {
+            endpoint: Some(group),
+            by: order.by.as_deref().map(shortened),
+            text: Some(format!("session {id} was dropped")),
+            ..Event::new("session.dropped")
+        });
+        Ok(())
+    }
+
+    fn move_session(&self, id: &str, to: &str) -> Result<(), SessionError> {
+        let group = super::sessions::move_one(&self.generation(), id, to, clock::now())?;
+        self.shared.events.emit(Event {
+            endpoint: Some(group),
+            child: Some(to.to_owned()),
+            text: Some(format!("session {id} was moved to {to}")),
+            ..Event::new("session.moved")
+        });
+        Ok(())
     }
 
     fn reload(&self) -> BoxFuture<'_, ReloadView> {
@@ -411,12 +429,13 @@ fn shown(generation: &Generation, shared: &Shared, view: &NodeView, now: Tick) -
             view.state.name()
         }
         .to_owned(),
-        admin_state: if view.state == EndpointState::Off {
-            "off"
-        } else {
-            "active"
-        }
-        .to_owned(),
+        admin_state: view.order.name().to_owned(),
+        order: view.note.as_ref().map(|note| OrderView {
+            reason: note.reason.as_deref().map(str::to_owned),
+            by: note.by.as_deref().map(str::to_owned),
+            since: rfc3339(unix_ms_of(note.since)),
+            until: note.until.map(|until| rfc3339(unix_ms_of(until))),
+        }),
         since: snapshot
             .filter(|s| s.since > Tick(0))
             .map(|s| rfc3339(unix_ms_of(s.since))),

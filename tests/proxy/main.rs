@@ -16,6 +16,7 @@ mod failover;
 mod http1;
 mod load_balance;
 mod logs;
+mod orders;
 mod reload;
 mod replay;
 mod routing;

@@ -73,6 +73,26 @@ struct Entry {
     expires: Tick,
     stamp: u64,
     used: bool,
+    created: Tick,
+    last: Tick,
+    hits: u32,
+}
+
+/// A binding, as it is shown.
+#[derive(Clone, Copy, Debug)]
+pub struct Binding<'t> {
+    /// The id; not for people.
+    pub id: &'t str,
+    /// Where it leads.
+    pub path: &'t Path,
+    /// When it was bound.
+    pub created: Tick,
+    /// When it was used last.
+    pub last: Tick,
+    /// How often it was used.
+    pub hits: u32,
+    /// When it ends, unless it is used.
+    pub expires: Tick,
 }
 
 #[derive(Debug, Default)]
@@ -141,6 +161,7 @@ impl SessionTable {
         if let Some(entry) = shard.entries.get_mut(id) {
             if now < entry.expires {
                 entry.touch(now);
+                entry.hits = entry.hits.saturating_add(1);
                 return Some(entry.path.clone());
             }
             shard.entries.remove(id);
@@ -183,7 +204,7 @@ impl SessionTable {
                 entry.path.clone_from(path);
                 entry.lifetime = lifetime;
                 entry.expires = now + lifetime.window;
-                entry.used = true;
+                (entry.used, entry.last) = (true, now);
                 return;
             }
             count(&self.counters.expired);
@@ -220,6 +241,35 @@ impl SessionTable {
             count(&self.counters.renewed);
         }
         same
+    }
+
+    /// Binds an id that is bound to another child; false when it is not bound.
+    pub fn move_to(&self, id: &str, path: &Path) -> bool {
+        let mut shard = self.shard(id).lock();
+        let Some(entry) = shard.entries.get_mut(id) else {
+            return false;
+        };
+        entry.path.clone_from(path);
+        count(&self.counters.renewed);
+        true
+    }
+
+    /// Shows every binding that is not over, one shard at a time.
+    pub fn each(&self, now: Tick, visit: &mut dyn FnMut(Binding<'_>)) {
+        for shard in &self.shards {
+            for (id, entry) in &shard.lock().entries {
+                if now < entry.expires {
+                    visit(Binding {
+                        id,
+                        path: &entry.path,
+                        created: entry.created,
+                        last: entry.last,
+                        hits: entry.hits,
+                        expires: entry.expires,
+                    });
+                }
+            }
+        }
     }
 
     /// Throws out expired sessions, a bounded number per call; how many went.
@@ -329,6 +379,9 @@ impl SessionTable {
             expires: now + lifetime.window,
             stamp: shard.stamp,
             used: false,
+            created: now,
+            last: now,
+            hits: 0,
         };
         shard.queue.push_back((id.clone(), shard.stamp));
         shard.entries.insert(id, entry);
@@ -357,6 +410,7 @@ impl SessionTable {
 impl Entry {
     fn touch(&mut self, now: Tick) {
         self.used = true;
+        self.last = now;
         if !self.lifetime.fixed {
             self.expires = now + self.lifetime.window;
         }

@@ -1,6 +1,7 @@
 //! Affinity: the cells of spec/endpoints.md 14.4 and 14.5, timelines T-H and T-I, orders as recorded.
 
 use super::*;
+use crate::endpoint::order::{Note, Order};
 use crate::endpoint::tree::{NodeKind, Session};
 
 fn client_sticky(hosts: &[&str]) -> EndpointDef {
@@ -509,4 +510,35 @@ fn two_messages_that_move_one_session_move_it_to_one_place() {
     assert_eq!(world.clients(&["c"]), "101503");
     assert_eq!(together(&world, "c"), ["2", "2"]);
     assert_eq!(world.clients(&["c"]), "2");
+}
+
+#[test]
+fn orders_say_what_becomes_of_sessions_and_of_new_messages() {
+    for (order, answers) in [
+        (Order::Active, "1 2 1"),
+        (Order::Drain, "1 2 2"),
+        (Order::Maintain, "2 2 2"),
+        (Order::Off, "309001 2 2"),
+    ] {
+        let world = World::new(client_sticky(&["1", "2"]));
+        assert_eq!(world.clients(&["a"]), "1");
+        let endpoints = &world.built.endpoints;
+        let child = endpoints.at_path("e/#0").unwrap();
+        let note = Note::default();
+        endpoints.give_order(child, order, note, Tick(0)).unwrap();
+        assert_eq!(world.clients(&["a", "n1", "n2"]), answers, "{order:?}");
+    }
+}
+
+#[test]
+fn a_drained_group_serves_its_sessions_only() {
+    let world = World::new(client_sticky(&["1", "2"]));
+    assert_eq!(world.clients(&["a"]), "1");
+    let endpoints = &world.built.endpoints;
+    let group = endpoints.named("e").unwrap();
+    let order = |order| endpoints.give_order(group, order, Note::default(), Tick(0));
+    order(Order::Drain).unwrap();
+    assert_eq!(world.clients(&["a", "new"]), "1 303000");
+    order(Order::Active).unwrap();
+    assert_eq!(world.clients(&["new"]), "2");
 }

@@ -5,6 +5,7 @@
 
 mod call;
 mod explain;
+mod process;
 mod show;
 mod since;
 mod why;
@@ -34,6 +35,30 @@ pub enum ClientVerb {
         /// What to do
         #[command(subcommand)]
         verb: SessionVerb,
+    },
+    /// Have /ready say no, so that no more traffic is sent here
+    Drain {
+        /// Have it say yes again
+        #[arg(long)]
+        undo: bool,
+        /// Wait until nothing is being served, as in 30s
+        #[arg(long, value_name = "TIME", value_parser = since::parse)]
+        wait: Option<std::time::Duration>,
+        /// Why, for the events
+        #[arg(long)]
+        reason: Option<String>,
+        /// Where to ask
+        #[command(flatten)]
+        target: Target,
+    },
+    /// Stop a running axon: what runs is finished, nothing new is taken
+    Stop {
+        /// Why, for the events
+        #[arg(long)]
+        reason: Option<String>,
+        /// Where to ask
+        #[command(flatten)]
+        target: Target,
     },
     /// Exit with 0 when traffic may be sent here, with 1 when not
     Health(Target),
@@ -220,6 +245,13 @@ pub fn run(verb: &ClientVerb) -> u8 {
             EndpointVerb::ResetStats(args) => args.call(":reset-stats"),
         },
         ClientVerb::Session { verb } => session_call(verb),
+        ClientVerb::Drain {
+            undo,
+            wait,
+            reason,
+            target,
+        } => return process::drain(target, *undo, *wait, reason.as_deref()),
+        ClientVerb::Stop { reason, target } => return process::stop(target, reason.as_deref()),
         ClientVerb::Health(target) => (target, Call::get("/ready?verbose")),
         ClientVerb::Why {
             name,
@@ -399,7 +431,8 @@ fn report(verb: &ClientVerb, reply: &Reply, format: Output) -> u8 {
             }
             u8::from(view.result == "rejected")
         }),
-        ClientVerb::Health(_) => Ok(0),
+        // These have no more to say.
+        ClientVerb::Health(_) | ClientVerb::Drain { .. } | ClientVerb::Stop { .. } => Ok(0),
         ClientVerb::Session {
             verb: SessionVerb::List { .. },
         } => serde_json::from_str::<SessionList>(&reply.body).map(|list| {

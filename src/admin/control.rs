@@ -36,6 +36,10 @@ pub trait Control: Send + Sync {
     fn move_session(&self, id: &str, to: &str) -> Result<(), SessionError>;
     /// Loads the configuration again and says what came of it.
     fn reload(&self) -> BoxFuture<'_, ReloadView>;
+    /// Has `/ready` say no, or yes again, so that whoever sends traffic here stops; what comes all the same is served.
+    fn drain(&self, on: bool, order: &SwitchOrder);
+    /// Begins the stop, as SIGTERM does.
+    fn stop(&self, order: &SwitchOrder);
     /// Whether traffic may be sent here; the reasons when not.
     fn ready(&self) -> Result<(), Vec<String>>;
     /// Every metric now.

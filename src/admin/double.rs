@@ -138,6 +138,18 @@ impl Control for Double {
         }))
     }
 
+    fn drain(&self, on: bool, _: &SwitchOrder) {
+        let mut reasons = self.not_ready.lock();
+        reasons.clear();
+        if on {
+            reasons.push("it is drained".to_owned());
+        }
+    }
+
+    fn stop(&self, _: &SwitchOrder) {
+        self.not_ready.lock().push("the proxy is stopping".into());
+    }
+
     fn ready(&self) -> Result<(), Vec<String>> {
         let reasons = self.not_ready.lock().clone();
         if reasons.is_empty() {

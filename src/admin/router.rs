@@ -36,7 +36,7 @@ const INDEX: &str = "axon administration\n\n\
     \x20     {\"reason\":\"...\",\"by\":\"...\",\"for_ms\":1800000}\n\
     GET  /api/v1/sessions[?group=&child=&key=&limit=&after=]\n\
     DELETE /api/v1/sessions/{id}   POST /api/v1/sessions/{id}:move {\"to\":\"group/child\"}\n\
-    POST /api/v1/config:reload\n\
+    POST /api/v1/config:reload   /api/v1/process:drain   :undrain   :stop\n\
     POST /api/v1/explain   {\"method\",\"url\",\"headers\":[\"N: v\"],\"body\",\"fail\":[\"CHILD=CODE\"]}\n\
     GET  /api/v1/endpoints/{path}/events[?since_ms=]\n\
     GET  /api/v1/events[?limit=]   (Accept: text/event-stream or application/x-ndjson follows, Last-Event-ID resumes)\n\n\
@@ -188,6 +188,9 @@ impl Router {
         if let Some(raw) = path.strip_prefix("/api/v1/sessions/") {
             return self.move_session(raw, body);
         }
+        if let Some(what) = path.strip_prefix("/api/v1/process:") {
+            return self.process(what, body);
+        }
         let Some(raw) = path.strip_prefix("/api/v1/endpoints/") else {
             return if self.look(path, "").status() == StatusCode::NOT_FOUND {
                 not_found()
@@ -198,14 +201,9 @@ impl Router {
         let Some((raw, verb)) = ordered(raw) else {
             return wrong_method("GET, HEAD");
         };
-        let switch = match body {
-            [] => SwitchOrder::default(),
-            body => match serde_json::from_slice(body) {
-                Ok(switch) => switch,
-                Err(error) => {
-                    return problem(StatusCode::BAD_REQUEST, "bad_body", &error.to_string());
-                }
-            },
+        let switch = match order(body) {
+            Ok(switch) => switch,
+            Err(refusal) => return *refusal,
         };
         let Some(endpoint) = decoded(raw) else {
             return not_found();
@@ -304,6 +302,20 @@ impl Router {
         json(StatusCode::OK, &list)
     }
 
+    fn process(&self, what: &str, body: &[u8]) -> Answer {
+        let order = match order(body) {
+            Ok(order) => order,
+            Err(refusal) => return *refusal,
+        };
+        match what {
+            "drain" => self.control.drain(true, &order),
+            "undrain" => self.control.drain(false, &order),
+            "stop" => self.control.stop(&order),
+            _ => return not_found(),
+        }
+        changed(Ok(()))
+    }
+
     fn move_session(&self, raw: &str, body: &[u8]) -> Answer {
         let Some(id) = raw.strip_suffix(":move").and_then(decoded) else {
             return wrong_method("DELETE");
@@ -327,6 +339,17 @@ impl Router {
                 &error.to_string(),
             ),
         }
+    }
+}
+
+/// The body of an order, which may be left out.
+fn order(body: &[u8]) -> Result<SwitchOrder, Box<Answer>> {
+    match body {
+        [] => Ok(SwitchOrder::default()),
+        body => serde_json::from_slice(body).map_err(|error| {
+            let text = error.to_string();
+            Box::new(problem(StatusCode::BAD_REQUEST, "bad_body", &text))
+        }),
     }
 }
 

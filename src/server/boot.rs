@@ -267,6 +267,8 @@ fn serve(
         reloader: Reloader::start(shared.clone())?,
         started_unix_ms: crate::observe::stamp::unix_ms(),
         listeners: opened.opened,
+        drained: std::sync::atomic::AtomicBool::new(false),
+        stop: Arc::default(),
         stopping: stopping.clone(),
         dropped_lines: Box::new(move || dropped.dropped()),
     });
@@ -335,6 +337,7 @@ async fn control_plane(
                 systemd::notify("READY=1");
             }
             _ = terminate.recv() => break,
+            () = running.stop.notified() => break,
             _ = tokio::signal::ctrl_c() => break,
         }
     }

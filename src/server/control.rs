@@ -1,7 +1,9 @@
 //! The running proxy as the administration sees it.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use tokio::sync::Notify;
 
 use super::counters::{Counters, sum};
 use super::explain::{place, settings};
@@ -39,6 +41,10 @@ pub struct Running {
     pub started_unix_ms: u64,
     /// Opened addresses: kind and address.
     pub listeners: Vec<(String, String)>,
+    /// True while `/ready` says no because somebody ordered it.
+    pub drained: AtomicBool,
+    /// Told when the stop is ordered.
+    pub stop: Arc<Notify>,
     /// True while the stop goes on.
     pub stopping: tokio::sync::watch::Receiver<bool>,
     /// Lines that the log had to drop.
@@ -48,6 +54,14 @@ pub struct Running {
 impl Running {
     fn generation(&self) -> Arc<Generation> {
         self.shared.current.load_full()
+    }
+
+    fn told(&self, kind: &'static str, order: &SwitchOrder) {
+        self.shared.events.emit(Event {
+            by: order.by.as_deref().map(shortened),
+            text: order.reason.as_deref().map(shortened),
+            ..Event::new(kind)
+        });
     }
 
     fn counters(&self) -> &[Arc<Counters>] {
@@ -203,9 +217,26 @@ impl Control for Running {
         })
     }
 
+    fn drain(&self, on: bool, order: &SwitchOrder) {
+        self.drained.store(on, Ordering::Release);
+        let kind = if on {
+            "process.drain"
+        } else {
+            "process.undrain"
+        };
+        self.told(kind, order);
+    }
+
+    fn stop(&self, order: &SwitchOrder) {
+        self.told("process.stop", order);
+        self.stop.notify_one();
+    }
+
     fn ready(&self) -> Result<(), Vec<String>> {
         if *self.stopping.borrow() {
             Err(vec!["the proxy is stopping".to_owned()])
+        } else if self.drained.load(Ordering::Acquire) {
+            Err(vec!["it is drained; axon drain --undo ends it".to_owned()])
         } else {
             Ok(())
         }

@@ -292,3 +292,19 @@ fn every_order_has_a_verb() {
     assert_eq!(run(&["session", "drop", &id]).0, Some(1));
     assert_eq!(run(&["health"]), (Some(0), "ready\n".to_owned()));
 }
+
+#[test]
+fn a_drained_proxy_serves_but_is_not_ready_and_a_stopped_one_ends() {
+    let (_a, _b, mut proxy, _) = bound();
+    let run = |proxy: &Proxy, words: &[&str]| proxy.verb(words).status.code();
+    assert_eq!(
+        run(&proxy, &["drain", "--wait", "10s", "--reason", "update"]),
+        Some(0)
+    );
+    assert_eq!(run(&proxy, &["health"]), Some(1));
+    assert_eq!(proxy.client().post("/", &quote()).status, 200);
+    assert_eq!(run(&proxy, &["drain", "--undo"]), Some(0));
+    assert_eq!(run(&proxy, &["health"]), Some(0));
+    assert_eq!(run(&proxy, &["stop"]), Some(0));
+    assert!(proxy.ended().success());
+}

@@ -14,6 +14,7 @@ pub fn glyph(state: &str) -> &'static str {
         "timeout" => "◐",
         "suspended" => "○",
         "off" => "⏸",
+        "drain" => "◌",
         _ => "?",
     }
 }
@@ -126,11 +127,16 @@ pub fn endpoint_table(views: &[EndpointView]) -> String {
         .unwrap_or(0);
     let mut out = String::new();
     for view in views {
+        // A drained endpoint works, but not for everybody.
+        let state = match (view.admin_state.as_str(), view.state.as_str()) {
+            ("drain", "active") => "drain",
+            (_, state) => state,
+        };
         let _ = write!(
             out,
             "{} {:<9} {:<width$} {:<11}",
-            glyph(&view.state),
-            plain(&view.state),
+            glyph(state),
+            plain(state),
             plain(&view.path),
             plain(&view.kind)
         );

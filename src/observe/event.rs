@@ -216,10 +216,13 @@ impl EventLog {
 
     /// The last `limit` events, oldest first.
     pub fn recent(&self, limit: usize) -> Vec<Event> {
-        let kept = self.kept.lock();
-        let skip = kept.events.len().saturating_sub(limit);
-        let events = kept.events.iter().skip(skip);
-        events.map(|event| Event::clone(event)).collect()
+        let last: Vec<Arc<Event>> = {
+            let kept = self.kept.lock();
+            let skip = kept.events.len().saturating_sub(limit);
+            kept.events.iter().skip(skip).cloned().collect()
+        };
+        // Copied after the lock: a worker that has something to tell does not wait for it.
+        last.iter().map(|event| Event::clone(event)).collect()
     }
 
     /// What is known of an endpoint since then (milliseconds since 1970), oldest first; with what is below it.

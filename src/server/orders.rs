@@ -17,7 +17,7 @@ use crate::observe::{Event, EventLog};
 use crate::util::clock::{self, Tick};
 
 /// How often it is looked whether an order is over.
-const LOOK: Duration = Duration::from_millis(250);
+const LOOK: Duration = Duration::from_secs(1);
 
 /// Carries an order out.
 pub fn give(

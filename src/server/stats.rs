@@ -67,12 +67,15 @@ pub fn stats(
             view.ready_children += u64::from(child.ready);
         }
     }
+    let (path, today) = (&*node.path, unix_ms());
+    let entries = events.timeline(path, today.saturating_sub(15 * MINUTE_MS));
     let suspended = |minutes: u64| {
-        let since = unix_ms().saturating_sub(minutes * MINUTE_MS);
-        let path = &*node.path;
-        let entries = events.timeline(path, since);
+        let since = today.saturating_sub(minutes * MINUTE_MS);
         let own = entries.iter().filter(|entry| {
-            entry.event.to == Some("suspended") && entry.event.endpoint.as_deref() == Some(path)
+            let event = &entry.event;
+            event.to == Some("suspended")
+                && event.ts >= since
+                && event.endpoint.as_deref() == Some(path)
         });
         own.count() as u64
     };

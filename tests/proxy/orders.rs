@@ -268,6 +268,7 @@ fn every_order_has_a_verb() {
     let (code, text) = run(&["endpoint", "show", "g/a"]);
     assert_eq!(code, Some(0));
     for part in [
+        "◌ drain",
         "ordered    drain",
         ": update",
         "timeout.duration",

@@ -22,9 +22,12 @@ mod text;
 
 use smallvec::SmallVec;
 
-use encoding::{Encoding, Wide};
-use tag::{Quoted, Tag, Uri};
+use encoding::Wide;
+pub(in crate::soap) use encoding::{Encoding, detect};
+pub(in crate::soap) use tag::{Cursor, Quoted};
+use tag::{Tag, Uri};
 pub use text::Text;
+pub(in crate::soap) use text::reference;
 
 /// How much of a message the scan may look at.
 #[derive(Clone, Copy, Debug)]
@@ -212,6 +215,12 @@ impl HeaderScan {
             capture: None,
             found: ScannedHeader::default(),
         }
+    }
+
+    /// Where the scan of an envelope stopped: behind its Header, or without one in front of what stands there instead.
+    /// `None` for what is no envelope, and in UTF-16.
+    pub fn stopped_at(&self) -> Option<usize> {
+        (self.wide.is_none() && self.open.len() == 1).then_some(self.pos)
     }
 
     /// Goes on with everything that has arrived so far; `complete` when nothing will follow.

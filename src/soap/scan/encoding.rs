@@ -7,7 +7,7 @@ use super::ScanError;
 
 /// The encodings that matter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Encoding {
+pub(in crate::soap) enum Encoding {
     /// Too few bytes to tell.
     Unknown,
     /// UTF-8 or US-ASCII.
@@ -26,7 +26,7 @@ impl Encoding {
     }
 
     /// True when the XML declaration (its text without the brackets) names an encoding that is read and can be this one.
-    pub(super) fn accepts(self, declaration: &[u8]) -> bool {
+    pub(in crate::soap) fn accepts(self, declaration: &[u8]) -> bool {
         match declared(declaration) {
             None => true,
             Some(name) if self.is_wide() => starts_with_ignore_case(name, b"utf-16"),
@@ -44,7 +44,7 @@ impl Encoding {
     }
 
     /// The encoding after reading a declaration that [`accepts`](Self::accepts) took.
-    pub(super) fn declared(self, declaration: &[u8]) -> Encoding {
+    pub(in crate::soap) fn declared(self, declaration: &[u8]) -> Encoding {
         match declared(declaration) {
             Some(name)
                 if name.eq_ignore_ascii_case(b"iso-8859-1")
@@ -58,7 +58,7 @@ impl Encoding {
 }
 
 /// The encoding that the first bytes show and how many of them to skip; `None` when more are needed.
-pub(super) fn detect(bytes: &[u8], complete: bool) -> Option<(Encoding, usize)> {
+pub(in crate::soap) fn detect(bytes: &[u8], complete: bool) -> Option<(Encoding, usize)> {
     if bytes.len() < 4 && !complete {
         // A first byte that starts no mark and no wide character decides already.
         return match bytes.first() {

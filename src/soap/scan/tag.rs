@@ -32,7 +32,7 @@ impl Uri {
 
 /// Whether the search for a tag's end stands inside an attribute value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Quoted {
+pub(in crate::soap) enum Quoted {
     Outside,
     Single,
     Double,
@@ -40,7 +40,7 @@ pub(super) enum Quoted {
 
 impl Quoted {
     /// The `>` that ends the tag, from `from` on; remembers where it stands when there is none yet.
-    pub(super) fn find_end(&mut self, bytes: &[u8], mut from: usize) -> Option<usize> {
+    pub(in crate::soap) fn find_end(&mut self, bytes: &[u8], mut from: usize) -> Option<usize> {
         loop {
             let rest = &bytes[from..];
             let at = match self {
@@ -86,10 +86,7 @@ impl Tag {
         namespaces: &mut SmallVec<[Binding; 8]>,
     ) -> Result<Tag, ScanError> {
         let empty = bytes[start..end].ends_with(b"/");
-        let mut cursor = Cursor {
-            bytes: &bytes[..end - usize::from(empty)],
-            at: start,
-        };
+        let mut cursor = Cursor::new(&bytes[..end - usize::from(empty)], start);
         let name = cursor.name();
         if name.0 == name.1 {
             return Err(ScanError::Malformed("a tag without a name"));
@@ -179,17 +176,28 @@ fn uri(value: &[u8]) -> Result<Uri, ScanError> {
     }
 }
 
-struct Cursor<'b> {
+/// The inside of a tag, read from left to right; places are those in `bytes`.
+pub(in crate::soap) struct Cursor<'b> {
     bytes: &'b [u8],
     at: usize,
 }
 
-impl Cursor<'_> {
-    fn at_end(&self) -> bool {
+impl<'b> Cursor<'b> {
+    /// Starts at a place behind `<`; `bytes` end where the tag does.
+    pub(in crate::soap) fn new(bytes: &'b [u8], at: usize) -> Self {
+        Self { bytes, at }
+    }
+
+    pub(in crate::soap) fn position(&self) -> usize {
+        self.at
+    }
+
+    pub(in crate::soap) fn at_end(&self) -> bool {
         self.at >= self.bytes.len()
     }
 
-    fn name(&mut self) -> Range {
+    /// A name, possibly empty: everything up to what cannot be in one.
+    pub(in crate::soap) fn name(&mut self) -> Range {
         let start = self.at;
         let rest = &self.bytes[start.min(self.bytes.len())..];
         let len = rest
@@ -205,7 +213,8 @@ impl Cursor<'_> {
         (start as u32, self.at as u32)
     }
 
-    fn blank(&mut self) -> bool {
+    /// Skips blanks; true when there were some.
+    pub(in crate::soap) fn blank(&mut self) -> bool {
         let start = self.at;
         while self
             .bytes
@@ -217,7 +226,8 @@ impl Cursor<'_> {
         self.at > start
     }
 
-    fn attribute(&mut self) -> Result<(Range, Range), ScanError> {
+    /// An attribute: places of its name and of its value, without the quotes.
+    pub(in crate::soap) fn attribute(&mut self) -> Result<(Range, Range), ScanError> {
         let name = self.name();
         self.blank();
         if name.0 == name.1 || self.bytes.get(self.at) != Some(&b'=') {

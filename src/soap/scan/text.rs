@@ -75,7 +75,7 @@ pub(super) fn append_raw(
 }
 
 /// The character of a reference: one of the five predefined, or a number.
-pub(super) fn reference(name: &[u8]) -> Option<char> {
+pub(in crate::soap) fn reference(name: &[u8]) -> Option<char> {
     match name {
         b"amp" => Some('&'),
         b"lt" => Some('<'),

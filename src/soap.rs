@@ -9,5 +9,6 @@ mod escape;
 pub mod fault;
 pub mod scan;
 pub mod tree;
+pub mod xpath;
 
 pub use escape::escape_text;

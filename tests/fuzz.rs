@@ -1,6 +1,7 @@
 //! Hostile input: each reader of foreign bytes gets a saved corpus and mutations of it, and must keep its promises.
 //!
-//! The promises are invariants, not only the absence of a panic; they stand in `fuzz/wire.rs` and `fuzz/text.rs`.
+//! The promises are invariants, not only the absence of a panic; they stand in `fuzz/wire.rs`, `fuzz/text.rs`
+//! and `fuzz/xml.rs`.
 //! `AXON_FUZZ_SECONDS` is the time for all mutations (5), `AXON_FUZZ_SEED` the first seed (random). A failure prints
 //! the target, the seed and the input: run that seed again, then save the input under `tests/data/fuzz/TARGET/`.
 
@@ -16,6 +17,8 @@ mod mutate;
 mod text;
 #[path = "fuzz/wire.rs"]
 mod wire;
+#[path = "fuzz/xml.rs"]
+mod xml;
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -62,6 +65,16 @@ const TARGETS: &[Target] = &[
         name: "cookies",
         words: text::COOKIE_WORDS,
         holds: text::cookies,
+    },
+    Target {
+        name: "tree",
+        words: text::XML_WORDS,
+        holds: xml::tree,
+    },
+    Target {
+        name: "xpath",
+        words: xml::XPATH_WORDS,
+        holds: xml::xpath,
     },
 ];
 

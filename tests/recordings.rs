@@ -59,3 +59,21 @@ fn the_copies_are_those_of_the_shared_folder_when_it_is_there() {
     }
     assert!(is_listed_as(&oracle).expect("sha256sum of coreutils"));
 }
+
+#[test]
+fn the_table_of_xpath_is_that_of_the_shared_folder_when_it_is_there() {
+    let copies = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/xpath");
+    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared");
+    let shared = std::env::var_os("AXON_SHARED").map_or(beside, PathBuf::from);
+    let originals = shared.join("oracle/xpath");
+    for file in std::fs::read_dir(&copies).unwrap() {
+        let name = file.unwrap().file_name();
+        if let Ok(original) = std::fs::read(originals.join(&name)) {
+            assert_eq!(
+                std::fs::read(copies.join(&name)).unwrap(),
+                original,
+                "{name:?}"
+            );
+        }
+    }
+}

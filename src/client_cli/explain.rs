@@ -126,17 +126,47 @@ fn show_rung(out: &mut String, rung: &RungView) {
 }
 
 fn answer_text(answer: &AnswerView) -> String {
-    let body = plain(&answer.body);
+    let body = plain(reason(&answer.body).trim());
     match body.is_empty() {
         true => answer.status.to_string(),
         false => format!("{}: {body}", answer.status),
     }
 }
 
+/// What a SOAP fault says, of any other answer the whole.
+fn reason(body: &str) -> &str {
+    ["faultstring>", ":Text xml:lang=\"en\">", ":Text>"]
+        .iter()
+        .find_map(|open| body.split_once(open))
+        .map_or(body, |(_, rest)| rest.split('<').next().unwrap_or(rest))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::admin::explain::{NodeView, TryView};
+
+    #[test]
+    fn of_a_fault_its_reason_is_shown() {
+        for (body, shown) in [
+            (
+                "<f:Fault><faultcode>S</faultcode><faultstring>101503 no</faultstring></f:Fault>",
+                "500: 101503 no",
+            ),
+            (
+                "<s:Reason><s:Text xml:lang=\"en\">gone</s:Text></s:Reason>",
+                "500: gone",
+            ),
+            ("plain\n", "500: plain"),
+            ("", "500"),
+        ] {
+            let answer = AnswerView {
+                status: 500,
+                body: body.to_owned(),
+            };
+            assert_eq!(answer_text(&answer), shown);
+        }
+    }
 
     #[test]
     fn a_send_shows_the_tree_the_head_and_the_end() {

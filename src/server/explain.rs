@@ -39,7 +39,7 @@ const TRIES_SHOWN: usize = 64;
 /// Most rungs of the ladder before the end.
 const RUNGS: usize = 3;
 /// Bytes of an answer's body that are shown.
-const BODY_SHOWN: usize = 400;
+const BODY_SHOWN: usize = 1_000;
 /// Chance is the same in every explanation of the same thing.
 const SEED: u64 = 1;
 

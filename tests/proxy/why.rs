@@ -547,3 +547,37 @@ fn events_are_followed_and_gone_on_behind_the_last_one() {
         (&"off".into(), &"active".into())
     );
 }
+
+#[test]
+fn the_verb_prints_events_as_they_happen_and_ends_with_the_proxy() {
+    use std::io::BufRead;
+    let a = Backend::named("a");
+    let mut proxy = lone(a.address, "");
+    let mut verb = std::process::Command::new(env!("CARGO_BIN_EXE_axon"))
+        .args(["events", "-f", "--admin", &proxy.admin.to_string()])
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let out = std::io::BufReader::new(verb.stdout.take().unwrap());
+    let (lines, first) = std::sync::mpsc::channel();
+    let reader = std::thread::spawn(move || {
+        for line in out.lines().map_while(Result::ok) {
+            // Nobody looks after the first.
+            let _ = lines.send(line);
+        }
+    });
+    let line = eventually("an event to be printed", || {
+        proxy.change("/api/v1/endpoints/e:off");
+        proxy.change("/api/v1/endpoints/e:on");
+        first.try_recv().ok()
+    });
+    assert!(
+        line.contains(" e active -> off") || line.contains(" e off -> active"),
+        "{line}"
+    );
+    proxy.signal(rustix::process::Signal::TERM);
+    let ended = eventually("the verb to end", || verb.try_wait().unwrap());
+    assert!(ended.success(), "{ended}");
+    reader.join().unwrap();
+    assert!(proxy.ended().success());
+}

@@ -77,7 +77,10 @@ fn outcome(generation: &Generation, send: &Send) -> String {
         (None, Some(last)) if send.answered.is_some() => {
             format!("{} answers", generation.endpoints.node(last.leaf).path)
         }
-        _ => "is not sent".to_owned(),
+        _ => match &send.last_error {
+            Some((code, said)) => format!("is not sent: {code} {}: {said}", code.name()),
+            None => "is not sent".to_owned(),
+        },
     };
     if let Some(wait) = send.would_wait {
         let ms = wait.as_millis();

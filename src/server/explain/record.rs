@@ -35,6 +35,8 @@ pub struct Send {
     pub decisions: Vec<Decision>,
     pub failure: Option<(ErrorCode, ErrorCode, String)>,
     pub answered: Option<(SessionEffect, u64)>,
+    /// What the last try says that could not be made, or that changed no state.
+    pub last_error: Option<(ErrorCode, String)>,
     pub would_wait: Option<Duration>,
 }
 
@@ -140,7 +142,9 @@ impl LogSink for Record<'_> {
 impl EventSink for Record<'_> {
     fn state_changed(&self, _: &str, _: &Transition, _: &RequestId, _: Option<&str>) {}
 
-    fn left_alone(&self, _: NodeId, _: ErrorCode, _: &RequestId, _: &str) {}
+    fn left_alone(&self, _: NodeId, code: ErrorCode, _: &RequestId, said: &str) {
+        self.current(|send| send.last_error = Some((code, said.to_owned())));
+    }
 
     fn gave_up(
         &self,

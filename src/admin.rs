@@ -24,6 +24,7 @@ pub use access::Token;
 pub use control::{BoxFuture, Control, SessionError, SwitchError, SwitchOrder, Verb};
 pub use listen::{Admin, AdminAddr, BindError};
 pub use view::{
-    CauseView, ChangeView, EndpointView, EntryView, KeptView, ListenerView, OrderView, PlaceView,
-    ReloadView, SettingView, StateCounts, StatsView, StatusView, TimelineView,
+    CauseView, CertificateView, ChangeView, EndpointView, EntryView, KeptView, ListenerView,
+    OrderView, PlaceView, ReloadView, SettingView, StateCounts, StatsView, StatusView,
+    TimelineView, TlsProfileView, TlsView,
 };

@@ -18,7 +18,7 @@ use crate::codes::{DIAGNOSTICS, DiagnosticCode};
 use crate::config::diagnostic::{Diagnostic, Diagnostics, Severity};
 use crate::config::model::Model;
 use crate::config::{loader, render};
-use crate::settings;
+use crate::settings::{self, Settings};
 
 /// Who reads the answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,18 +99,18 @@ pub struct Answer {
 pub fn check(
     request: &Request<'_>,
     environment: impl IntoIterator<Item = (String, String)>,
-    extra: impl FnOnce(&Model, &mut Diagnostics),
+    extra: impl FnOnce(&Model, &Settings, &mut Diagnostics),
 ) -> Answer {
     let (mut model, mut diagnostics) = loader::load(request.paths, request.default_root);
     let files = model.sources.len();
-    settings::load(
+    let settings = settings::load(
         request.settings,
         &model.root,
         environment,
         &mut model.sources,
         &mut diagnostics,
     );
-    extra(&model, &mut diagnostics);
+    extra(&model, &settings, &mut diagnostics);
     let among = |which: &[Which], d: &Diagnostic| which.iter().any(|w| w.includes(d));
     let mut list = diagnostics.into_sorted();
     list.retain(|d| !among(request.allow, d));

@@ -50,6 +50,15 @@ pub struct RunArgs {
     /// Address for HTTP clients, may be repeated [default: 0.0.0.0:8280]
     #[arg(long, value_name = "ADDR")]
     pub http: Vec<String>,
+    /// Address for HTTPS clients, may be repeated [default: 0.0.0.0:8243 when there is a --cert]
+    #[arg(long, value_name = "ADDR")]
+    pub https: Vec<String>,
+    /// Certificate with its chain for HTTPS clients (PEM); repeated with --key: one for each name
+    #[arg(long, value_name = "FILE")]
+    pub cert: Vec<PathBuf>,
+    /// Private key of the certificate (PEM)
+    #[arg(long, value_name = "FILE")]
+    pub key: Vec<PathBuf>,
     /// Address of the administration, host:port or unix:PATH [default: 127.0.0.1:8080]
     #[arg(long, value_name = "ADDR")]
     pub admin: Option<String>,

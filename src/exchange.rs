@@ -147,6 +147,8 @@ pub struct TryRecord {
     pub leaf: u32,
     /// Why it failed; `None` for the one that was answered.
     pub code: Option<ErrorCode>,
+    /// It failed because TLS was not agreed on.
+    pub tls_failed: bool,
     /// How long it took.
     pub took: Duration,
 }

@@ -24,6 +24,9 @@ fn main() -> ExitCode {
         Verb::Run(args) => serve(&Options {
             paths: args.paths,
             http: args.http,
+            https: args.https,
+            cert: args.cert,
+            key: args.key,
             admin: args.admin,
             probes: args.probes,
             workers: args.workers,
@@ -125,6 +128,8 @@ fn explain(args: ExplainArgs) -> ExitCode {
         default_root: server::default_root(),
         settings: args.settings,
         default: args.default,
+        cert: Vec::new(),
+        key: Vec::new(),
     };
     match server::explain_files(&origin, &request) {
         Ok(view) => ExitCode::from(client_cli::print_explained(&view, &args.target)),

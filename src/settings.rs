@@ -7,6 +7,7 @@
 mod keys;
 mod read;
 mod synapse_properties;
+mod tls;
 
 #[cfg(test)]
 mod tests;
@@ -14,14 +15,18 @@ mod tests;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+pub use tls::{ClientAuth, MinVersion, TlsProfile};
+
 use crate::config::diagnostic::Diagnostics;
-use crate::config::source::Sources;
+use crate::config::source::{Sources, Spanned};
 
 /// All settings, with their defaults.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Settings {
     /// `[[listener]]`; empty when none is written.
     pub listeners: Vec<Listener>,
+    /// `[tls.NAME]`, in the order of the file.
+    pub tls: Vec<TlsProfile>,
     /// `[admin]`.
     pub admin: Admin,
     /// `[limits]`.
@@ -43,6 +48,8 @@ pub struct Settings {
 pub struct Listener {
     /// `host:port`.
     pub address: String,
+    /// The TLS profile of an HTTPS listener.
+    pub tls: Option<Spanned<String>>,
 }
 
 /// `[admin]`.
@@ -80,6 +87,8 @@ pub struct Limits {
 pub struct Timers {
     /// A client's head must be complete within this.
     pub head: Duration,
+    /// TLS must be agreed on within this.
+    pub tls_handshake: Duration,
     /// An idle client connection is closed after this.
     pub client_idle: Duration,
     /// A body must make progress within this.
@@ -170,6 +179,7 @@ impl Default for Timers {
     fn default() -> Self {
         Self {
             head: Duration::from_secs(10),
+            tls_handshake: Duration::from_secs(10),
             client_idle: Duration::from_secs(75),
             body_progress: Duration::from_secs(30),
             connect: Duration::from_secs(10),
@@ -219,6 +229,11 @@ pub fn load(
         && let Some(file) = read::source(&path, sources, diagnostics)
     {
         read::toml(&mut settings, file, sources, diagnostics);
+        // From the settings file's own folder, else from the root of the configuration.
+        let own = path.parent().unwrap_or(Path::new("")).to_owned();
+        for profile in &mut settings.tls {
+            profile.resolve(&[&own, root]);
+        }
     }
     read::environment(&mut settings, environment, sources, diagnostics);
     settings

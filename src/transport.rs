@@ -18,5 +18,6 @@ pub mod pump;
 pub mod replay;
 pub mod reply;
 pub mod target;
+pub mod tls;
 pub mod upstream;
 pub mod worker;

@@ -197,6 +197,7 @@ fn each_setting_is_documented_with_its_default() {
             limits.replay_disk_total_bytes,
         ),
         ("timers.head_ms", millis(timers.head)),
+        ("timers.tls_handshake_ms", millis(timers.tls_handshake)),
         ("timers.client_idle_ms", millis(timers.client_idle)),
         ("timers.body_progress_ms", millis(timers.body_progress)),
         ("timers.connect_ms", millis(timers.connect)),

@@ -5,7 +5,7 @@ use std::pin::Pin;
 
 use super::explain::{ExplainRequest, ExplainView};
 use super::sessions::{SessionList, SessionQuery};
-use super::view::{EndpointView, ReloadView, StatsView, StatusView};
+use super::view::{EndpointView, ReloadView, StatsView, StatusView, TlsView};
 use crate::observe::{Entry, Event, Follower, MetricsSnapshot, TooManyReaders};
 
 /// A future that may be sent to another thread of the control plane.
@@ -44,6 +44,8 @@ pub trait Control: Send + Sync {
     fn ready(&self) -> Result<(), Vec<String>>;
     /// Every metric now.
     fn metrics(&self) -> MetricsSnapshot;
+    /// The TLS profiles: certificates, when they end, who uses them.
+    fn tls(&self) -> TlsView;
     /// The last events, oldest first.
     fn events(&self, limit: usize) -> Vec<Event>;
     /// What happened to an endpoint and below it since then, oldest first; `None` when nobody knows that path.

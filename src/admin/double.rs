@@ -7,7 +7,7 @@ use parking_lot::Mutex;
 use super::control::{BoxFuture, Control, SessionError, SwitchError, SwitchOrder, Verb};
 use super::explain::{ExplainRequest, ExplainView};
 use super::sessions::{SessionList, SessionQuery};
-use super::view::{EndpointView, ReloadView, StateCounts, StatsView, StatusView};
+use super::view::{EndpointView, ReloadView, StateCounts, StatsView, StatusView, TlsView};
 use crate::observe::{
     Entry, Event, EventLog, Follower, LogFormat, MetricsSnapshot, TooManyReaders,
 };
@@ -161,6 +161,13 @@ impl Control for Double {
 
     fn metrics(&self) -> MetricsSnapshot {
         MetricsSnapshot::default()
+    }
+
+    fn tls(&self) -> TlsView {
+        TlsView {
+            handshakes_failed: 3,
+            ..TlsView::default()
+        }
     }
 
     fn events(&self, limit: usize) -> Vec<Event> {

@@ -39,6 +39,7 @@ const INDEX: &str = "axon administration\n\n\
     POST /api/v1/config:reload   /api/v1/process:drain   :undrain   :stop\n\
     POST /api/v1/explain   {\"method\",\"url\",\"headers\":[\"N: v\"],\"body\",\"fail\":[\"CHILD=CODE\"]}\n\
     GET  /api/v1/endpoints/{path}/events[?since_ms=]\n\
+    GET  /api/v1/tls\n\
     GET  /api/v1/events[?limit=]   (Accept: text/event-stream or application/x-ndjson follows, Last-Event-ID resumes)\n\n\
     Changes need the header X-Axon-Request: 1 (or the token).\n";
 
@@ -155,6 +156,7 @@ impl Router {
             "/api/v1/status" => json(StatusCode::OK, &self.control.status()),
             "/api/v1/endpoints" => self.endpoints(query),
             "/api/v1/sessions" => self.sessions(query),
+            "/api/v1/tls" => json(StatusCode::OK, &self.control.tls()),
             "/api/v1/events" => {
                 let limit = parameter(query, "limit").and_then(|n| n.parse().ok());
                 let limit = limit.unwrap_or(EVENTS_DEFAULT).min(EVENTS_MAX);

@@ -1,7 +1,11 @@
 //! What the API shows. Field order is the order in the JSON; times are RFC 3339, durations milliseconds.
 //! The client verbs read the same types back, so the two ends cannot drift apart.
 
+mod tls;
+
 use serde::{Deserialize, Serialize};
+
+pub use tls::{CertificateView, TlsProfileView, TlsView};
 
 /// `GET /api/v1/status`.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]

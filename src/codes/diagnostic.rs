@@ -82,6 +82,13 @@ diagnostics! {
     WsdlAddress = 606, "the port of the WSDL leads to no usable address", "axon sends over http and https, as SOAP 1.1, SOAP 1.2 or plain HTTP; choose another port, or use address";
     WsdlPending = 607, "the WSDL document could not be fetched yet", "the endpoint is not ready (303001) until it can be; it is fetched again in the background";
     SecurityMissing = 701, "the endpoint asks for message security, which axon does not have", "messages would go out unprotected: remove enableSec and protect the connection with https";
+    TlsFile = 702, "a certificate, key or authority file cannot be used", "see the message for what the file should hold";
+    TlsKeyMismatch = 703, "a private key does not belong to its certificate", "use the key that the certificate was requested with";
+    TlsCertificateTime = 704, "a certificate is over, not valid yet, or over within 14 days", "replace the file; it is taken without a restart";
+    UnknownTlsProfile = 705, "a TLS profile that is referred to does not exist", "check the spelling; profiles are [tls.NAME] sections of axon.toml";
+    TlsIncomplete = 706, "a TLS profile lacks what its use needs, or contradicts itself", "see the message for the setting to add";
+    TlsNotVerified = 707, "a TLS profile does not verify servers", "name the authority with ca instead of verify = false";
+    TlsNames = 708, "a certificate is for no name, or for a name that another one has", "have it made with the names that clients use (subjectAltName)";
     FailoverIgnored = 901, "failover is written on a session-affine group, where it does not apply", "make the children failover groups to fail over inside a session";
     ShrinkingSuspension = 902, "each suspension is shorter than the one before", "use a progressionFactor of 1 or more";
     LoneSuspension = 903, "an endpoint without alternative is suspended for long", "put it into a failover group, shorten maximumDuration, or write errorCodes -1 to never suspend it";

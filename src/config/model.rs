@@ -162,6 +162,8 @@ pub struct LeafDef {
     pub retry_disabled: Vec<i32>,
     /// `retryConfig/enabledErrorCodes`.
     pub retry_enabled: Vec<i32>,
+    /// `ax:tls`: the profile for https.
+    pub tls: Option<Spanned<String>>,
 }
 
 /// `timeout/responseAction`.

@@ -10,6 +10,7 @@ mod soap;
 
 use std::cell::Cell;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::hold;
@@ -242,6 +243,7 @@ impl Dispatch<'_> {
                 x.trail.tries.push(TryRecord {
                     leaf: this.leaf.0,
                     code: None,
+                    tls_failed: false,
                     took,
                 });
                 leaf.stats.duration.record(took);
@@ -260,9 +262,15 @@ impl Dispatch<'_> {
                 Ok(true)
             }
             Err(TryError::Failed { code, stage, text }) => {
+                let tls_failed =
+                    stage == upstream::Stage::Handshake && code == ErrorCode::CONNECT_FAILED;
+                if tls_failed {
+                    leaf.stats.tls_failures.fetch_add(1, Ordering::Relaxed);
+                }
                 x.trail.tries.push(TryRecord {
                     leaf: this.leaf.0,
                     code: Some(code),
+                    tls_failed,
                     took,
                 });
                 let may_have_run = stage > upstream::Stage::Head;

@@ -18,6 +18,8 @@ pub struct LeafStats {
     pub in_flight: AtomicU64,
     /// Changes into Suspended.
     pub suspensions: AtomicU64,
+    /// Tries that failed because TLS was not agreed on; they are among the errors too (101503).
+    pub tls_failures: AtomicU64,
     /// Times from the start of a try to the head of its answer.
     pub duration: Histogram,
     /// Times to connect, of the connections that were made.
@@ -56,6 +58,7 @@ impl Default for LeafStats {
             successes: AtomicU64::new(0),
             in_flight: AtomicU64::new(0),
             suspensions: AtomicU64::new(0),
+            tls_failures: AtomicU64::new(0),
             duration: Histogram::default(),
             connect: Histogram::default(),
             errors: [const { AtomicU64::new(0) }; ERRORS.len() + 1],

@@ -17,6 +17,7 @@ use super::state::StateCell;
 use super::stats::{GroupStats, LeafStats};
 use crate::config::model::{LeafDef, PropertyDef, TimeoutAction};
 use crate::config::source::{Span, Spanned};
+use crate::transport::tls::ClientTls;
 use crate::util::clock::Tick;
 
 mod build;
@@ -111,6 +112,8 @@ pub struct Leaf {
     pub target: Target,
     /// The settings as written, for whoever is shown where a value comes from.
     pub written: Arc<LeafDef>,
+    /// How connections to https targets are protected.
+    pub tls: Arc<ClientTls>,
     /// `timeout/duration`, when set.
     pub timeout: Option<Duration>,
     /// `timeout/responseAction`, when set.

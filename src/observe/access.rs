@@ -24,6 +24,8 @@ pub struct AccessRecord<'a> {
     pub client: SocketAddr,
     /// Name or address of the listener.
     pub listener: &'a str,
+    /// Version of TLS, on an HTTPS listener.
+    pub tls: Option<&'static str>,
     /// `HTTP/1.1` ...
     pub proto: &'static str,
     /// Request method.

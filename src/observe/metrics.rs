@@ -35,6 +35,10 @@ pub struct MetricsSnapshot {
     pub endpoints: Vec<EndpointMetrics>,
     /// One per group.
     pub groups: Vec<GroupMetrics>,
+    /// TLS handshakes of clients that came to nothing.
+    pub tls_handshakes_failed: u64,
+    /// Per TLS profile with certificates: when the first of them ends, seconds since 1970.
+    pub certificates_end: Vec<(String, i64)>,
     /// Access and event lines that could not be written.
     pub log_lines_dropped: u64,
     /// Longest delay of each worker since the last reading, in seconds.

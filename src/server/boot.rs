@@ -1,6 +1,5 @@
 //! Boot order: load, bind, serve, and at the end drain.
 
-use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -13,7 +12,8 @@ use super::generation::{Built, Generation, Origin};
 use super::reload::{Reloads, Shared};
 use super::reloader::Reloader;
 use super::watch::Watch;
-use super::{systemd, worker, wsdl};
+use super::worker::Listening;
+use super::{listen, systemd, worker, wsdl};
 use crate::admin::{Admin, AdminAddr, Token};
 use crate::config::diagnostic::{Diagnostic, Severity};
 use crate::config::render;
@@ -28,8 +28,6 @@ use crate::util::clock;
 
 /// How often expired sessions are dropped.
 const SESSION_SWEEP: std::time::Duration = std::time::Duration::from_secs(5);
-/// `[[listener]]` when neither a flag nor the settings name one.
-const DEFAULT_HTTP: &str = "0.0.0.0:8280";
 /// Deployment folder when no path is given.
 const DEFAULT_ROOT: &str = "synapse-configs/default";
 
@@ -40,6 +38,12 @@ pub struct Options {
     pub paths: Vec<PathBuf>,
     /// `--http`.
     pub http: Vec<String>,
+    /// `--https`.
+    pub https: Vec<String>,
+    /// `--cert`.
+    pub cert: Vec<PathBuf>,
+    /// `--key`.
+    pub key: Vec<PathBuf>,
     /// `--admin`.
     pub admin: Option<String>,
     /// `--probes`.
@@ -111,9 +115,11 @@ pub fn run(options: &Options) -> Result<(), RunError> {
         default_root: default_root(),
         settings: options.settings.clone(),
         default: options.default.clone(),
+        cert: options.cert.clone(),
+        key: options.key.clone(),
     };
     let loaded = origin.load();
-    let http = http_addresses(options, &loaded.settings)?;
+    let addresses = listen::addresses(options, &loaded.settings)?;
     let admin_address = parse_admin(
         options
             .admin
@@ -126,7 +132,7 @@ pub fn run(options: &Options) -> Result<(), RunError> {
         AdminAddr::Tcp(address) => vec![*address],
         AdminAddr::Unix(_) => Vec::new(),
     };
-    let network = AllowList::for_network(http.iter().all(|a| a.ip().is_loopback()), own);
+    let network = AllowList::for_network(addresses.iter().all(|a| a.at.ip().is_loopback()), own);
     let (Built { generation, .. }, mut diagnostics, settings) =
         Generation::build(loaded, options.default.as_deref(), None, &network);
     if options.lenient || !diagnostics.has_errors() {
@@ -137,15 +143,19 @@ pub fn run(options: &Options) -> Result<(), RunError> {
 
     let mut opened = Vec::new();
     let mut sockets = Vec::new();
-    for address in http {
+    for address in addresses {
         let listen = |source| RunError::Listen {
-            address: address.to_string(),
+            address: address.at.to_string(),
             source,
         };
-        let socket = listener::bind(address).map_err(listen)?;
+        let socket = listener::bind(address.at).map_err(listen)?;
         let name = socket.local_addr().map_err(listen)?.to_string();
-        opened.push(("http".to_owned(), name.clone()));
-        sockets.push((name, socket));
+        opened.push((address.kind().to_owned(), name.clone()));
+        sockets.push(Listening {
+            name,
+            tls: address.tls,
+            socket,
+        });
     }
     opened.push(("admin".to_owned(), admin.address().to_string()));
     let probes_address = options
@@ -177,7 +187,7 @@ pub fn run(options: &Options) -> Result<(), RunError> {
 /// Everything that listens.
 struct Opened {
     opened: Vec<(String, String)>,
-    sockets: Vec<(String, TcpListener)>,
+    sockets: Vec<Listening>,
     admin: Admin,
     probes: Option<Admin>,
 }
@@ -225,7 +235,7 @@ fn serve(
         let listeners = opened
             .sockets
             .iter()
-            .map(|(name, socket)| Ok((name.clone(), socket.try_clone()?)))
+            .map(Listening::try_clone)
             .collect::<std::io::Result<Vec<_>>>()?;
         let access = listeners
             .iter()
@@ -248,6 +258,11 @@ fn serve(
                 .spawn(move || worker::run(plan))?,
         );
     }
+    let tls_listeners = opened
+        .sockets
+        .iter()
+        .filter_map(|l| Some((l.tls.clone()?, l.name.clone())))
+        .collect();
     // The workers hold sockets of their own; when they let go of theirs the port is free.
     drop(opened.sockets);
     if let Some(greeting) = &options.greeting {
@@ -269,6 +284,7 @@ fn serve(
         listeners: opened.opened,
         drained: std::sync::atomic::AtomicBool::new(false),
         stop: Arc::default(),
+        tls_listeners,
         stopping: stopping.clone(),
         dropped_lines: Box::new(move || dropped.dropped()),
     });
@@ -354,9 +370,14 @@ async fn watch_files(shared: Arc<Shared>, reloader: Reloader) {
     match Watch::start(&paths) {
         Ok(mut watch) => {
             // An edit between the first load and the beginning of the watch would be missed.
+            let mut files = shared.current.load().tls.files().to_vec();
+            files.extend(shared.origin.settings.clone());
+            watch.also(files.iter().map(PathBuf::as_path));
             reloader.reload().await;
             while watch.changed().await {
                 reloader.reload().await;
+                let files = shared.reloads.lock().files.clone();
+                watch.also(files.iter().map(PathBuf::as_path));
             }
         }
         Err(error) => {
@@ -390,26 +411,6 @@ fn report(problems: &[Diagnostic], generation: &Generation, lenient: bool) -> Re
         eprint!("{text}");
     }
     Ok(())
-}
-
-fn http_addresses(options: &Options, settings: &Settings) -> Result<Vec<SocketAddr>, RunError> {
-    let from_settings: Vec<String> = settings
-        .listeners
-        .iter()
-        .map(|l| l.address.clone())
-        .collect();
-    let texts = match (options.http.is_empty(), from_settings.is_empty()) {
-        (false, _) => options.http.clone(),
-        (true, false) => from_settings,
-        (true, true) => vec![DEFAULT_HTTP.to_owned()],
-    };
-    texts
-        .iter()
-        .map(|text| {
-            let named = text.replacen("localhost:", "127.0.0.1:", usize::from(text.starts_with("localhost:")));
-            named.parse().map_err(|_| RunError::Setting(format!("`{text}` is no address to listen on; write HOST:PORT with the host as a number, as in 0.0.0.0:8280")))
-        })
-        .collect()
 }
 
 fn parse_admin(text: &str) -> Result<AdminAddr, RunError> {
@@ -466,6 +467,7 @@ pub(super) fn limits(settings: &Settings) -> Limits {
             disk_total: limits.replay_disk_total_bytes as u64,
         },
         head_time: timers.head,
+        tls_handshake: timers.tls_handshake,
         client_idle: timers.client_idle,
         body_progress: timers.body_progress,
         connect: timers.connect,

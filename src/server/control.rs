@@ -1,5 +1,7 @@
 //! The running proxy as the administration sees it.
 
+mod tls;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -16,7 +18,7 @@ use crate::admin::explain::{ExplainRequest, ExplainView};
 use crate::admin::sessions::{SessionList, SessionQuery};
 use crate::admin::{
     BoxFuture, CauseView, Control, EndpointView, ListenerView, OrderView, ReloadView, SessionError,
-    StateCounts, StatsView, StatusView, SwitchError, SwitchOrder, Verb,
+    StateCounts, StatsView, StatusView, SwitchError, SwitchOrder, TlsView, Verb,
 };
 use crate::codes::ErrorCode;
 use crate::config::source::Span;
@@ -45,6 +47,8 @@ pub struct Running {
     pub drained: AtomicBool,
     /// Told when the stop is ordered.
     pub stop: Arc<Notify>,
+    /// HTTPS listeners: profile and address.
+    pub tls_listeners: Vec<(String, String)>,
     /// True while the stop goes on.
     pub stopping: tokio::sync::watch::Receiver<bool>,
     /// Lines that the log had to drop.
@@ -258,7 +262,7 @@ impl Control for Running {
         let listener = self
             .listeners
             .iter()
-            .filter(|(kind, _)| kind == "http")
+            .filter(|(kind, _)| kind == "http" || kind == "https")
             .map(|(_, address)| address.as_str())
             .collect::<Vec<_>>()
             .join(",");
@@ -321,12 +325,23 @@ impl Control for Running {
                 .filter(|v| !v.children.is_empty())
                 .map(|v| group_metrics(v, &views))
                 .collect(),
+            tls_handshakes_failed: sum(counters, |c| &c.handshakes_failed),
+            certificates_end: generation
+                .tls
+                .profiles()
+                .into_iter()
+                .filter_map(|p| Some((p.name.clone(), p.not_after()?)))
+                .collect(),
             log_lines_dropped: (self.dropped_lines)(),
             worker_stalls: counters
                 .iter()
                 .map(|c| c.stall_us.swap(0, Ordering::Relaxed) as f64 / 1e6)
                 .collect(),
         }
+    }
+
+    fn tls(&self) -> TlsView {
+        tls::view(self)
     }
 
     fn events(&self, limit: usize) -> Vec<Event> {
@@ -370,9 +385,19 @@ fn endpoint_metrics(generation: &Generation, view: &NodeView) -> EndpointMetrics
     let errors: Vec<(ErrorCode, u64)> = stats
         .as_ref()
         .map_or_else(Vec::new, |s| s.errors_by_code().collect());
+    let tls_failed = stats
+        .as_ref()
+        .map_or(0, |s| s.tls_failures.load(Ordering::Relaxed));
     let mut requests = vec![("ok", view.successes)];
+    if tls_failed > 0 {
+        requests.push(("tls_failed", tls_failed));
+    }
     for (code, n) in &errors {
         let outcome = super::log::outcome_of(*code);
+        let n = match *code {
+            ErrorCode::CONNECT_FAILED => &n.saturating_sub(tls_failed),
+            _ => n,
+        };
         match requests.iter_mut().find(|(name, _)| *name == outcome) {
             Some(entry) => entry.1 += n,
             None => requests.push((outcome, *n)),

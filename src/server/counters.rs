@@ -18,6 +18,8 @@ pub struct Counters {
     pub tunnels_open: AtomicU64,
     /// Requests refused before they could be served.
     pub refused: AtomicU64,
+    /// TLS handshakes of clients that came to nothing.
+    pub handshakes_failed: AtomicU64,
     /// Bytes of request bodies, as announced.
     pub request_bytes: AtomicU64,
     /// Bytes of answers' bodies.
@@ -43,6 +45,7 @@ impl Default for Counters {
             in_flight: AtomicU64::new(0),
             tunnels_open: AtomicU64::new(0),
             refused: AtomicU64::new(0),
+            handshakes_failed: AtomicU64::new(0),
             request_bytes: AtomicU64::new(0),
             response_bytes: AtomicU64::new(0),
             duration: Histogram::default(),

@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
+use super::tls;
 use crate::codes::DiagnosticCode;
 use crate::config::diagnostic::{Diagnostics, Severity};
 use crate::config::model::{EndpointDef, EndpointKind, Model, PropertyValue, Scope};
@@ -17,6 +19,7 @@ use crate::exchange::Exchange;
 use crate::mediation::expression::Expression;
 use crate::mediation::{EndpointNames, Mediation};
 use crate::settings::{self, Settings};
+use crate::transport::tls::{Material, TlsSet};
 
 /// Where a configuration comes from.
 #[derive(Clone, Debug)]
@@ -29,6 +32,10 @@ pub struct Origin {
     pub settings: Option<PathBuf>,
     /// `--default`.
     pub default: Option<String>,
+    /// `--cert`.
+    pub cert: Vec<PathBuf>,
+    /// `--key`.
+    pub key: Vec<PathBuf>,
 }
 
 /// What was read, before anything is compiled.
@@ -40,6 +47,8 @@ pub struct Loaded {
     pub diagnostics: Diagnostics,
     /// `axon.toml` and the environment.
     pub settings: Settings,
+    /// What the TLS profiles are made of.
+    pub material: Material,
 }
 
 impl Origin {
@@ -47,17 +56,20 @@ impl Origin {
     pub fn load(&self) -> Loaded {
         let (mut model, mut diagnostics) = loader::load(&self.paths, &self.default_root);
         let root = model.root.clone();
-        let settings = settings::load(
+        let mut settings = settings::load(
             self.settings.as_deref(),
             &root,
             std::env::vars(),
             &mut model.sources,
             &mut diagnostics,
         );
+        tls::add_flags(&mut settings, &self.cert, &self.key, &mut model.sources);
+        let material = Material::read(&settings);
         Loaded {
             model,
             diagnostics,
             settings,
+            material,
         }
     }
 }
@@ -76,6 +88,8 @@ pub struct Generation {
     pub policy: SendPolicy,
     /// Files that were read besides the configuration's own.
     pub read: Vec<FileSeen>,
+    /// TLS profiles.
+    pub tls: Arc<TlsSet>,
     /// Problems by severity: warnings, unsupported, errors.
     pub problems: [u64; 3],
     properties: HashMap<NodeId, Vec<Property>>,
@@ -112,12 +126,16 @@ impl Generation {
             model,
             mut diagnostics,
             settings,
+            material,
         } = loaded;
         let library = Library::new(&model.sources, &model.root);
+        let previous_tls = previous.map(|p| &*p.tls);
+        let tls = tls::build(&settings, &material, previous_tls, &mut diagnostics);
         let mut builder = Builder::new(previous.map(|p| &p.endpoints))
             .library(&library)
             .sessions_per_group(settings.sessions.per_group)
-            .session_timeout(settings.sessions.timeout);
+            .session_timeout(settings.sessions.timeout)
+            .tls(tls.clone());
         let mut names = Names::define(&mut builder, &model);
         let mediation = Mediation::build(
             &model,
@@ -154,6 +172,7 @@ impl Generation {
             mediation,
             policy,
             read,
+            tls,
             problems,
             properties,
         };
@@ -167,9 +186,11 @@ impl Generation {
 }
 
 /// Adds the problems that only compiling finds, for `axon check`.
-pub fn check_more(model: &Model, diagnostics: &mut Diagnostics) {
+pub fn check_more(model: &Model, settings: &Settings, diagnostics: &mut Diagnostics) {
+    let material = Material::read(settings);
+    let profiles = tls::build(settings, &material, None, diagnostics);
     let library = Library::new(&model.sources, &model.root);
-    let mut builder = Builder::new(None).library(&library);
+    let mut builder = Builder::new(None).library(&library).tls(profiles);
     let mut names = Names::define(&mut builder, model);
     // Only its diagnostics matter here.
     let _ = Mediation::build(model, None, &mut names, endpoint::parse, diagnostics);

@@ -7,7 +7,7 @@ use crate::endpoint::dispatch::EventSink;
 use crate::endpoint::rules::{ErrorClass, RuleSettings};
 use crate::endpoint::state::{EndpointState, Transition};
 use crate::endpoint::walk::{Decision, Failure, Why};
-use crate::exchange::{Exchange, SessionPart};
+use crate::exchange::{Exchange, SessionPart, TryRecord};
 use crate::mediation::{Category, LogSink};
 use crate::observe::stamp::{unix_ms, unix_ms_of};
 use crate::observe::{Event, EventLog, RequestId, SessionHow, SessionUse};
@@ -260,6 +260,19 @@ pub fn outcome(x: &Exchange, end: ReplyEnd) -> &'static str {
     }
     match x.trail.failure {
         None => "ok",
+        Some(ErrorCode::CONNECT_FAILED) => {
+            let last = x.trail.tries.last();
+            last.map_or("connect_failed", try_outcome)
+        }
+        Some(code) => outcome_of(code),
+    }
+}
+
+/// The outcome of one try.
+pub fn try_outcome(this: &TryRecord) -> &'static str {
+    match this.code {
+        None => "ok",
+        Some(_) if this.tls_failed => "tls_failed",
         Some(code) => outcome_of(code),
     }
 }

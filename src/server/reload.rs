@@ -1,5 +1,6 @@
 //! Taking a new configuration while traffic flows: read, compile, swap, or keep the last good one.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -17,6 +18,7 @@ use crate::endpoint::allow::AllowList;
 use crate::observe::stamp::unix_ms;
 use crate::observe::{Event, EventLog};
 use crate::transport::limits::Limits;
+use crate::transport::tls::TlsSet;
 
 /// What workers and control plane share.
 pub struct Shared {
@@ -51,6 +53,8 @@ pub struct Reloads {
     pub last_unix_ms: u64,
     /// Why the last one was refused, while that is so.
     pub problem: Option<String>,
+    /// Certificates, keys and authorities that the last one read, or wanted to.
+    pub files: Vec<PathBuf>,
 }
 
 impl Default for Reloads {
@@ -61,6 +65,7 @@ impl Default for Reloads {
             rejected: 0,
             last_unix_ms: unix_ms(),
             problem: None,
+            files: Vec::new(),
         }
     }
 }
@@ -72,7 +77,9 @@ pub fn reload(shared: &Shared) -> ReloadView {
     let mut reloads = shared.reloads.lock();
     let previous = shared.current.load_full();
     let loaded = shared.origin.load();
+    reloads.files = loaded.material.paths().map(PathBuf::from).collect();
     let unchanged = same_texts(&loaded.model.sources, &previous.sources)
+        && TlsSet::fingerprint_of(&loaded.material) == previous.tls.fingerprint()
         && previous.read.iter().all(FileSeen::is_unchanged);
     let mut view = ReloadView {
         generation: previous.number,

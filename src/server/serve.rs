@@ -1,6 +1,7 @@
 //! Serves one request: builds the exchange, has it mediated, writes the answer, writes the access line.
 
 use std::cell::RefCell;
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,7 +11,7 @@ use smallvec::SmallVec;
 
 use super::counters::{Counters, add};
 use super::generation::Generation;
-use super::log::{Events, outcome, outcome_of, session_use};
+use super::log::{Events, outcome, session_use, try_outcome};
 use crate::endpoint::NodeId;
 use crate::endpoint::dispatch::Dispatch;
 use crate::endpoint::tree::NodeKind;
@@ -24,6 +25,7 @@ use crate::transport::headers::Name;
 use crate::transport::http1::framing::Framing;
 use crate::transport::http1::strict::Refused;
 use crate::transport::reply::{Replied, ReplyBody, reply};
+use crate::transport::tls::{ServerTls, TlsError};
 use crate::transport::worker::Worker;
 
 /// The service of one worker.
@@ -42,6 +44,8 @@ pub struct Service {
     pub access: Option<(LogFormat, Lines)>,
     /// Name of the listener in access lines.
     pub listener: String,
+    /// Its TLS profile, when it is one for HTTPS.
+    pub tls: Option<String>,
 }
 
 impl Handler for Service {
@@ -56,7 +60,7 @@ impl Handler for Service {
         let arrival = Arrival {
             peer: client.peer,
             local: client.local,
-            https: false,
+            https: self.tls.is_some(),
         };
         let body = if client.body.framing == Framing::None {
             Body::Empty
@@ -118,6 +122,7 @@ impl Handler for Service {
                 request_bytes,
                 ttfb,
                 took,
+                tls: client.io.tls_version(),
             };
             self.write_access(*format, lines, &x, &id, &generation, ended);
         }
@@ -129,20 +134,72 @@ impl Handler for Service {
         add(&self.counters.refused, 1);
         self.counters
             .answered(refused.status, std::time::Duration::ZERO, 0, 0);
+        self.write_nothing_served(NothingServed {
+            client: client.peer,
+            tls: client.io.tls_version(),
+            proto: "HTTP/1.1",
+            reason: refused.reason,
+            status: refused.status,
+            outcome: "rejected",
+        });
+    }
+
+    fn tls(&self) -> Option<ServerTls> {
+        let generation = self.generation();
+        generation.tls.profile(self.tls.as_ref()?)?.server.clone()
+    }
+
+    fn not_greeted(&self, peer: SocketAddr, why: &TlsError) {
+        add(&self.counters.handshakes_failed, 1);
+        self.write_nothing_served(NothingServed {
+            client: peer,
+            tls: None,
+            proto: "TLS",
+            reason: &why.0,
+            status: 0,
+            outcome: "tls_failed",
+        });
+    }
+
+    fn connected(&self) {
+        add(&self.counters.connections, 1);
+        add(&self.counters.connections_open, 1);
+    }
+
+    fn closed(&self) {
+        self.counters
+            .connections_open
+            .fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// What an access line says of a connection on which no request was served.
+struct NothingServed<'a> {
+    client: SocketAddr,
+    tls: Option<&'static str>,
+    proto: &'static str,
+    reason: &'a str,
+    status: u16,
+    outcome: &'static str,
+}
+
+impl Service {
+    fn write_nothing_served(&self, this: NothingServed<'_>) {
         if let Some((format, lines)) = &self.access {
             let id = self.ids.next(None, None);
             let record = AccessRecord {
                 unix_ms: self.worker.unix_ms(),
                 id: &id,
-                client: client.peer,
+                client: this.client,
                 listener: &self.listener,
-                proto: "HTTP/1.1",
+                tls: this.tls,
+                proto: this.proto,
                 method: b"",
                 host: b"",
                 path: b"",
-                route: refused.reason,
-                status: refused.status,
-                outcome: "rejected",
+                route: this.reason,
+                status: this.status,
+                outcome: this.outcome,
                 code: None,
                 bytes_in: 0,
                 bytes_out: 0,
@@ -158,17 +215,6 @@ impl Handler for Service {
             };
             lines.append(|out| record.write(*format, out));
         }
-    }
-
-    fn connected(&self) {
-        add(&self.counters.connections, 1);
-        add(&self.counters.connections_open, 1);
-    }
-
-    fn closed(&self) {
-        self.counters
-            .connections_open
-            .fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -195,6 +241,7 @@ struct Ended {
     request_bytes: u64,
     ttfb: std::time::Duration,
     took: std::time::Duration,
+    tls: Option<&'static str>,
 }
 
 impl Service {
@@ -219,7 +266,7 @@ impl Service {
             .iter()
             .map(|t| Attempt {
                 endpoint: path(t.leaf),
-                outcome: t.code.map_or("ok", outcome_of),
+                outcome: try_outcome(t),
                 code: t.code,
                 took: t.took,
             })
@@ -234,6 +281,7 @@ impl Service {
             id,
             client: x.arrival.peer,
             listener: &self.listener,
+            tls: ended.tls,
             proto: if x.request.version == Version::Http10 {
                 "HTTP/1.0"
             } else {

@@ -15,7 +15,7 @@ use super::generation::Generation;
 use super::serve::Service;
 use crate::observe::{EventLog, Lines, LogFormat, RequestIds};
 use crate::transport::limits::Limits;
-use crate::transport::listener;
+use crate::transport::listener::{self, Protocol};
 use crate::transport::worker::Worker;
 
 /// How often a worker tidies up and publishes its gauges.
@@ -29,8 +29,8 @@ pub struct Plan {
     pub limits: Limits,
     /// Random seed.
     pub seed: u64,
-    /// Sockets to accept from, with their names.
-    pub listeners: Vec<(String, TcpListener)>,
+    /// Sockets to accept from.
+    pub listeners: Vec<Listening>,
     /// The current generation.
     pub current: Arc<ArcSwap<Generation>>,
     /// Its counters.
@@ -41,6 +41,28 @@ pub struct Plan {
     pub access: Vec<Option<(LogFormat, Lines)>>,
     /// Turns true when the stop begins.
     pub stop: watch::Receiver<bool>,
+}
+
+/// A socket to accept from.
+#[derive(Debug)]
+pub struct Listening {
+    /// Its address, as access lines name it.
+    pub name: String,
+    /// The TLS profile of an HTTPS listener.
+    pub tls: Option<String>,
+    /// The socket.
+    pub socket: TcpListener,
+}
+
+impl Listening {
+    /// The same socket for another worker.
+    pub fn try_clone(&self) -> std::io::Result<Listening> {
+        Ok(Listening {
+            name: self.name.clone(),
+            tls: self.tls.clone(),
+            socket: self.socket.try_clone()?,
+        })
+    }
 }
 
 /// Runs the worker until the stop is over.
@@ -58,7 +80,11 @@ async fn serve(plan: Plan) {
     let worker = Rc::new(Worker::new(plan.index, plan.limits, plan.seed));
     worker.follow_wall_clock();
     let mut first = None;
-    for ((name, socket), access) in plan.listeners.into_iter().zip(plan.access) {
+    for (listening, access) in plan.listeners.into_iter().zip(plan.access) {
+        let protocol = match listening.tls {
+            Some(_) => Protocol::Https,
+            None => Protocol::Http,
+        };
         let service = Rc::new(Service {
             worker: worker.clone(),
             counters: plan.counters.clone(),
@@ -66,10 +92,16 @@ async fn serve(plan: Plan) {
             ids: RequestIds::new(),
             events: plan.events.clone(),
             access,
-            listener: name,
+            listener: listening.name,
+            tls: listening.tls,
         });
         first.get_or_insert_with(|| service.clone());
-        tokio::task::spawn_local(listener::accept(socket, worker.clone(), service));
+        tokio::task::spawn_local(listener::accept(
+            listening.socket,
+            protocol,
+            worker.clone(),
+            service,
+        ));
     }
     if let Some(service) = first {
         tokio::task::spawn_local(tidy(worker.clone(), service));

@@ -43,8 +43,20 @@ pub(super) const KEYS: &[(&str, &[&str])] = &[
 /// Keys of a `[[listener]]`.
 pub(super) const LISTENER: &[&str] = &["address", "tls", "forwarded", "proxy_protocol"];
 
+/// Keys of a `[tls.NAME]`.
+pub(super) const TLS: &[&str] = &[
+    "cert",
+    "key",
+    "client_ca",
+    "client",
+    "ca",
+    "verify",
+    "server_name",
+    "min_version",
+];
+
 /// Sections of later versions.
-pub(super) const LATER: &[&str] = &["tls", "cluster"];
+pub(super) const LATER: &[&str] = &["cluster"];
 
 /// Where a value goes, and so what it may be.
 pub(super) enum Slot<'a> {
@@ -68,8 +80,6 @@ pub(super) enum Slot<'a> {
     Format(&'a mut LogFormat),
     /// Only this value is served by this version.
     Only(&'static str),
-    /// Not served by this version.
-    Later,
 }
 
 /// The slot of a key.
@@ -90,7 +100,7 @@ pub(super) fn slot<'a>(settings: &'a mut Settings, section: &str, key: &str) -> 
             Slot::Count(&mut limits.replay_disk_total_bytes, 0)
         }
         ("timers", "head_ms") => Slot::Millis(&mut timers.head),
-        ("timers", "tls_handshake_ms") => Slot::Later,
+        ("timers", "tls_handshake_ms") => Slot::Millis(&mut timers.tls_handshake),
         ("timers", "client_idle_ms") => Slot::Millis(&mut timers.client_idle),
         ("timers", "body_progress_ms") => Slot::Millis(&mut timers.body_progress),
         ("timers", "connect_ms") => Slot::Millis(&mut timers.connect),

@@ -6,10 +6,10 @@ use std::time::Duration;
 use toml::de::{DeTable, DeValue};
 
 use super::keys::{KEYS, LATER, LISTENER, Slot, slot};
-use super::{Listener, LogFormat, Settings};
+use super::{Listener, LogFormat, Settings, tls};
 use crate::codes::DiagnosticCode;
 use crate::config::diagnostic::Diagnostics;
-use crate::config::source::{FileId, Sources, Span};
+use crate::config::source::{FileId, Sources, Span, Spanned};
 use crate::config::suggest::nearest;
 
 /// Largest settings file.
@@ -17,7 +17,7 @@ const MAX_FILE_BYTES: u64 = 1024 * 1024;
 /// Longest timer: a year. It keeps every sum of moments far from overflow.
 const MAX_MILLIS: u64 = 365 * 24 * 3600 * 1000;
 /// Most listeners, and most entries of a list.
-const MAX_ENTRIES: usize = 1024;
+pub(super) const MAX_ENTRIES: usize = 1024;
 
 /// Reads a file into the sources; what stands against it is reported.
 pub(super) fn source(
@@ -77,6 +77,8 @@ pub(super) fn toml(
         let (section, place) = (name.get_ref().as_ref(), span(name.span()));
         if LATER.contains(&section) {
             reader.later(place, section);
+        } else if section == "tls" {
+            tls::read(&mut reader, value.get_ref(), span(value.span()), &span);
         } else if section == "listener" {
             reader.listeners(value.get_ref(), span(value.span()), &span);
         } else if let Some((section, keys)) = KEYS.iter().find(|(s, _)| *s == section) {
@@ -94,7 +96,7 @@ pub(super) fn toml(
                 }
             }
         } else {
-            let known = KEYS.iter().map(|(s, _)| *s).chain(["listener"]);
+            let known = KEYS.iter().map(|(s, _)| *s).chain(["listener", "tls"]);
             reader.unknown(place, section, "the settings", known);
         }
     }
@@ -207,8 +209,8 @@ impl<'a> Given<'a> {
     }
 }
 
-struct Reader<'a> {
-    settings: &'a mut Settings,
+pub(super) struct Reader<'a> {
+    pub settings: &'a mut Settings,
     diagnostics: &'a mut Diagnostics,
 }
 
@@ -242,7 +244,7 @@ impl Reader<'_> {
                 );
                 continue;
             };
-            let mut address = None;
+            let (mut address, mut tls) = (None, None);
             for (key, value) in table {
                 let place = span(value.span());
                 match (key.get_ref().as_ref(), value.get_ref().as_str()) {
@@ -254,6 +256,10 @@ impl Reader<'_> {
                         address = Some(String::new());
                         self.bad(place, "listener.address must be host:port");
                     }
+                    ("tls", Some(name)) if !name.trim().is_empty() => {
+                        tls = Some(Spanned::new(name.trim().to_owned(), place));
+                    }
+                    ("tls", _) => self.bad(place, "listener.tls must be the name of a [tls.NAME]"),
                     ("forwarded", Some("off")) => {}
                     (known, _) if LISTENER.contains(&known) => {
                         self.later(span(key.span()), &format!("listener.{known}"));
@@ -270,13 +276,13 @@ impl Reader<'_> {
             }
             match address {
                 Some(address) if address.is_empty() => {}
-                Some(address) => self.settings.listeners.push(Listener { address }),
+                Some(address) => self.settings.listeners.push(Listener { address, tls }),
                 None => self.bad(span(item.span()), "the listener has no address"),
             }
         }
     }
 
-    fn bad(&mut self, place: Span, message: &str) {
+    pub(super) fn bad(&mut self, place: Span, message: &str) {
         let row = DiagnosticCode::BadSetting.row();
         self.diagnostics
             .error_help(row.code, place, message, row.help);
@@ -291,7 +297,7 @@ impl Reader<'_> {
         );
     }
 
-    fn unknown<'k>(
+    pub(super) fn unknown<'k>(
         &mut self,
         place: Span,
         key: &str,
@@ -372,7 +378,6 @@ fn fill(slot: Slot<'_>, given: Given<'_>) -> Result<(), Misfit> {
             Some(_) => return Err(Misfit::Later),
             None => return Err(Misfit::Bad(format!("\"{value}\""))),
         },
-        Slot::Later => return Err(Misfit::Later),
     }
     Ok(())
 }

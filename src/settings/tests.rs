@@ -159,9 +159,9 @@ fn holding_can_be_turned_off_and_other_timers_cannot() {
 
 #[test]
 fn parts_of_later_versions_are_named_as_unsupported() {
-    let text = "[tls.edge]\ncert = \"a\"\n[cluster]\njoin = []\n[sessions]\nstore = \"redis://h\"\n[timers]\ntls_handshake_ms = 5\n[[listener]]\naddress = \"h:1\"\nproxy_protocol = true\n";
+    let text = "[cluster]\njoin = []\n[sessions]\nstore = \"redis://h\"\n[[listener]]\naddress = \"h:1\"\nproxy_protocol = true\n";
     let loaded = load_from(&[("axon.toml", text)], &[]);
-    assert_eq!(loaded.problems.len(), 5, "{:?}", loaded.problems);
+    assert_eq!(loaded.problems.len(), 3, "{:?}", loaded.problems);
     assert!(loaded.problems.iter().all(|p| p.0 == Severity::Unsupported));
     assert!(loaded.problems.iter().all(|p| !p.2.contains("redis")));
 }
@@ -239,4 +239,66 @@ fn a_named_file_must_exist() {
         &mut diagnostics,
     );
     assert_eq!(diagnostics.errors(), 1);
+}
+
+#[test]
+fn tls_profiles_are_read_with_their_places_and_their_paths_begin_at_the_file() {
+    let text = r#"
+[[listener]]
+address = "127.0.0.1:0"
+tls = "edge"
+[tls.edge]
+cert = ["a.pem", "b.pem"]
+key = ["a.key", "b.key"]
+client_ca = "/abs/clients.pem"
+client = "required"
+min_version = "1.3"
+[tls.partner]
+ca = "axon.toml"
+verify = false
+server_name = "inside.test"
+"#;
+    let loaded = load_from(&[("axon.toml", text)], &[]);
+    assert_eq!(loaded.problems, []);
+    let settings = loaded.settings;
+    let named = settings.listeners[0].tls.as_ref().map(|t| t.value.as_str());
+    assert_eq!(named, Some("edge"));
+    let [edge, partner] = &settings.tls[..] else {
+        panic!("two profiles");
+    };
+    assert_eq!(
+        (edge.name.as_str(), partner.name.as_str()),
+        ("edge", "partner")
+    );
+    assert!(edge.cert[1].value.ends_with("b.pem") && edge.cert[1].value.is_absolute());
+    assert_eq!(
+        edge.client_ca.as_ref().map(|p| p.value.clone()),
+        Some("/abs/clients.pem".into())
+    );
+    assert_eq!(edge.client, ClientAuth::Required);
+    assert_eq!(edge.min_version, MinVersion::Tls13);
+    assert_eq!(edge.files().count(), 5);
+    assert!(partner.ca[0].value.is_absolute());
+    assert_eq!(partner.verify.as_ref().map(|v| v.value), Some(false));
+    assert!(!edge.faulty && !partner.faulty);
+}
+
+#[test]
+fn what_a_tls_profile_cannot_say_is_an_error_at_its_place_and_makes_it_unusable() {
+    let text = "[tls.a]\nclient = \"maybe\"\n[tls.b]\nverify = \"no\"\n[tls.c]\ncert = []\n[tls.d]\nmin_version = \"1.1\"\n[tls.e]\ncertificate = \"x\"\n[tls]\nf = 1\n";
+    let loaded = load_from(&[("axon.toml", text)], &[]);
+    let said: Vec<&str> = loaded.problems.iter().map(|p| p.2.as_str()).collect();
+    assert_eq!(
+        said,
+        [
+            "tls.a.client must be none, optional or required",
+            "tls.b.verify must be true or false",
+            "tls.c.cert must be a path, or a list of paths",
+            "tls.d.min_version must be \"1.2\" or \"1.3\"",
+            "certificate is not a key of tls.e",
+            "tls.f is a profile: write [tls.f]",
+        ]
+    );
+    assert_eq!(loaded.problems[0].1, "\"maybe\"");
+    assert!(loaded.settings.tls.iter().all(|p| p.faulty));
 }

@@ -1,6 +1,7 @@
 //! One client connection: wait, read a head, have it served, go on or close.
 
 use std::future::poll_fn;
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::task::Poll;
 
@@ -8,7 +9,11 @@ use super::downstream::{Client, HeadRead, within};
 use super::head::RequestHead;
 use super::head::standard_reason;
 use super::http1::strict::Refused;
+use super::tls::{ServerTls, TlsError};
 use super::worker::Worker;
+
+/// How a TLS handshake begins (RFC 8446 section 5.1).
+const TLS_RECORD: &[u8] = &[0x16, 0x03];
 
 /// Serves one request: everything between a head read and an answer written.
 pub trait Handler {
@@ -21,6 +26,15 @@ pub trait Handler {
 
     /// A head was refused before anything could be served.
     fn refused(&self, client: &Client, refused: Refused);
+
+    /// How connections of this listener are protected; asked for each of them, because certificates are replaced while
+    /// it listens. `None` on a listener for TLS: no certificate can be used, and the connection is closed.
+    fn tls(&self) -> Option<ServerTls> {
+        None
+    }
+
+    /// A handshake ended without a connection.
+    fn not_greeted(&self, _peer: SocketAddr, _why: &TlsError) {}
 
     /// A client connected.
     fn connected(&self);
@@ -41,6 +55,7 @@ pub async fn run<H: Handler>(client: Box<Client>, worker: Rc<Worker>, handler: R
 async fn exchanges<H: Handler>(mut client: Box<Client>, worker: &Worker, handler: &H) {
     loop {
         if client.buf.is_empty() && !wait_for_request(&mut client, worker).await {
+            client.io.say_goodbye();
             return;
         }
         // Borrowed while a request is served: an idle connection holds no head.
@@ -50,7 +65,10 @@ async fn exchanges<H: Handler>(mut client: Box<Client>, worker: &Worker, handler
             HeadRead::Refused(refused) => Some(refused),
             HeadRead::Request(parsed) => client.begin(parsed, &head).err(),
         };
-        if let Some(refused) = refused {
+        if let Some(mut refused) = refused {
+            if client.buf.data().starts_with(TLS_RECORD) {
+                refused.reason = "this port does not speak TLS";
+            }
             handler.refused(&client, refused);
             refuse(&mut client, refused).await;
             return;
@@ -64,6 +82,8 @@ async fn exchanges<H: Handler>(mut client: Box<Client>, worker: &Worker, handler
             // Closing over unread bytes would reset the connection and could take the answer with it.
             if !client.body.decoder.is_done() || !client.buf.is_empty() {
                 client.linger().await;
+            } else {
+                client.io.say_goodbye();
             }
             return;
         }
@@ -103,7 +123,7 @@ async fn wait_for_request(client: &mut Client, worker: &Worker) -> bool {
 }
 
 /// Tells the client why and closes: after a head that cannot be trusted nothing on this connection can.
-async fn refuse(client: &mut Client, refused: Refused) {
+pub(super) async fn refuse(client: &mut Client, refused: Refused) {
     let body = format!("{}\n", refused.reason);
     let answer = format!(
         "HTTP/1.1 {} {}\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",

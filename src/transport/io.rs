@@ -1,48 +1,95 @@
-//! A byte stream to a peer. One kind today; TLS becomes another variant here and nowhere else.
+//! A byte stream to a peer: plain, or inside TLS. What differs between the two is here and nowhere else.
+//!
+//! A plain stream pays one branch per call for it. Inside TLS, bytes that were taken may still wait for the socket:
+//! whoever has written all he has calls [`Io::poll_flush`] before he counts it as sent. A stream that ends without the
+//! peer's `close_notify` is an error, so a body that lasts until the close cannot be cut short unnoticed (RFC 8446
+//! section 6.1).
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
+use tokio_rustls::TlsStream;
 
 use super::buffer::Buf;
+use super::tls;
 
 /// A connected stream.
 #[derive(Debug)]
 pub struct Io {
-    stream: TcpStream,
+    kind: Kind,
+    /// The peer is to see that something was cut off.
+    cut: bool,
+}
+
+#[derive(Debug)]
+enum Kind {
+    Plain(TcpStream),
+    Tls(Box<TlsStream<TcpStream>>),
 }
 
 impl Io {
     /// Wraps a connected socket; small writes go out at once.
     pub fn new(stream: TcpStream) -> io::Result<Self> {
         stream.set_nodelay(true)?;
-        Ok(Self { stream })
+        Ok(Self {
+            kind: Kind::Plain(stream),
+            cut: false,
+        })
+    }
+
+    /// Wraps a TLS connection over a socket.
+    pub fn secure(stream: TlsStream<TcpStream>) -> io::Result<Self> {
+        stream.get_ref().0.set_nodelay(true)?;
+        Ok(Self {
+            kind: Kind::Tls(Box::new(stream)),
+            cut: false,
+        })
+    }
+
+    /// The version of TLS; `None` for a plain stream.
+    pub fn tls_version(&self) -> Option<&'static str> {
+        match &self.kind {
+            Kind::Plain(_) => None,
+            Kind::Tls(stream) => Some(tls::version_name(stream.get_ref().1.protocol_version())),
+        }
+    }
+
+    fn socket(&self) -> &TcpStream {
+        match &self.kind {
+            Kind::Plain(stream) => stream,
+            Kind::Tls(stream) => stream.get_ref().0,
+        }
     }
 
     /// Lets the system notice a peer that vanished; for tunnels, which have no timer of their own.
     pub fn keep_probing(&self) {
         // A socket that refuses the option still works.
-        let _ = socket2::SockRef::from(&self.stream).set_keepalive(true);
+        let _ = socket2::SockRef::from(self.socket()).set_keepalive(true);
     }
 
     /// Makes the coming close a reset, so that a cut answer cannot pass for a complete one.
-    pub fn reset_on_close(&self) {
+    pub fn reset_on_close(&mut self) {
+        self.cut = true;
         // When the option is refused the close still comes, only more politely.
-        let _ = socket2::SockRef::from(&self.stream).set_linger(Some(std::time::Duration::ZERO));
+        let _ = socket2::SockRef::from(self.socket()).set_linger(Some(std::time::Duration::ZERO));
     }
 
-    /// Ready when a read would give something (data, the end, an error). Costs no system call.
-    pub fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.stream.poll_read_ready(cx)
-    }
-
-    /// True when the peer has sent something or closed since the last read. Costs no system call.
-    pub fn has_news(&self) -> bool {
+    /// True when the peer has sent something or closed since the last read. Costs no system call while nothing came.
+    pub fn has_news(&mut self) -> bool {
         let mut cx = Context::from_waker(std::task::Waker::noop());
-        self.stream.poll_read_ready(&mut cx).is_ready()
+        match &mut self.kind {
+            Kind::Plain(stream) => stream.poll_read_ready(&mut cx).is_ready(),
+            // What came may be for TLS alone: a ticket, new keys.
+            Kind::Tls(stream) => {
+                let mut byte = [0];
+                Pin::new(stream)
+                    .poll_read(&mut cx, &mut ReadBuf::new(&mut byte))
+                    .is_ready()
+            }
+        }
     }
 
     /// Reads into the buffer, whose storage is borrowed only when something is there. `Ok(0)`: the peer closed.
@@ -51,7 +98,10 @@ impl Io {
             return Poll::Ready(Err(io::Error::other("no room in the read buffer")));
         };
         let mut read = ReadBuf::new(room);
-        let result = Pin::new(&mut self.stream).poll_read(cx, &mut read);
+        let result = match &mut self.kind {
+            Kind::Plain(stream) => Pin::new(stream).poll_read(cx, &mut read),
+            Kind::Tls(stream) => Pin::new(stream).poll_read(cx, &mut read),
+        };
         let n = read.filled().len();
         match result {
             Poll::Ready(Ok(())) => {
@@ -72,19 +122,58 @@ impl Io {
         cx: &mut Context<'_>,
         pieces: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        match pieces {
-            [one] => Pin::new(&mut self.stream).poll_write(cx, one),
-            _ => Pin::new(&mut self.stream).poll_write_vectored(cx, pieces),
+        match (&mut self.kind, pieces) {
+            (Kind::Plain(stream), [one]) => Pin::new(stream).poll_write(cx, one),
+            (Kind::Plain(stream), _) => Pin::new(stream).poll_write_vectored(cx, pieces),
+            (Kind::Tls(stream), [one]) => Pin::new(stream).poll_write(cx, one),
+            (Kind::Tls(stream), _) => Pin::new(stream).poll_write_vectored(cx, pieces),
         }
     }
 
-    /// Ends our side of the stream.
+    /// Sends what TLS has taken and the socket has not. A plain stream keeps nothing back.
+    pub fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut self.kind {
+            Kind::Plain(_) => Poll::Ready(Ok(())),
+            Kind::Tls(stream) => Pin::new(stream).poll_flush(cx),
+        }
+    }
+
+    /// True when bytes that were written wait for the socket.
+    pub fn holds_back(&self) -> bool {
+        match &self.kind {
+            Kind::Plain(_) => false,
+            Kind::Tls(stream) => stream.get_ref().1.wants_write(),
+        }
+    }
+
+    /// Ends our side of the stream; of one that is cut, the end is not announced.
     pub fn poll_finish(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
+        match &mut self.kind {
+            _ if self.cut => Poll::Ready(Err(io::ErrorKind::BrokenPipe.into())),
+            Kind::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
+            Kind::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
+        }
+    }
+
+    /// Announces the end before the stream is dropped, where that makes a difference: inside TLS a close without it
+    /// looks cut off. Does not wait: it is a few bytes, and who does not read them does not miss them.
+    pub fn say_goodbye(&mut self) {
+        if let Kind::Tls(stream) = &mut self.kind
+            && !self.cut
+        {
+            let mut cx = Context::from_waker(std::task::Waker::noop());
+            let _ = Pin::new(stream).poll_shutdown(&mut cx);
+        }
     }
 
     /// Writes all of it.
     pub async fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
-        tokio::io::AsyncWriteExt::write_all(&mut self.stream, bytes).await
+        match &mut self.kind {
+            Kind::Plain(stream) => stream.write_all(bytes).await,
+            Kind::Tls(stream) => {
+                stream.write_all(bytes).await?;
+                stream.flush().await
+            }
+        }
     }
 }

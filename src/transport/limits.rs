@@ -18,6 +18,8 @@ pub struct Limits {
     pub replay: ReplayLimits,
     /// From the first byte of a request (or the accept) to the end of its head.
     pub head_time: Duration,
+    /// To agree on TLS, with clients and with back ends.
+    pub tls_handshake: Duration,
     /// Between two requests on a connection.
     pub client_idle: Duration,
     /// A body that moves no byte for so long is given up.
@@ -49,6 +51,7 @@ impl Default for Limits {
                 disk_total: 1024 * 1024 * 1024,
             },
             head_time: Duration::from_secs(10),
+            tls_handshake: Duration::from_secs(10),
             client_idle: Duration::from_secs(75),
             body_progress: Duration::from_secs(30),
             connect: Duration::from_secs(10),
@@ -74,3 +77,5 @@ pub const DNS_NAMES_MAX: usize = 4096;
 pub const LINGER: Duration = Duration::from_millis(500);
 /// Most bytes read while lingering.
 pub const LINGER_BYTES: usize = 1024 * 1024;
+/// Most TLS handshakes of clients under way on one worker; beyond them the one that began first is given up.
+pub const HANDSHAKES_MAX: usize = 1024;

@@ -1,17 +1,24 @@
 //! Listening sockets: bound once and exclusively, accepted from by every worker.
+//!
+//! On a listener for TLS the handshake is a task of its own with a time limit. When too many are under way the oldest is
+//! given up: who begins handshakes and does not go on loses to those who do.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener as StdListener};
 use std::rc::Rc;
 use std::time::Duration;
 
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Socket, Type};
 use tokio::net::TcpListener;
 
 use super::connection::{self, Handler};
 use super::downstream::Client;
 use super::io::Io;
 use super::worker::Worker;
+
+mod handshakes;
+
+pub use handshakes::Handshakes;
 
 /// Connections that may wait to be accepted.
 const BACKLOG: i32 = 4096;
@@ -23,7 +30,7 @@ pub fn bind(address: SocketAddr) -> io::Result<StdListener> {
     let socket = Socket::new(
         Domain::for_address(address),
         Type::STREAM,
-        Some(Protocol::TCP),
+        Some(socket2::Protocol::TCP),
     )?;
     // On Linux this lets a restart bind while old connections fade; it does not let two listeners share a port.
     socket.set_reuse_address(true)?;
@@ -36,9 +43,19 @@ pub fn bind(address: SocketAddr) -> io::Result<StdListener> {
     Ok(socket.into())
 }
 
+/// What is spoken on a listener.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protocol {
+    /// HTTP.
+    Http,
+    /// HTTP inside TLS.
+    Https,
+}
+
 /// Accepts until the stop begins, then takes what still waits and ends.
 pub async fn accept<H: Handler + 'static>(
     listener: StdListener,
+    protocol: Protocol,
     worker: Rc<Worker>,
     handler: Rc<H>,
 ) -> io::Result<()> {
@@ -59,7 +76,9 @@ pub async fn accept<H: Handler + 'static>(
                 } else {
                     local
                 };
-                if let Ok(io) = Io::new(stream) {
+                if protocol == Protocol::Https {
+                    handshakes::begin(stream, peer, local, worker.clone(), handler.clone());
+                } else if let Ok(io) = Io::new(stream) {
                     let client = Box::new(Client::new(io, peer, local));
                     tokio::task::spawn_local(connection::run(
                         client,

@@ -30,7 +30,7 @@ impl Pool {
     /// The connection used last, when one is alive.
     pub fn take(&mut self, target: &Target, now: Tick) -> Option<Box<Upstream>> {
         let list = self.idle.get_mut(target)?;
-        while let Some((until, connection)) = list.pop() {
+        while let Some((until, mut connection)) = list.pop() {
             if until > now && !connection.io.has_news() {
                 self.reused += 1;
                 return Some(connection);
@@ -61,7 +61,7 @@ impl Pool {
     /// Drops what is dead or over its time.
     pub fn sweep(&mut self, now: Tick) {
         self.idle.retain(|_, list| {
-            list.retain(|(until, connection)| *until > now && !connection.io.has_news());
+            list.retain_mut(|(until, connection)| *until > now && !connection.io.has_news());
             !list.is_empty()
         });
     }

@@ -153,13 +153,15 @@ impl Pump {
             {
                 self.run_written(source);
                 if !self.finishing && !self.line_up(source)? && self.is_flushed() {
+                    // Nothing more is read while TLS waits to get rid of what it has.
+                    ready!(to.poll_flush(cx)).map_err(PumpError::Write)?;
                     ready!(self.poll_read(cx, source))?;
                     continue;
                 }
             }
             if self.is_flushed() {
                 if self.finishing {
-                    return Poll::Ready(Ok(()));
+                    return to.poll_flush(cx).map_err(PumpError::Write);
                 }
                 continue;
             }
@@ -219,7 +221,7 @@ impl Pump {
             self.out_at += n;
             self.written += n as u64;
         }
-        Poll::Ready(Ok(()))
+        to.poll_flush(cx).map_err(PumpError::Write)
     }
 
     fn poll_flush(

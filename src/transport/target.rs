@@ -3,7 +3,9 @@
 use std::collections::hash_map::RandomState;
 use std::fmt;
 use std::hash::{BuildHasher, Hash, Hasher};
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
+
+use super::tls::ClientTls;
 
 /// One back-end address; connections are pooled by it. Made once, at load, and shared.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,6 +18,8 @@ pub struct Target {
     pub port: u16,
     /// Value of the `Host` field.
     pub authority: Box<str>,
+    /// How the connection is protected; only together with [`https`](Self::https).
+    tls: Option<Arc<ClientTls>>,
     /// Hash of the rest, so that a pool look-up does not read the texts.
     key: u64,
 }
@@ -38,15 +42,40 @@ impl Target {
 
     /// A target with a `Host` of its own.
     pub fn with_authority(https: bool, host: &str, port: u16, authority: &str) -> Self {
-        static KEYS: LazyLock<RandomState> = LazyLock::new(RandomState::new);
-        let key = KEYS.hash_one((https, host, port, authority));
         Self {
             https,
             host: host.into(),
             port,
             authority: authority.into(),
-            key,
+            tls: None,
+            key: 0,
         }
+        .keyed()
+    }
+
+    /// The same target, protected so; a plain one stays as it is.
+    pub fn with_tls(mut self, tls: Arc<ClientTls>) -> Self {
+        if self.https {
+            self.tls = Some(tls);
+        }
+        self.keyed()
+    }
+
+    /// How the connection is protected; `None` for a plain one, and for one that nobody has said it of.
+    pub fn tls(&self) -> Option<&ClientTls> {
+        self.tls.as_deref()
+    }
+
+    fn keyed(mut self) -> Self {
+        static KEYS: LazyLock<RandomState> = LazyLock::new(RandomState::new);
+        self.key = KEYS.hash_one((
+            self.https,
+            &self.host,
+            self.port,
+            &self.authority,
+            &self.tls,
+        ));
+        self
     }
 }
 

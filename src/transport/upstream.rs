@@ -9,6 +9,7 @@ use std::io;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use tokio::net::TcpStream;
 use tokio::time::Instant;
 
 use super::alarm::Alarm;
@@ -24,6 +25,7 @@ use super::limits::INTERIM_ANSWERS_MAX;
 use super::pump::{Pump, PumpError, Source};
 use super::replay::ReplayLimits;
 use super::target::Target;
+use super::tls;
 use super::worker::Worker;
 use crate::codes::ErrorCode;
 
@@ -141,6 +143,8 @@ pub struct Try<'a> {
 pub enum Stage {
     /// Not connected.
     Connect,
+    /// Connected, but TLS was not agreed on; nothing of the message was run.
+    Handshake,
     /// The head is not fully written.
     Head,
     /// The head is written, the body is not.
@@ -155,7 +159,7 @@ impl Stage {
     /// The number of this state in Synapse's table.
     pub fn protocol_state(self) -> i32 {
         match self {
-            Stage::Connect => 0,
+            Stage::Connect | Stage::Handshake => 0,
             Stage::Head => 1,
             Stage::Body => 2,
             Stage::Sent => 3,
@@ -239,7 +243,7 @@ async fn in_time(
 }
 
 fn late(this: &Try<'_>, stage: Stage) -> TryError {
-    let code = if stage == Stage::Connect {
+    let code = if stage <= Stage::Handshake {
         ErrorCode::CONNECT_TIMEOUT
     } else {
         ErrorCode::RESPONSE_TIMEOUT
@@ -270,7 +274,7 @@ async fn tries(
             Some(idle) => (idle, true),
             None => {
                 let begun = Instant::now();
-                let upstream = connect(worker, this.target).await?;
+                let upstream = connect(worker, this.target, progress).await?;
                 this.connected.set(Some(begun.elapsed()));
                 (upstream, false)
             }
@@ -310,20 +314,32 @@ fn may_repeat(client: Option<&Client>, this: &Try<'_>) -> bool {
     }
 }
 
-async fn connect(worker: &Worker, target: &Target) -> Result<Box<Upstream>, TryError> {
+async fn connect(
+    worker: &Worker,
+    target: &Target,
+    progress: &Progress,
+) -> Result<Box<Upstream>, TryError> {
     let failed = |code, text| TryError::Failed {
         code,
         stage: Stage::Connect,
         text,
     };
-    if target.https {
-        return Err(failed(
-            ErrorCode::CONNECT_FAILED,
-            format!("{target}: TLS to back ends is not supported yet"),
-        ));
-    }
+    progress.stage.set(Stage::Connect);
     match tokio::time::timeout(worker.limits.connect, worker.dial(target)).await {
-        Ok(Ok(io)) => Ok(Box::new(Upstream::new(io))),
+        Ok(Ok(stream)) => {
+            let io = if target.https {
+                progress.stage.set(Stage::Handshake);
+                secure(worker, target, stream).await?
+            } else {
+                Io::new(stream).map_err(|error| {
+                    failed(
+                        ErrorCode::CONNECT_FAILED,
+                        format!("connection to {target} failed: {error}"),
+                    )
+                })?
+            };
+            Ok(Box::new(Upstream::new(io)))
+        }
         Ok(Err(error)) => Err(failed(
             ErrorCode::CONNECT_FAILED,
             format!("connection to {target} failed: {error}"),
@@ -335,6 +351,30 @@ async fn connect(worker: &Worker, target: &Target) -> Result<Box<Upstream>, TryE
                 worker.limits.connect.as_millis()
             ),
         )),
+    }
+}
+
+/// Agrees on TLS. A refusal is known at once and never waits for a timer.
+async fn secure(worker: &Worker, target: &Target, stream: TcpStream) -> Result<Io, TryError> {
+    let failed = |code, why: &dyn std::fmt::Display| TryError::Failed {
+        code,
+        stage: Stage::Handshake,
+        text: format!("no TLS connection to {target}: {why}"),
+    };
+    let Some(tls) = target.tls() else {
+        let why = "nothing says whom to trust";
+        return Err(failed(ErrorCode::CONNECT_FAILED, &why));
+    };
+    let limit = worker.limits.tls_handshake;
+    match tokio::time::timeout(limit, tls.connect(&target.host, stream)).await {
+        Ok(Ok(stream)) => {
+            Io::secure(stream.into()).map_err(|error| failed(ErrorCode::CONNECT_FAILED, &error))
+        }
+        Ok(Err(error)) => Err(failed(ErrorCode::CONNECT_FAILED, &error)),
+        Err(_) => {
+            let why = format!("the handshake was not over within {} ms", limit.as_millis());
+            Err(failed(ErrorCode::CONNECT_TIMEOUT, &why))
+        }
     }
 }
 
@@ -553,7 +593,7 @@ fn poll_both(
             Poll::Ready(Err(PumpError::Source(refused))) => {
                 return Poll::Ready(Err(TryError::ClientRefused(refused)));
             }
-            Poll::Pending => progress.starves(pump.is_starved()),
+            Poll::Pending => progress.starves(pump.is_starved() && !upstream.io.holds_back()),
         }
     }
     match ready!(upstream.io.poll_fill(cx, &mut upstream.buf)) {
@@ -595,6 +635,13 @@ fn finish(
 }
 
 fn ended(target: &Target, stage: Stage, error: &io::Error) -> TryError {
+    if let Some(why) = tls::rejected(error).filter(|_| stage < Stage::Answer) {
+        return TryError::Failed {
+            code: ErrorCode::CONNECT_FAILED,
+            stage: Stage::Handshake,
+            text: format!("no TLS connection to {target}: {why}"),
+        };
+    }
     let (code, what) = match (stage, error.kind()) {
         (Stage::Answer, io::ErrorKind::UnexpectedEof) => (
             ErrorCode::CONNECTION_CLOSED,

@@ -12,8 +12,8 @@ use tokio::time::Instant;
 
 use super::drain::Drain;
 use super::head::{RequestHead, ResponseHead};
-use super::io::Io;
 use super::limits::{DNS_NAMES_MAX, DNS_TTL, HELD_MAX, Limits};
+use super::listener::Handshakes;
 use super::pool::Pool;
 use super::target::Target;
 use crate::util::clock::{self, Tick};
@@ -32,6 +32,8 @@ pub struct Worker {
     pub pool: RefCell<Pool>,
     /// The stop.
     pub drain: Drain,
+    /// TLS handshakes of clients.
+    pub handshakes: Handshakes,
     /// Random state for choices that need no secrecy.
     seed: Cell<u64>,
     held: Cell<usize>,
@@ -75,6 +77,7 @@ impl Worker {
             limits,
             pool: RefCell::default(),
             drain: Drain::default(),
+            handshakes: Handshakes::default(),
             seed: Cell::new(seed | 1),
             held: Cell::new(0),
             busy: Cell::new(0),
@@ -219,11 +222,11 @@ impl Worker {
     }
 
     /// Connects to a target; each of its addresses is tried.
-    pub async fn dial(&self, target: &Target) -> io::Result<Io> {
+    pub async fn dial(&self, target: &Target) -> io::Result<TcpStream> {
         let mut last = None;
         for address in self.addresses(target).await? {
             match TcpStream::connect(address).await {
-                Ok(stream) => return Io::new(stream),
+                Ok(stream) => return Ok(stream),
                 Err(error) => last = Some(error),
             }
         }

@@ -107,7 +107,7 @@ fn warnings_are_denied_and_allowed_by_kind_and_by_code() {
             deny,
             allow,
         };
-        let answer = check(&request, [], |_, _| {});
+        let answer = check(&request, [], |_, _, _| {});
         (answer.exit_code, answer.text.matches("warning[").count())
     };
     let which = |text: &str| text.parse::<Which>().unwrap();
@@ -132,7 +132,7 @@ fn rooms_add_what_only_they_can_see() {
         deny: &[],
         allow: &[],
     };
-    let answer = check(&request, [], |model, diagnostics| {
+    let answer = check(&request, [], |model, _, diagnostics| {
         let span = model.endpoints[0].span;
         diagnostics.error(
             axon::codes::DiagnosticCode::UnresolvedKey,

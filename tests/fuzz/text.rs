@@ -8,6 +8,7 @@ use axon::endpoint::session::http::{Cookies, without_cookies};
 use axon::endpoint::session::{
     Affinity, Facts, ID_BYTES_MAX, IDS_MAX, Ids, Learned, ResponseFacts, SessionSpec,
 };
+use axon::settings::Settings;
 use axon::soap::scan::{self, HeaderScan, Limits, Progress, Wanted};
 
 use crate::mutate::Random;
@@ -119,7 +120,7 @@ pub fn scan(input: &[u8], random: &mut Random) {
 pub fn config(input: &[u8], _: &mut Random) {
     let show = || {
         let (model, mut diagnostics) = loader::parse_bytes("fuzz.xml", input);
-        axon::server::check_more(&model, &mut diagnostics);
+        axon::server::check_more(&model, &Settings::default(), &mut diagnostics);
         let problems = diagnostics.into_sorted();
         for problem in &problems {
             let text = &model.sources.file(problem.span.file).text;

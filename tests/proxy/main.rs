@@ -23,6 +23,7 @@ mod routing;
 mod support;
 mod suspension;
 mod timeout;
+mod tls;
 mod upgrade;
 mod why;
 mod wsdl;

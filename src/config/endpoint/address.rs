@@ -2,7 +2,7 @@
 //!
 //! Synapse accepts any text as `uri` and fails when it sends; here the address is checked while loading, as far as it is known then: `${name}`
 //! is filled in from the message, so what it stands for is not looked at. Schemes of other transports are well-formed but not
-//! served; of https it is said that this version cannot send there, as nobody should learn that from the first message.
+//! served. A TLS profile on an address without TLS is warned about: nobody should believe it protected.
 
 use super::{leaf, vocabulary};
 use crate::codes::DiagnosticCode;
@@ -18,12 +18,12 @@ pub(super) fn parse(element: &Element, diagnostics: &mut Diagnostics) -> Option<
     let uri = Spanned::new(written.value.trim().to_owned(), written.span);
     match check(&uri.value) {
         Ok(()) => {
-            if is_https(&uri.value) {
-                diagnostics.unsupported(
-                    DiagnosticCode::NotSupportedYet,
-                    uri.span,
-                    "https to back ends is not supported yet: sending fails with 101503",
-                    "use http where the network in between is trusted",
+            if let Some(tls) = leaf.settings.tls.as_ref().filter(|_| is_plain(&uri.value)) {
+                diagnostics.warn(
+                    DiagnosticCode::NoEffect,
+                    tls.span,
+                    "ax:tls has no effect on an http address: messages go out unprotected",
+                    "write https in the address, or remove the attribute",
                 );
             }
             Some(leaf.into_kind(|leaf| EndpointKind::Address(AddressDef { uri, leaf })))
@@ -61,9 +61,9 @@ pub(in crate::config) fn unusable(uri: &str) -> Option<String> {
     }
 }
 
-fn is_https(uri: &str) -> bool {
-    uri.get(..6)
-        .is_some_and(|scheme| scheme.eq_ignore_ascii_case("https:"))
+fn is_plain(uri: &str) -> bool {
+    uri.get(..5)
+        .is_some_and(|scheme| scheme.eq_ignore_ascii_case("http:"))
 }
 
 #[derive(Debug, PartialEq, Eq)]

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use super::value::{child_codes, child_millis, child_number, number};
+use super::value::{self, child_codes, child_millis, child_number, number};
 use super::vocabulary;
 use crate::codes::DiagnosticCode;
 use crate::config::diagnostic::Diagnostics;
@@ -16,7 +16,10 @@ use crate::config::xml::Element;
 /// Reads each block from the first of the elements that has it: a member's own, else its group's.
 pub(super) fn parse(from: &[&Element], diagnostics: &mut Diagnostics) -> LeafDef {
     let block = |name: &str| from.iter().find_map(|e| e.child(name));
-    let mut leaf = LeafDef::default();
+    let mut leaf = LeafDef {
+        tls: from.iter().find_map(|e| value::axon_name(e, "tls")),
+        ..LeafDef::default()
+    };
     if let Some(timeout) = block("timeout") {
         vocabulary::check(timeout, &vocabulary::TIMEOUT, diagnostics);
         // On a leaf, the leaf's reader reports an expression; a member cannot have one.

@@ -234,6 +234,12 @@ pub(super) fn axon_choice(
     at
 }
 
+/// A name in an attribute of axon's own namespace.
+pub(super) fn axon_name(element: &Element, attribute: &str) -> Option<Spanned<String>> {
+    let text = element.attribute_ns(crate::config::AXON_NS, attribute)?;
+    Some(Spanned::new(text.value.trim().to_owned(), text.span))
+}
+
 /// `ax:maxAttempts`: at least one.
 pub(super) fn max_attempts(
     element: &Element,

@@ -105,7 +105,7 @@ pub const WSDL: Vocabulary = Vocabulary {
 pub const DEFAULT: Vocabulary = Vocabulary {
     element: "default",
     attributes: &["format", "optimize", "encoding", "trace", "statistics"],
-    axon: &[],
+    axon: &["tls"],
     once: &[
         "enableAddressing",
         "enableSec",
@@ -173,7 +173,7 @@ pub const FAILOVER: Vocabulary = Vocabulary {
 pub const LOAD_BALANCE: Vocabulary = Vocabulary {
     element: "loadbalance",
     attributes: &["policy", "algorithm", "failover", "buildMessage"],
-    axon: &["maxAttempts", "retryNonIdempotent"],
+    axon: &["maxAttempts", "retryNonIdempotent", "tls"],
     once: MEMBER.once,
     many: &["endpoint", "member"],
 };
@@ -182,7 +182,7 @@ pub const LOAD_BALANCE: Vocabulary = Vocabulary {
 pub const MEMBER: Vocabulary = Vocabulary {
     element: "member",
     attributes: &["hostName", "httpPort", "httpsPort"],
-    axon: &[],
+    axon: &["tls"],
     once: &[
         "timeout",
         "markForSuspension",

@@ -125,14 +125,14 @@ impl<'a> Place<'a> {
                 Ok(Place::fixed(address, true))
             }
             LeafTarget::Wsdl(wsdl) => match wsdl.current() {
-                Some(known) => Ok(Place::owned(known.address.clone())),
+                Some(known) => Ok(Place::owned(known.address.clone().protected(&leaf.tls))),
                 None => Err(bad_address(leaf, "its WSDL is not known yet")),
             },
             LeafTarget::Template(parts) => {
                 let text = expand(parts, |name| x.properties.value(name).map(str::to_owned));
                 let address = Address::parse(&text)
                     .ok_or_else(|| bad_address(leaf, "the expanded address is no http URL"))?;
-                Ok(Place::owned(address))
+                Ok(Place::owned(address.protected(&leaf.tls)))
             }
             LeafTarget::Message => {
                 let set = x.to.as_deref().filter(|to| !to.is_empty());
@@ -154,7 +154,7 @@ impl<'a> Place<'a> {
                         ),
                     ));
                 }
-                Ok(Place::owned(address))
+                Ok(Place::owned(address.protected(&leaf.tls)))
             }
         }
     }

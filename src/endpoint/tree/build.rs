@@ -23,6 +23,7 @@ use crate::endpoint::rules::{RetryRules, RuleSettings};
 use crate::endpoint::session::{DEFAULT_WINDOW, SessionSpec, SessionTable};
 use crate::endpoint::state::StateCell;
 use crate::endpoint::tree::wsdl::Known;
+use crate::transport::tls::{ClientTls, TlsSet};
 
 /// Sessions per group when the settings say nothing.
 pub const SESSIONS_PER_GROUP: usize = 1_000_000;
@@ -36,6 +37,7 @@ pub struct Builder<'p> {
     library: Option<&'p Library<'p>>,
     sessions_per_group: usize,
     session_window: Duration,
+    tls: Arc<TlsSet>,
     nodes: Vec<Node>,
     roots: HashMap<Arc<str>, NodeId>,
     paths: HashMap<Arc<str>, NodeId>,
@@ -69,6 +71,7 @@ impl<'p> Builder<'p> {
             library: None,
             sessions_per_group: SESSIONS_PER_GROUP,
             session_window: DEFAULT_WINDOW,
+            tls: Arc::default(),
             nodes: Vec::new(),
             roots: HashMap::new(),
             paths: HashMap::new(),
@@ -95,6 +98,12 @@ impl<'p> Builder<'p> {
     /// Sets how long a session lives where no group on its path says it (`[sessions] timeout_ms`).
     pub fn session_timeout(mut self, window: Duration) -> Self {
         self.session_window = window;
+        self
+    }
+
+    /// Sets the TLS profiles that `ax:tls` names.
+    pub fn tls(mut self, profiles: Arc<TlsSet>) -> Self {
+        self.tls = profiles;
         self
     }
 
@@ -253,6 +262,12 @@ impl<'p> Builder<'p> {
         place: &Place,
     ) -> NodeKind {
         let definition = identity::definition(signature, def);
+        let tls = self.client_tls(def);
+        let target = target.protected(&tls);
+        if matches!(&target, Target::Fixed(address) if address.target.https) {
+            // Here and not on a worker, which has no time to read the system's authorities; a failure is that of each send.
+            let _ = tls.prepare();
+        }
         let old = self.old_node(place.old);
         let (state, stats) = match old.map(|node| &node.kind) {
             Some(NodeKind::Leaf(leaf)) if leaf.definition == definition => {
@@ -277,6 +292,7 @@ impl<'p> Builder<'p> {
         NodeKind::Leaf(Leaf {
             target,
             written: Arc::new(def.clone()),
+            tls,
             timeout: def.timeout.as_ref().map(|t| t.value),
             timeout_action: def.timeout_action.as_ref().map(|a| a.value),
             rules,
@@ -285,6 +301,23 @@ impl<'p> Builder<'p> {
             stats,
             definition,
         })
+    }
+
+    fn client_tls(&mut self, def: &LeafDef) -> Arc<ClientTls> {
+        let name = def.tls.as_ref();
+        self.tls
+            .client(name.map(|n| n.value.as_str()))
+            .unwrap_or_else(|| {
+                let name = name.map_or("", |n| n.value.as_str());
+                let message = format!("there is no TLS profile {name}");
+                if let Some(written) = &def.tls {
+                    let row = DiagnosticCode::UnknownTlsProfile.row();
+                    let help = format!("add [tls.{name}] to axon.toml; {}", row.help);
+                    self.problems
+                        .error_help(row.code, written.span, message.clone(), help);
+                }
+                Arc::new(ClientTls::unusable(name, &message))
+            })
     }
 
     fn failover(&mut self, def: &FailoverDef, place: &Place) -> NodeKind {

@@ -169,5 +169,6 @@ pub(super) fn definition(signature: &Signature, leaf: &LeafDef) -> u64 {
     leaf.mark_span.is_some().hash(h);
     leaf.retry_disabled.hash(h);
     leaf.retry_enabled.hash(h);
+    leaf.tls.as_ref().map(|name| &name.value).hash(h);
     hasher.finish()
 }

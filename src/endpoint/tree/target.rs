@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::wsdl::WsdlTarget;
 use crate::transport::target::Target as Authority;
+use crate::transport::tls::ClientTls;
 
 /// The target of a leaf.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,6 +73,19 @@ impl Target {
             http: address(false, http_port, https_port),
             https: address(true, https_port, http_port),
         })
+    }
+
+    /// The same targets, with https protected so.
+    pub fn protected(self, tls: &Arc<ClientTls>) -> Self {
+        match self {
+            Self::Fixed(address) => Self::Fixed(address.protected(tls)),
+            Self::Member(member) => Self::Member(Member {
+                http: member.http,
+                https: member.https.protected(tls),
+            }),
+            // What a message makes of these is protected when it is known.
+            other @ (Self::Wsdl(_) | Self::Template(_) | Self::Message) => other,
+        }
     }
 
     /// Name of the kind of leaf, for people.
@@ -179,6 +193,17 @@ impl Address {
             target: Arc::new(Authority::with_authority(https, host, port, authority)),
             path_and_query: format!("{slash}{tail}").into(),
         })
+    }
+}
+
+impl Address {
+    /// The same address, with https protected so.
+    pub fn protected(mut self, tls: &Arc<ClientTls>) -> Self {
+        if self.target.https {
+            let target = Arc::unwrap_or_clone(self.target);
+            self.target = Arc::new(target.with_tls(tls.clone()));
+        }
+        self
     }
 }
 

@@ -24,6 +24,9 @@ impl AccessRecord<'_> {
         write_address(out, self.client);
         out.push(b'"');
         word(out, b",\"listener\":\"", self.listener);
+        if let Some(version) = self.tls {
+            word(out, b"\",\"tls\":\"", version);
+        }
         word(out, b"\",\"proto\":\"", self.proto);
         out.push(b'"');
         string(out, b",\"method\":", self.method);

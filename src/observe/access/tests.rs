@@ -7,6 +7,7 @@ fn record<'a>(id: &'a RequestId, attempts: &'a [Attempt<'a>]) -> AccessRecord<'a
         id,
         client: SocketAddr::from(([127, 0, 0, 1], 40123)),
         listener: "0.0.0.0:8280",
+        tls: None,
         proto: "HTTP/1.1",
         method: b"POST",
         host: b"localhost:8280",

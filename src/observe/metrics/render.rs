@@ -169,6 +169,7 @@ impl Collector for Scrape {
         self.build_and_process(&mut families)?;
         self.config(&mut families)?;
         self.traffic(&mut families)?;
+        self.tls(&mut families)?;
         self.endpoints(&mut families)?;
         self.pool(&mut families)?;
         self.groups(&mut families)?;

@@ -13,6 +13,8 @@ fn explained(files: &[(&str, &str)], request: ExplainRequest) -> Result<ExplainV
         default_root: Path::new("nowhere").to_owned(),
         settings: None,
         default: None,
+        cert: Vec::new(),
+        key: Vec::new(),
     };
     explain_files(&origin, &request)
 }

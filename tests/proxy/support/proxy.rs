@@ -1,5 +1,6 @@
 //! The program as users start it.
 
+use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
 use std::path::Path;
@@ -37,6 +38,22 @@ impl Proxy {
 
     /// Serves these files with more flags.
     pub fn with<T: AsRef<str>>(files: &[(&str, T)], flags: &[&str]) -> Proxy {
+        Proxy::run(files, flags, &[])
+    }
+
+    /// Serves these files in an environment with these variables.
+    pub fn with_variables<T: AsRef<str>>(
+        files: &[(&str, T)],
+        variables: &[(&str, &OsStr)],
+    ) -> Proxy {
+        Proxy::run(files, &["--no-watch"], variables)
+    }
+
+    fn run<T: AsRef<str>>(
+        files: &[(&str, T)],
+        flags: &[&str],
+        variables: &[(&str, &OsStr)],
+    ) -> Proxy {
         let folder = tempfile::tempdir().unwrap();
         for (name, text) in files {
             put(folder.path(), name, text.as_ref());
@@ -50,6 +67,7 @@ impl Proxy {
             .arg(folder.path())
             .args(["--admin", "127.0.0.1:0"])
             .args(&flags)
+            .envs(variables.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -91,6 +109,13 @@ impl Proxy {
             lines,
             complaints,
         }
+    }
+
+    /// The address of the first listener of that kind.
+    pub fn listening(&self, kind: &str) -> SocketAddr {
+        let prefix = format!("listening {kind} ");
+        let line = self.text_line(&prefix, |line| line.starts_with(&prefix));
+        line[prefix.len()..].parse().unwrap()
     }
 
     /// A new client connection.

@@ -163,6 +163,20 @@ impl Scrape {
         )
     }
 
+    pub(super) fn tls(&self, f: &mut Families<'_, '_>) -> fmt::Result {
+        let ends = self.snapshot.certificates_end.iter();
+        f.gauges(
+            "axon_tls_certificate_not_after_timestamp_seconds",
+            "When the first certificate of the profile ends",
+            ends.map(|(profile, end)| (labels!["profile" = profile.as_str()], *end as f64)),
+        )?;
+        f.counters(
+            "axon_tls_handshake_failures",
+            "TLS handshakes of clients that came to nothing",
+            [(labels![], self.snapshot.tls_handshakes_failed)],
+        )
+    }
+
     pub(super) fn endpoints(&self, f: &mut Families<'_, '_>) -> fmt::Result {
         let endpoints = &self.snapshot.endpoints;
         let name = |e: &'_ EndpointMetrics| e.endpoint.clone();

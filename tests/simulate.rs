@@ -247,6 +247,23 @@ fn t_k_weights() {
 }
 
 #[test]
+fn orders_decide_over_sessions_and_outlive_a_reload() {
+    let lines = lines("drain");
+    assert_eq!(
+        at(&lines, "answered"),
+        [
+            (0, "one"),
+            (200, "one"),
+            (300, "two"),
+            (500, "two"),
+            (510, "two"),
+            (600, "one"),
+            (800, "two"),
+        ]
+    );
+}
+
+#[test]
 fn the_same_seed_gives_the_same_lines_in_both_forms() {
     let program = |format: &str| {
         let out = Command::new(env!("CARGO_BIN_EXE_axon"))

@@ -33,6 +33,11 @@ pub enum Order {
 impl Order {
     const ALL: [Order; 4] = [Order::Active, Order::Drain, Order::Maintain, Order::Off];
 
+    /// The order of that name.
+    pub fn of(name: &str) -> Option<Order> {
+        Order::ALL.into_iter().find(|order| order.name() == name)
+    }
+
     /// The name that people see.
     pub fn name(self) -> &'static str {
         match self {
@@ -128,5 +133,13 @@ mod tests {
         assert!(!note.is_over(Tick(8)) && note.is_over(Tick(9)));
         assert_eq!(cell.set(Order::Active, Some(note)), Order::Drain);
         assert_eq!(cell.note(), None);
+    }
+
+    #[test]
+    fn orders_are_known_by_their_names() {
+        for order in Order::ALL {
+            assert_eq!(Order::of(order.name()), Some(order));
+        }
+        assert_eq!(Order::of("on"), None);
     }
 }

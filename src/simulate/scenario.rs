@@ -95,16 +95,16 @@ pub enum Does {
     Fail,
 }
 
-/// An endpoint is switched.
+/// A person gives an order.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Switch {
     /// When.
     pub at_ms: u64,
-    /// Its path.
+    /// Path of the endpoint.
     pub endpoint: String,
-    /// True for on.
-    pub on: bool,
+    /// `active`, `drain`, `maintain` or `off`.
+    pub order: String,
 }
 
 /// Another configuration takes over.

@@ -16,6 +16,7 @@ use crate::codes::ErrorCode;
 use crate::config::source::Span;
 use crate::endpoint::NodeId;
 use crate::endpoint::hold;
+use crate::endpoint::order::{Note, Order};
 use crate::endpoint::session::{Facts, ResponseFacts};
 use crate::endpoint::state::{EndpointState, Transition};
 use crate::endpoint::walk::{Decision, Failure, Retry, SessionEffect, Step, TryOf, Walk, Why};
@@ -31,7 +32,7 @@ pub const LINES_MAX: usize = 1_000_000;
 pub struct Entry {
     /// When.
     pub t_ms: u64,
-    /// `request`, `try`, `failed`, `answered`, `gave_up`, `held`, `state`, `reload`, `session`.
+    /// `request`, `try`, `failed`, `answered`, `gave_up`, `held`, `state`, `order`, `reload`, `session`.
     pub what: &'static str,
     /// Number of the request, from 1.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -265,13 +266,25 @@ impl<'t> World<'t> {
 
     fn switch(&mut self, at: usize) -> Result<(), String> {
         let switch = &self.scenario.switches[at];
-        let changed = self
-            .tree
+        let tree = self.tree;
+        let bad = |why: &str| format!("switch of `{}`: {why}", switch.endpoint);
+        let order = Order::of(&switch.order)
+            .ok_or_else(|| bad("write active, drain, maintain or off as its order"))?;
+        let id = tree
             .endpoints
-            .switch(&switch.endpoint, switch.on, self.now)
-            .map_err(|error| format!("switch of `{}`: {error}", switch.endpoint))?;
+            .at_path(&switch.endpoint)
+            .ok_or_else(|| bad("no endpoint has that path"))?;
+        self.line(Entry {
+            what: "order",
+            endpoint: Some(switch.endpoint.clone()),
+            text: Some(order.name().to_owned()),
+            ..Entry::default()
+        });
+        let changed = tree
+            .endpoints
+            .give_order(id, order, Note::default(), self.now)
+            .map_err(|error| bad(&error.to_string()))?;
         if let Some(transition) = changed {
-            let tree = self.tree;
             self.state(tree, &switch.endpoint, &transition, None);
         }
         Ok(())

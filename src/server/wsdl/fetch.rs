@@ -50,6 +50,7 @@ async fn read(location: Location) -> Result<(Bytes, Location), String> {
     for _ in 0..=REDIRECTS {
         let url = match at {
             Location::Url(url) => url,
+            Location::Resource(name) => return Err(format!("{name} is nowhere to be read")),
             Location::File(path) => {
                 let file = path.clone();
                 let bytes = tokio::task::spawn_blocking(move || file_bytes(&file)).await;

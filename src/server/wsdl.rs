@@ -21,6 +21,7 @@ use crate::endpoint::tree::wsdl::{Reading, WsdlTarget};
 use crate::mediation::{Publication, Seen};
 use crate::observe::stamp::unix_ms_of;
 use crate::observe::{Event, EventLog};
+use crate::transport::tls::ClientTls;
 use crate::util::clock;
 
 /// Longest time that a start or a reload waits for documents; what is late comes in the background.
@@ -120,12 +121,15 @@ pub(super) async fn keep_reading(shared: Arc<Shared>) {
 /// Reads every document that is due.
 async fn round(generation: &Generation, events: Option<&EventLog>) {
     let now = clock::now();
-    let mut due: HashMap<&Location, Waiting> = HashMap::new();
+    // Read once for all endpoints that trust the same.
+    let mut due: HashMap<(&Location, &str), (Arc<ClientTls>, Waiting)> = HashMap::new();
     for (id, target) in generation.endpoints.wsdl_targets() {
         if let Some(location) = &target.location
+            && let Some(leaf) = generation.endpoints.leaf(id)
             && target.due(now)
         {
-            let waiting = due.entry(location).or_insert_with(|| Waiting(Vec::new()));
+            let new = || (leaf.tls.clone(), Waiting(Vec::new()));
+            let (_, waiting) = due.entry((location, leaf.tls.name())).or_insert_with(new);
             waiting.0.push((id, target.clone()));
         }
     }
@@ -135,19 +139,22 @@ async fn round(generation: &Generation, events: Option<&EventLog>) {
         }
     };
     let mut running = JoinSet::new();
-    for (location, waiting) in due {
+    for ((location, _), (tls, waiting)) in due {
         if running.len() >= AT_ONCE
             && let Some(Ok(told)) = running.join_next().await
         {
             tell(told);
         }
         let location = location.clone();
-        running.spawn(async move { waiting.tell(&fetch::collect(Collector::new(location)).await) });
+        running.spawn(
+            async move { waiting.tell(&fetch::collect(Collector::new(location), tls).await) },
+        );
     }
     for publication in generation.mediation.publications() {
         let Some(gatherer) = publication.due(now) else {
             continue;
         };
+        let tls = generation.tls.system().clone();
         let waiting = Publishing(publication.clone());
         if running.len() >= AT_ONCE
             && let Some(Ok(told)) = running.join_next().await
@@ -155,7 +162,7 @@ async fn round(generation: &Generation, events: Option<&EventLog>) {
             tell(told);
         }
         running.spawn(async move {
-            let read = fetch::collect(gatherer).await;
+            let read = fetch::collect(gatherer, tls).await;
             let seen = waiting.0.report(read, clock::now());
             Told::Publication(waiting.0.clone(), seen)
         });

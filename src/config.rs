@@ -11,6 +11,7 @@ pub mod lint;
 pub mod loader;
 pub mod model;
 pub mod properties;
+pub mod proxy;
 pub mod render;
 pub mod schema;
 pub mod serialise;

@@ -207,6 +207,8 @@ pub struct Exchange {
     pub fault: Option<Fault>,
     /// Set by `send` in the response flow (and by `respond`): the answer goes to the client.
     pub replied: bool,
+    /// The proxy service that the request is for.
+    pub proxy: Option<Arc<str>>,
     /// `To` set by a header mediator; replaces the request's own for endpoints that follow it. Empty when it was removed.
     pub to: Option<String>,
     /// The client's connection, while its request is served.
@@ -249,6 +251,7 @@ impl Exchange {
             axis2: Properties::default(),
             fault: None,
             replied: false,
+            proxy: None,
             to: None,
             client: None,
             upstream: None,

@@ -12,6 +12,7 @@ pub mod expression;
 pub mod mediator;
 pub mod message;
 pub mod parse;
+mod proxy;
 mod route;
 mod run;
 pub mod sender;
@@ -25,14 +26,17 @@ use std::collections::HashMap;
 pub use answer::default_fault;
 pub use mediator::{List, Mediator, Scene, Step};
 pub use parse::{EndpointNames, EndpointParser};
+pub use proxy::{Publication, Seen};
 pub use sender::{Category, Cx, LocalBoxFuture, LogSink, Passed, SendTo, Sender, Trace};
 
 use crate::config::diagnostic::Diagnostics;
 use crate::config::model::Model;
 use crate::config::source::Span;
+use crate::config::wsdl::Library;
 use crate::exchange::{Body, Direction, Exchange, Fault};
 use crate::transport::head::ResponseHead;
 use parse::Parse;
+use proxy::Proxy;
 use route::{Route, Routes};
 use run::{Ended, Run};
 
@@ -49,11 +53,25 @@ struct Sequence {
     on_error: Option<SequenceId>,
 }
 
+/// What a request and its answer go through.
+#[derive(Clone, Copy, Debug, Default)]
+struct Flow {
+    /// First the request.
+    request: Option<SequenceId>,
+    /// Then the request too, when nothing was sent and nothing stopped it.
+    endpoint: Option<u32>,
+    /// The answer; without it, straight back.
+    answer: Option<SequenceId>,
+    /// Takes the errors of both, before the sequence `fault` does.
+    fault: Option<SequenceId>,
+}
+
 /// The compiled mediation of one configuration.
 #[derive(Debug)]
 pub struct Mediation {
     routes: Routes,
     sequences: Vec<Sequence>,
+    proxies: Vec<Proxy>,
     ids: HashMap<String, SequenceId>,
     pre_mediate: Option<SequenceId>,
     main: Option<SequenceId>,
@@ -69,6 +87,7 @@ impl Mediation {
         default: Option<&str>,
         endpoints: &mut dyn EndpointNames,
         parse_endpoint: EndpointParser,
+        library: &Library<'_>,
         diagnostics: &mut Diagnostics,
     ) -> Mediation {
         let ids: HashMap<String, SequenceId> = model
@@ -79,7 +98,7 @@ impl Mediation {
             .collect();
         let routes = Routes::build(model, default, endpoints);
         let mut parse = Parse::new(&model.sources, &ids, endpoints, parse_endpoint, diagnostics);
-        let sequences = model
+        let mut sequences: Vec<Sequence> = model
             .sequences
             .iter()
             .map(|def| Sequence {
@@ -95,9 +114,16 @@ impl Mediation {
         for artifact in &model.unsupported {
             parse.artifact(artifact);
         }
+        let proxies = model
+            .proxies
+            .iter()
+            .map(|def| proxy::build(def, &mut parse, &mut sequences, library, model))
+            .collect();
+        proxy::unused_entries(model, library, &mut parse);
         Mediation {
             routes,
             sequences,
+            proxies,
             pre_mediate: ids.get("pre-mediate").copied(),
             main: ids.get("main").copied(),
             fault: ids.get("fault").copied(),
@@ -112,12 +138,27 @@ impl Mediation {
             trace.passed(match &route {
                 Route::Main => Passed::ToMain,
                 Route::Endpoint(id) => Passed::ToEndpoint(*id),
+                Route::Proxy(at) => {
+                    Passed::ToService(self.proxies.get(*at).map_or("", |p| &p.name))
+                }
                 Route::Unsupported(fault) => Passed::Unsupported(fault),
                 Route::Nowhere(_) => Passed::Nowhere,
             });
         }
         match route {
-            Route::Main => self.mediate(x, cx).await,
+            Route::Main => {
+                let flow = Flow {
+                    request: self.main,
+                    answer: self.main,
+                    ..Flow::default()
+                };
+                self.mediate(flow, x, cx).await;
+            }
+            Route::Proxy(at) => {
+                if let Some(proxy) = self.proxies.get(at) {
+                    self.serve(proxy, x, cx).await;
+                }
+            }
             Route::Endpoint(id) => match cx.sender.send(x, SendTo::Endpoint(id)).await {
                 Ok(()) if x.response.is_some() => x.replied = true,
                 Ok(()) => {}
@@ -131,18 +172,24 @@ impl Mediation {
         }
     }
 
-    async fn mediate(&self, x: &mut Exchange, cx: &Cx<'_>) {
-        let Some(main) = self.main else {
+    async fn mediate(&self, flow: Flow, x: &mut Exchange, cx: &Cx<'_>) {
+        if flow.request.is_none() && flow.endpoint.is_none() {
             return;
-        };
-        let mut run = Run::new(self, cx);
+        }
+        let mut run = Run::new(self, cx, flow.fault);
         // `pre-mediate` runs before every request flow and may end it (recorded).
         let mut ended = match self.pre_mediate {
             Some(before) => run.flow(before, x).await,
             None => Ended::Finished,
         };
-        if ended == Ended::Finished {
-            ended = run.flow(main, x).await;
+        if let (Ended::Finished, Some(request)) = (ended, flow.request) {
+            ended = run.flow(request, x).await;
+        }
+        if let (Ended::Finished, Some(endpoint)) = (ended, flow.endpoint)
+            && !x.replied
+            && x.response.is_none()
+        {
+            ended = run.send_on(endpoint, x).await;
         }
         if !x.replied && x.direction == Direction::Request && x.response.is_some() {
             x.direction = Direction::Response;
@@ -150,7 +197,10 @@ impl Mediation {
             x.axis2 = Default::default();
             x.fault = None;
             x.fault_made = false;
-            ended = run.flow(main, x).await;
+            ended = match flow.answer {
+                Some(answer) => run.flow(answer, x).await,
+                None => run.reply(x),
+            };
         }
         if !x.replied
             && let Some(fault) = x.fault.take()

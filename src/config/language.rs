@@ -48,8 +48,8 @@ const fn artifact(
 pub const ARTIFACTS: &[Artifact] = &[
     artifact("endpoint", "name", &[], Support::Runs),
     artifact("sequence", "name", &[], Support::Runs),
-    artifact("localEntry", "key", &[], Support::Later),
-    artifact("proxy", "name", &[], Support::Later),
+    artifact("localEntry", "key", &[], Support::Runs),
+    artifact("proxy", "name", &[], Support::Runs),
     artifact("task", "name", &[], Support::Later),
     artifact("eventSource", "name", &[], Support::Later),
     artifact("priorityExecutor", "name", &[], Support::Later),

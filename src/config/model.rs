@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::source::{Sources, Span, Spanned};
-use super::wsdl::Name;
+use super::wsdl::{Addresses, Name};
 use super::xml::Element;
 
 /// Everything that one load found.
@@ -20,6 +20,10 @@ pub struct Model {
     pub endpoints: Vec<EndpointDef>,
     /// Top-level sequences in load order.
     pub sequences: Vec<SequenceDef>,
+    /// Proxy services in load order.
+    pub proxies: Vec<ProxyDef>,
+    /// Local entries in load order.
+    pub entries: Vec<EntryDef>,
     /// Artifacts that are well-formed but not served by this version, with the reason.
     pub unsupported: Vec<UnsupportedDef>,
 }
@@ -28,6 +32,7 @@ impl Model {
     /// True when the files hold no sequence, proxy or API, so that the short routing applies.
     pub fn endpoints_only(&self) -> bool {
         self.sequences.is_empty()
+            && self.proxies.is_empty()
             && !self
                 .unsupported
                 .iter()
@@ -62,6 +67,113 @@ pub struct SequenceDef {
     pub on_error: Option<Spanned<String>>,
     /// The `sequence` element.
     pub element: Element,
+}
+
+/// A proxy service (spec/mediation.md 4).
+#[derive(Debug, Clone)]
+pub struct ProxyDef {
+    /// Name: its path is `/services/NAME`.
+    pub name: Spanned<String>,
+    /// Over what it is reached.
+    pub transports: Transports,
+    /// `startOnLoad`.
+    pub active: bool,
+    /// What requests go through.
+    pub in_sequence: Option<SequenceUse>,
+    /// What answers go through; without it they go straight back.
+    pub out_sequence: Option<SequenceUse>,
+    /// What handles errors.
+    pub fault_sequence: Option<SequenceUse>,
+    /// Where requests go after the `inSequence`.
+    pub endpoint: Option<EndpointUse>,
+    /// `publishWSDL`.
+    pub publish: Option<PublishDef>,
+    /// What becomes of the addresses in it.
+    pub addresses: Addresses,
+    /// `WSDLEPRPrefix`: scheme, host and port of the addresses, in place of those of the request.
+    pub base: Option<String>,
+    /// The element.
+    pub span: Span,
+}
+
+/// The transports of a proxy service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Transports {
+    /// HTTP listeners.
+    pub http: bool,
+    /// HTTPS listeners.
+    pub https: bool,
+}
+
+impl Transports {
+    /// Both.
+    pub const ALL: Transports = Transports {
+        http: true,
+        https: true,
+    };
+    /// Neither.
+    pub const NONE: Transports = Transports {
+        http: false,
+        https: false,
+    };
+}
+
+/// A sequence that something uses.
+#[derive(Debug, Clone)]
+pub enum SequenceUse {
+    /// By its key.
+    Key(Spanned<String>),
+    /// Written there: the element around its mediators.
+    Inline(Element),
+}
+
+/// An endpoint that something uses.
+#[derive(Debug, Clone)]
+pub enum EndpointUse {
+    /// By its key.
+    Key(Spanned<String>),
+    /// Written there: the `endpoint` element.
+    Inline(Element),
+}
+
+/// `publishWSDL`.
+#[derive(Debug, Clone)]
+pub struct PublishDef {
+    /// Where the definition is.
+    pub source: PublishSource,
+    /// `resource` children: a location and the key of the text that stands for it.
+    pub resources: Vec<(String, Spanned<String>)>,
+}
+
+/// Where a published definition is.
+#[derive(Debug, Clone)]
+pub enum PublishSource {
+    /// In a local entry.
+    Key(Spanned<String>),
+    /// At a path or URL.
+    Uri(Spanned<String>),
+    /// Inside `publishWSDL`; the text of a document of its own.
+    Inline(Spanned<String>),
+}
+
+/// `localEntry`.
+#[derive(Debug, Clone)]
+pub struct EntryDef {
+    /// Its key.
+    pub key: Spanned<String>,
+    /// What it holds.
+    pub content: EntryContent,
+    /// The `localEntry` element.
+    pub element: Element,
+}
+
+/// What a local entry holds.
+#[derive(Debug, Clone)]
+pub enum EntryContent {
+    /// Text, or one XML element as the text of a document of its own.
+    Text(String),
+    /// `src`: what is at a path or URL.
+    Source(Spanned<String>),
 }
 
 /// An `endpoint` element (spec/endpoints.md 2).

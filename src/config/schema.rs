@@ -263,10 +263,11 @@ impl Schema {
 
     fn artifacts(&mut self) {
         for artifact in self.known_artifacts() {
-            if artifact.support == Support::Runs {
+            let type_name = self.artifact_type(artifact.element);
+            // These have tables of their own.
+            if type_name == artifact.element {
                 continue;
             }
-            let type_name = self.artifact_type(artifact.element);
             let must: Vec<&str> = [artifact.named_by]
                 .iter()
                 .chain(artifact.required)

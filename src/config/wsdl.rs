@@ -9,15 +9,21 @@
 mod choose;
 mod collect;
 mod document;
+mod gather;
 mod library;
 mod location;
+mod publish;
+mod publishing;
 mod schedule;
 
 pub use choose::{Chosen, Problem};
 pub use collect::{Collector, Documents};
 pub use document::{Document, Name, PortFormat, WSDL11, WSDL20};
+pub use gather::Gatherer;
 pub use library::{FileSeen, Library, Resolution};
 pub use location::{Location, Written};
+pub use publish::{Addresses, Asked, Part, Place, Published};
+pub use publishing::Publishing;
 pub use schedule::{Failed, Schedule};
 
 /// Largest document.

@@ -98,7 +98,7 @@ pub(super) fn not_found(x: &mut Exchange, names: &[String]) {
     const SHOWN: usize = 100;
     let mut text = String::from(match names.is_empty() {
         true => "Nothing is configured: there is no endpoint and no sequence.\n",
-        false => "No endpoint is reached by this path. Endpoints:\n",
+        false => "Nothing is reached by this path. What there is:\n",
     });
     for name in names.iter().take(SHOWN) {
         text.push_str(&format!("/services/{name}\n"));

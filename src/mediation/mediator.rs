@@ -222,6 +222,11 @@ pub fn refuse(text: String) -> Box<dyn Mediator> {
     Box::new(Refused(Fault::new(ErrorCode::NOT_SUPPORTED, text)))
 }
 
+/// A mediator that fails with that fault.
+pub fn failing(fault: Fault) -> Box<dyn Mediator> {
+    Box::new(Refused(fault))
+}
+
 #[derive(Debug)]
 struct Refused(Fault);
 

@@ -109,6 +109,7 @@ fn default_scope<'x>(x: &'x Exchange, name: &str) -> Option<Value<'x>> {
             "ERROR_CODE" => fault().map(|f| owned(f.code.to_string())),
             "ERROR_MESSAGE" => fault().map(|f| text(&f.message)),
             "ERROR_DETAIL" => fault().map(|f| text(&f.detail)),
+            "proxy.name" => x.proxy.as_deref().map(text),
             "SERVER_IP" => Some(owned(x.arrival.local.ip().to_string())),
             _ => None,
         }),

@@ -322,6 +322,28 @@ impl<'p> Parse<'p> {
         })
     }
 
+    /// The number of an endpoint by its key.
+    pub fn endpoint_by_key(&mut self, key: &Spanned<String>) -> u32 {
+        self.endpoints.key(key)
+    }
+
+    /// The number of an `endpoint` element that stands in no sequence; a broken one fails when it is sent to.
+    pub fn endpoint_at(&mut self, place: &str, element: &Element) -> u32 {
+        self.position = vec![place.to_owned(), "endpoint".to_owned()];
+        self.endpoint(element).unwrap_or_else(|| {
+            let text = "it is broken; axon check says why".to_owned();
+            let broken = EndpointDef {
+                name: None,
+                kind: EndpointKind::Unsupported(Spanned::new(text, element.name_span)),
+                on_error: None,
+                properties: Vec::new(),
+                description: None,
+                span: element.span,
+            };
+            self.endpoints.inline(&self.position.join("/"), &broken)
+        })
+    }
+
     /// Warns of child elements and attributes that mean nothing here; the originals ignore them.
     pub fn only(&mut self, element: &Element, attributes: &[&str], children: &[&str]) {
         const ALWAYS: &[&str] = &["description", "trace", "statistics"];

@@ -9,6 +9,9 @@ use crate::config::model::Model;
 use crate::exchange::{Exchange, Fault, RestSuffix};
 use crate::mediation::EndpointNames;
 
+/// What the path of a service begins with.
+const SERVICES: &[u8] = b"/services/";
+
 /// A name that a path can lead to.
 #[derive(Debug)]
 struct Named<T> {
@@ -20,6 +23,8 @@ struct Named<T> {
 pub(super) struct Routes {
     /// Top-level endpoints; empty when sequences are there.
     endpoints: Vec<Named<u32>>,
+    /// Proxy services, by their place in the model.
+    proxies: Vec<Named<usize>>,
     /// What takes the requests that no name matches.
     rest: Rest,
     /// Proxy services that are not run.
@@ -37,6 +42,7 @@ enum Rest {
 pub(super) enum Route<'a> {
     Main,
     Endpoint(u32),
+    Proxy(usize),
     Unsupported(Fault),
     Nowhere(&'a [String]),
 }
@@ -71,9 +77,21 @@ impl Routes {
             }));
         }
         let default = default.unwrap_or("main");
+        let proxies: Vec<Named<usize>> = model
+            .proxies
+            .iter()
+            .enumerate()
+            .map(|(target, def)| Named {
+                name: def.name.value.clone(),
+                target,
+            })
+            .collect();
+        let main = model.sequences.iter().any(|def| def.name.value == "main");
+        let services = || proxies.iter().map(|p| p.name.clone()).collect();
         let rest = match (&endpoints[..], endpoints.iter().find(|e| e.name == default)) {
             // Nothing at all is configured: whoever asks hears so, instead of a 202 for a message that is lost.
             ([], _) if model.endpoints_only() => Rest::Nowhere(Vec::new()),
+            ([], _) if !main && !proxies.is_empty() => Rest::Nowhere(services()),
             ([], _) => Rest::Main,
             ([only], _) => Rest::Endpoint(only.target),
             (_, Some(chosen)) => Rest::Endpoint(chosen.target),
@@ -84,6 +102,7 @@ impl Routes {
         }
         Routes {
             endpoints,
+            proxies,
             rest,
             unsupported,
         }
@@ -94,6 +113,10 @@ impl Routes {
         let target = x.request.target();
         if let Some((fault, _)) = longest(&self.unsupported, target, &[b"/services/"]) {
             return Route::Unsupported(fault.clone());
+        }
+        if let Some((at, end)) = proxy(&self.proxies, target) {
+            x.rest_suffix = RestSuffix::From(end as u32);
+            return Route::Proxy(at);
         }
         if let Some((id, end)) = longest(&self.endpoints, target, &[b"/services/", b"/"]) {
             x.rest_suffix = RestSuffix::From(end as u32);
@@ -130,9 +153,31 @@ fn longest<'n, T>(
         .map(|(named, end)| (&named.target, end))
 }
 
+/// The proxy service that the target leads to: by its name, or by an address of its WSDL (`NAME.NAMEHttpSoap11Endpoint`).
+fn proxy(proxies: &[Named<usize>], target: &[u8]) -> Option<(usize, usize)> {
+    if proxies.is_empty() {
+        return None;
+    }
+    if let Some((at, end)) = longest(proxies, target, &[SERVICES]) {
+        return Some((*at, end));
+    }
+    let path = target.strip_prefix(SERVICES)?;
+    let length = path.iter().position(|b| matches!(b, b'/' | b'?'));
+    let segment = &path[..length.unwrap_or(path.len())];
+    let own = |name: &[u8]| -> Option<()> {
+        let port = segment.strip_prefix(name)?.strip_prefix(b".")?;
+        let port = port.strip_prefix(name)?.strip_prefix(b"Http")?;
+        let port = port.strip_prefix(b"s").unwrap_or(port);
+        [&b"Soap11Endpoint"[..], b"Soap12Endpoint", b"Endpoint"]
+            .contains(&port)
+            .then_some(())
+    };
+    let found = proxies.iter().find(|p| own(p.name.as_bytes()).is_some())?;
+    Some((found.target, SERVICES.len() + segment.len()))
+}
+
 /// Where the part behind `/services/NAME` begins; 0 for other paths, of which everything is passed on (recorded).
 fn behind_service(target: &[u8]) -> usize {
-    const SERVICES: &[u8] = b"/services/";
     match target.strip_prefix(SERVICES) {
         None => 0,
         Some(rest) => {
@@ -166,6 +211,43 @@ mod tests {
                 suffix,
                 "{target}"
             );
+        }
+    }
+
+    #[test]
+    fn a_proxy_is_reached_by_its_name_and_by_the_addresses_of_its_wsdl() {
+        let proxies: Vec<Named<usize>> = ["p", "p.q", "a/b"]
+            .iter()
+            .zip(0..)
+            .map(|(name, target)| Named {
+                name: (*name).to_owned(),
+                target,
+            })
+            .collect();
+        let find = |target: &str| {
+            proxy(&proxies, target.as_bytes()).map(|(at, end)| (at, target[end..].to_owned()))
+        };
+        for (target, at, rest) in [
+            ("/services/p/x?y", 0, "/x?y"),
+            ("/services/p?wsdl", 0, "?wsdl"),
+            ("/services/p.q", 1, ""),
+            ("/services/a/b/c", 2, "/c"),
+            ("/services/p.pHttpSoap11Endpoint", 0, ""),
+            ("/services/p.pHttpsSoap12Endpoint/x", 0, "/x"),
+            ("/services/p.pHttpEndpoint?x=1", 0, "?x=1"),
+            ("/services/p.q.p.qHttpEndpoint", 1, ""),
+        ] {
+            assert_eq!(find(target), Some((at, rest.to_owned())), "{target}");
+        }
+        for target in [
+            "/services/P",
+            "/p",
+            "/services/px",
+            "/services/p.x",
+            "/services/p.pHttpSoap13Endpoint",
+            "/services/",
+        ] {
+            assert_eq!(find(target), None, "{target}");
         }
     }
 

@@ -46,13 +46,15 @@ pub(super) struct Run<'a> {
     scene: Scene<'a>,
     frames: SmallVec<[Frame<'a>; 6]>,
     handlers: SmallVec<[SequenceId; 4]>,
+    /// Handler of everything that runs here, below those of the sequences.
+    fault: Option<SequenceId>,
     calls: usize,
     steps: u32,
     trace: Option<&'a dyn Trace>,
 }
 
 impl<'a> Run<'a> {
-    pub(super) fn new(mediation: &'a Mediation, cx: &'a Cx<'a>) -> Self {
+    pub(super) fn new(mediation: &'a Mediation, cx: &'a Cx<'a>, fault: Option<SequenceId>) -> Self {
         Self {
             mediation,
             cx,
@@ -62,6 +64,7 @@ impl<'a> Run<'a> {
             },
             frames: SmallVec::new(),
             handlers: SmallVec::new(),
+            fault,
             calls: 0,
             steps: 0,
             trace: cx.log.trace(),
@@ -70,12 +73,41 @@ impl<'a> Run<'a> {
 
     /// Runs a sequence with the current message, handlers included.
     pub(super) async fn flow(&mut self, start: SequenceId, x: &mut Exchange) -> Ended {
+        self.begin();
+        let first = self.call(start);
+        self.go(first, x).await
+    }
+
+    /// Sends the current message to an endpoint, handlers included.
+    pub(super) async fn send_on(&mut self, endpoint: u32, x: &mut Exchange) -> Ended {
+        self.begin();
+        let first = self.send(SendTo::Endpoint(endpoint), x).await;
+        self.go(first, x).await
+    }
+
+    /// Gives the answer to the client as it is.
+    pub(super) fn reply(&mut self, x: &mut Exchange) -> Ended {
+        match answer::reply(x) {
+            Ok(()) => Ended::Stopped,
+            Err(fault) => {
+                x.fault.get_or_insert(fault);
+                Ended::Unhandled
+            }
+        }
+    }
+
+    fn begin(&mut self) {
         self.frames.clear();
         self.handlers.clear();
+        self.handlers.extend(self.fault);
         self.calls = 0;
+    }
+
+    /// Runs to the end after a first step, through the handlers when something fails.
+    async fn go(&mut self, first: Result<(), Fault>, x: &mut Exchange) -> Ended {
         let mut started = 0;
         let mut global = self.mediation.fault;
-        let mut next = self.call(start);
+        let mut next = first;
         loop {
             let fault = match next {
                 Ok(()) => match self.list(x).await {

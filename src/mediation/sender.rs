@@ -102,6 +102,8 @@ pub enum Passed<'a> {
     ToMain,
     /// It is routed to the endpoint of that number, which takes everything or is named by the path.
     ToEndpoint(u32),
+    /// This proxy service takes it.
+    ToService(&'a str),
     /// Its path leads nowhere.
     Nowhere,
     /// Its path is that of an artifact that is not run.

@@ -67,6 +67,11 @@ pub fn world_with_default(inner: &str, default: Option<&str>) -> World {
                 on_error: element.attribute("onError").cloned(),
                 element,
             }),
+            "proxy" if element.child("target").is_some() => {
+                let mut problems = Diagnostics::default();
+                let def = crate::config::proxy::parse(&element, name.unwrap(), &mut problems);
+                model.proxies.push(def.unwrap());
+            }
             "endpoint" => model
                 .endpoints
                 .push(endpoint(&element, &mut Diagnostics::default()).unwrap()),
@@ -79,7 +84,16 @@ pub fn world_with_default(inner: &str, default: Option<&str>) -> World {
     }
     let mut endpoints = Names::default();
     let mut problems = Diagnostics::default();
-    let mediation = Mediation::build(&model, default, &mut endpoints, endpoint, &mut problems);
+    let library = Library::new(&model.sources, &model.root);
+    let mediation = Mediation::build(
+        &model,
+        default,
+        &mut endpoints,
+        endpoint,
+        &library,
+        &mut problems,
+    );
+    drop(library);
     World {
         mediation,
         model,

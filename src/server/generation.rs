@@ -142,8 +142,12 @@ impl Generation {
             default,
             &mut names,
             endpoint::parse,
+            &library,
             &mut diagnostics,
         );
+        if let Some(previous) = previous {
+            mediation.inherit(&previous.mediation);
+        }
         let (endpoints, report) = builder.finish(&mut diagnostics);
         let properties = compile_properties(&endpoints, &mut diagnostics);
         let allowed = allow_list(&settings, network, &model, &mut diagnostics);
@@ -193,7 +197,14 @@ pub fn check_more(model: &Model, settings: &Settings, diagnostics: &mut Diagnost
     let mut builder = Builder::new(None).library(&library).tls(profiles);
     let mut names = Names::define(&mut builder, model);
     // Only its diagnostics matter here.
-    let _ = Mediation::build(model, None, &mut names, endpoint::parse, diagnostics);
+    let _ = Mediation::build(
+        model,
+        None,
+        &mut names,
+        endpoint::parse,
+        &library,
+        diagnostics,
+    );
     let (endpoints, _) = builder.finish(diagnostics);
     compile_properties(&endpoints, diagnostics);
 }

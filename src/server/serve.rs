@@ -290,7 +290,10 @@ impl Service {
             method: x.request.method_text(),
             host: x.request.headers.value(Name::Host).unwrap_or_default(),
             path: x.request.target(),
-            route: generation.mediation.route_name(),
+            route: x
+                .proxy
+                .as_deref()
+                .unwrap_or(generation.mediation.route_name()),
             status: ended.status,
             outcome: outcome(x, ended.replied.end),
             code: x.trail.failure,

@@ -17,6 +17,7 @@ mod http1;
 mod load_balance;
 mod logs;
 mod orders;
+mod proxy_service;
 mod reload;
 mod replay;
 mod routing;

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::Value;
 
+use crate::support::tls::{Authority, server_side};
 use crate::support::{Act, Backend, Down, Proxy, child, endpoint, eventually, ok, quote};
 
 /// A document whose port `P` of the service `Quote` leads to that server.
@@ -191,4 +192,30 @@ fn a_stand_alone_wsdl_endpoint_is_suspended_like_any_other() {
     assert!(proxy.client().post("/", &quote()).text().contains("101503"));
     assert_eq!(proxy.state("e"), "suspended");
     assert!(proxy.client().post("/", &quote()).text().contains("303001"));
+}
+
+#[test]
+fn a_document_over_https_is_fetched_from_whom_the_profile_trusts() {
+    let a = Backend::named("a");
+    let documents = publisher(vec![a.address], Arc::default());
+    let authority = Authority::new();
+    let pair = authority.sign(&["localhost"]);
+    let front = server_side(documents.address, Authority::server(&pair, None));
+    let uri = format!("https://localhost:{}/?wsdl", front.port());
+    let serve = |profile: &str| {
+        Proxy::start(&[
+            ("e.xml", endpoint("e", &by_uri(&uri, profile)).as_str()),
+            ("axon.toml", "[tls.house]\nca = \"ca.pem\"\n"),
+            ("ca.pem", &authority.pem()),
+        ])
+    };
+    let trusting = serve("ax:tls=\"house\"");
+    assert_eq!(trusting.client().post("/", &quote()).text(), "a");
+    let doubting = serve("");
+    assert_eq!(doubting.state("e"), "unresolved");
+    let cause = &doubting.endpoint("e")["cause"]["text"];
+    assert!(
+        cause.as_str().unwrap().contains("no TLS connection"),
+        "{cause}"
+    );
 }

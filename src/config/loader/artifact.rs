@@ -8,10 +8,13 @@ use crate::config::SYNAPSE_NS;
 use crate::config::diagnostic::Severity;
 use crate::config::endpoint;
 use crate::config::language::{self, Support};
-use crate::config::model::{EndpointDef, EndpointKind, SequenceDef, UnsupportedDef};
+use crate::config::model::{
+    EndpointDef, EndpointKind, EntryContent, EntryDef, SequenceDef, UnsupportedDef,
+};
+use crate::config::proxy;
 use crate::config::source::Spanned;
 use crate::config::suggest::nearest;
-use crate::config::xml::Element;
+use crate::config::xml::{Element, write};
 
 /// What shares one set of names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -124,8 +127,11 @@ impl Loader<'_> {
 
     /// Any artifact but an endpoint.
     fn artifact(&mut self, element: &Element) {
-        if element.name == "sequence" {
-            return self.sequence(element);
+        match element.name.as_str() {
+            "sequence" => return self.sequence(element),
+            "proxy" => return self.proxy(element),
+            "localEntry" => return self.entry(element),
+            _ => {}
         }
         if let Some(row) = language::artifact_named(&element.name)
             && row.support == Support::Later
@@ -153,14 +159,10 @@ impl Loader<'_> {
             .attribute(name)
             .map(|n| Spanned::new(n.value.trim().to_owned(), n.span))
             .filter(|n| !n.value.is_empty());
-        if let Some(name) = &name {
-            let space = match kind {
-                "localEntry" => Space::Key,
-                kind => Space::Kind(kind),
-            };
-            if !self.claim(space, kind, name) {
-                return;
-            }
+        if let Some(name) = &name
+            && !self.claim(Space::Kind(kind), kind, name)
+        {
+            return;
         }
         self.model.unsupported.push(UnsupportedDef {
             kind: kind.to_owned(),
@@ -192,6 +194,54 @@ impl Loader<'_> {
         self.model.sequences.push(SequenceDef {
             name,
             on_error,
+            element: element.clone(),
+        });
+    }
+
+    /// A broken one still owns its path: with `--lenient` its callers hear why.
+    fn proxy(&mut self, element: &Element) {
+        let Some(name) = name(element) else {
+            return self.nameless(element);
+        };
+        let parsed = proxy::parse(element, name.clone(), &mut self.diagnostics);
+        if !self.claim(Space::Kind("proxy"), "proxy", &name) {
+            return;
+        }
+        match parsed {
+            Some(def) => self.model.proxies.push(def),
+            None => self.model.unsupported.push(UnsupportedDef {
+                kind: "proxy".to_owned(),
+                name: Some(name.value),
+                element: element.clone(),
+            }),
+        }
+    }
+
+    fn entry(&mut self, element: &Element) {
+        let key = element
+            .attribute("key")
+            .map(|k| Spanned::new(k.value.trim().to_owned(), k.span));
+        let Some(key) = key.filter(|k| !k.value.is_empty()) else {
+            let row = DiagnosticCode::MissingName.row();
+            let message = "the localEntry has no key";
+            self.diagnostics
+                .error_help(row.code, element.name_span, message, "add key=\"...\"");
+            return;
+        };
+        if !self.claim(Space::Key, "localEntry", &key) {
+            return;
+        }
+        let source = element
+            .attribute("src")
+            .filter(|s| !s.value.trim().is_empty());
+        let content = match (source, element.elements().find(|e| !e.is("description"))) {
+            (Some(source), _) => EntryContent::Source(source.clone()),
+            (None, Some(inside)) => EntryContent::Text(write(inside)),
+            (None, None) => EntryContent::Text(element.text()),
+        };
+        self.model.entries.push(EntryDef {
+            key,
+            content,
             element: element.clone(),
         });
     }

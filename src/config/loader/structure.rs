@@ -1,6 +1,6 @@
 //! What an artifact that this version does not run must have all the same: the rules by which Synapse refuses it.
 //!
-//! Whoever corrects a configuration wants to hear of a proxy without a target now, not when axon learns to run proxies.
+//! Whoever corrects a configuration wants to hear of an empty template now, not when axon learns to run templates.
 
 use crate::codes::DiagnosticCode;
 use crate::config::diagnostic::Diagnostics;
@@ -23,31 +23,8 @@ pub(super) fn check(element: &Element, row: &Artifact, diagnostics: &mut Diagnos
     for attribute in row.required {
         element.req_attr(attribute, diagnostics);
     }
-    match row.element {
-        "proxy" => proxy(element, diagnostics),
-        "template" => template(element, diagnostics),
-        _ => {}
-    }
-}
-
-/// A proxy needs a target that says what happens to a request (spec/mediation.md 4).
-fn proxy(proxy: &Element, diagnostics: &mut Diagnostics) {
-    let Some(target) = proxy.child("target") else {
-        return missing(
-            proxy,
-            "target",
-            "add <target> with an inSequence or an endpoint",
-            diagnostics,
-        );
-    };
-    let says = |word: &str| target.attribute(word).is_some() || target.child(word).is_some();
-    if !says("inSequence") && !says("endpoint") {
-        missing(
-            target,
-            "inSequence or endpoint",
-            "say where requests go: an inSequence, an endpoint, or both",
-            diagnostics,
-        );
+    if row.element == "template" {
+        template(element, diagnostics);
     }
 }
 

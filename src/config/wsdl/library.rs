@@ -4,7 +4,7 @@
 //! working directory (design 12). What was read is remembered, so that a reload knows whether anything changed.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -12,6 +12,7 @@ use std::rc::Rc;
 
 use super::choose::Chosen;
 use super::collect::{Collector, Documents};
+use super::document::text_of;
 use super::location::{Location, Written};
 use super::{Collect, MAX_DOCUMENT_BYTES, Name};
 use crate::codes::DiagnosticCode;
@@ -51,6 +52,7 @@ pub struct Library<'a> {
     sources: &'a Sources,
     root: &'a Path,
     seen: RefCell<Vec<FileSeen>>,
+    used: RefCell<HashSet<String>>,
     /// Several endpoints often name one document.
     read: RefCell<HashMap<PathBuf, Rc<Result<Documents, String>>>>,
 }
@@ -62,6 +64,7 @@ impl<'a> Library<'a> {
             sources,
             root,
             seen: RefCell::default(),
+            used: RefCell::default(),
             read: RefCell::default(),
         }
     }
@@ -79,7 +82,8 @@ impl<'a> Library<'a> {
                 (Rc::new(documents), text.span, None)
             }
             WsdlSource::Uri(uri) => match self.place(uri) {
-                Ok(Location::Url(url)) => return Resolution::Later(url),
+                // A `uri` never means a resource.
+                Ok(Location::Url(url) | Location::Resource(url)) => return Resolution::Later(url),
                 Ok(Location::File(path)) => {
                     let documents = self.documents(&path);
                     (documents, uri.span, Some(Location::File(path)))
@@ -123,6 +127,29 @@ impl<'a> Library<'a> {
             Written::Url(url) => Ok(Location::Url(url)),
             Written::Path(path) => self.find(uri.span.file, &path).map(Location::File),
         }
+    }
+
+    /// The text at a place; of files only.
+    pub(super) fn text_at(&self, place: &Location) -> Result<String, String> {
+        match place {
+            Location::File(path) => text_of(&self.bytes(path)?),
+            _ => Err("resources are read from files only".to_owned()),
+        }
+    }
+
+    /// Remembers that a local entry is used.
+    pub(super) fn use_entry(&self, key: &str) {
+        self.used.borrow_mut().insert(key.to_owned());
+    }
+
+    /// True for a local entry that something published uses.
+    pub fn is_used(&self, key: &str) -> bool {
+        self.used.borrow().contains(key)
+    }
+
+    /// The path of a configuration file.
+    pub(super) fn path_of(&self, file: FileId) -> PathBuf {
+        self.sources.file(file).path.clone()
     }
 
     fn find(&self, from: FileId, path: &Path) -> Result<PathBuf, String> {
@@ -170,10 +197,12 @@ impl<'a> Library<'a> {
         self.collect(collector)
     }
 
-    fn collect<C: Collect>(&self, mut collector: C) -> Result<C::Out, String> {
+    pub(super) fn collect<C: Collect>(&self, mut collector: C) -> Result<C::Out, String> {
         while let Some(location) = collector.next().cloned() {
             let bytes = match &location {
-                Location::Url(_) => Err("documents of a file are not fetched".to_owned()),
+                Location::Url(_) | Location::Resource(_) => {
+                    Err("documents of a file are not fetched".to_owned())
+                }
                 Location::File(path) => self.bytes(path),
             };
             match &bytes {

@@ -10,6 +10,8 @@ pub enum Location {
     File(PathBuf),
     /// An absolute http or https URL without a fragment.
     Url(String),
+    /// A text that the configuration itself gives for references to this location.
+    Resource(String),
 }
 
 /// A reference as a configuration writes it, before a relative path is looked for.
@@ -54,6 +56,9 @@ impl Location {
                 let folder = from.parent().unwrap_or(Path::new(""));
                 Ok(Location::File(plain(&folder.join(path))))
             }
+            (Location::Resource(_), Written::Path(_)) => Err(
+                "a resource of the configuration has no place for relative references".to_owned(),
+            ),
             // Who serves a document may not make axon read its own files.
             (Location::Url(_), Written::Path(_)) if scheme(reference.trim()).is_some() => {
                 Err("a document from the network may not refer to a file".to_owned())
@@ -70,7 +75,7 @@ impl fmt::Display for Location {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Location::File(path) => path.display().fmt(f),
-            Location::Url(url) => f.write_str(url),
+            Location::Url(url) | Location::Resource(url) => f.write_str(url),
         }
     }
 }

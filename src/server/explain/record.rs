@@ -107,6 +107,9 @@ impl Trace for Record<'_> {
     fn passed(&self, step: Passed<'_>) {
         match step {
             Passed::ToMain => self.step("route", "the sequence main takes it".to_owned(), None),
+            Passed::ToService(name) => {
+                self.step("route", format!("the proxy service {name} takes it"), None);
+            }
             Passed::ToEndpoint(id) => {
                 let node = self.generation.endpoints.node(NodeId(id));
                 let text = format!("endpoint {} takes it", node.path);

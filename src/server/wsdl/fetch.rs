@@ -2,17 +2,20 @@
 
 use std::io::Read;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, StatusCode, header};
 use http_body_util::{BodyExt, Empty, Limited};
 use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
 use crate::config::wsdl::{Collect, Location, MAX_DOCUMENT_BYTES};
 use crate::endpoint::tree::Address;
 use crate::transport::target::Target;
+use crate::transport::tls::ClientTls;
 
 /// Longest time for a document with all its imports.
 const TOTAL: Duration = Duration::from_secs(30);
@@ -22,14 +25,19 @@ const EACH: Duration = Duration::from_secs(10);
 const REDIRECTS: usize = 3;
 
 /// Reads everything that a document consists of.
-pub(super) async fn collect<C: Collect>(mut collector: C) -> Result<C::Out, String> {
+///
+/// `tls` says whom to trust where a document is at an https URL.
+pub(super) async fn collect<C: Collect>(
+    mut collector: C,
+    tls: Arc<ClientTls>,
+) -> Result<C::Out, String> {
     let name = collector
         .next()
         .map(Location::to_string)
         .unwrap_or_default();
     let all = async {
         while let Some(location) = collector.next().cloned() {
-            let read = tokio::time::timeout(EACH, read(location))
+            let read = tokio::time::timeout(EACH, read(location, &tls))
                 .await
                 .unwrap_or_else(|_| Err(format!("no document within {} s", EACH.as_secs())));
             match &read {
@@ -45,11 +53,12 @@ pub(super) async fn collect<C: Collect>(mut collector: C) -> Result<C::Out, Stri
 }
 
 /// The bytes of a document and where they came from in the end.
-async fn read(location: Location) -> Result<(Bytes, Location), String> {
+async fn read(location: Location, tls: &ClientTls) -> Result<(Bytes, Location), String> {
     let mut at = location;
     for _ in 0..=REDIRECTS {
         let url = match at {
             Location::Url(url) => url,
+            Location::Resource(name) => return Err(format!("{name} is nowhere to be read")),
             Location::File(path) => {
                 let file = path.clone();
                 let bytes = tokio::task::spawn_blocking(move || file_bytes(&file)).await;
@@ -60,7 +69,7 @@ async fn read(location: Location) -> Result<(Bytes, Location), String> {
             }
         };
         let here = Location::Url(url.clone());
-        match get(&url).await? {
+        match get(&url, tls).await? {
             Got::Document(bytes) => return Ok((bytes, here)),
             Got::Elsewhere(to) => at = here.refer(&to)?,
         }
@@ -81,9 +90,9 @@ enum Got {
     Elsewhere(String),
 }
 
-async fn get(url: &str) -> Result<Got, String> {
+async fn get(url: &str, tls: &ClientTls) -> Result<Got, String> {
     let address = Address::parse(url).ok_or("the URL is no http address")?;
-    let stream = connect(&address.target).await?;
+    let stream = connect(&address.target, tls).await?;
     let request = Request::builder()
         .uri(&*address.path_and_query)
         .header(header::HOST, &*address.target.authority)
@@ -136,11 +145,20 @@ async fn answer(
     Ok(Got::Document(body.to_bytes()))
 }
 
-async fn connect(target: &Target) -> Result<TcpStream, String> {
-    if target.https {
-        return Err("documents are not fetched over https in this version".to_owned());
-    }
-    TcpStream::connect((&*target.host, target.port))
+/// Plain or protected.
+trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
+
+async fn connect(target: &Target, tls: &ClientTls) -> Result<Box<dyn Stream>, String> {
+    let stream = TcpStream::connect((&*target.host, target.port))
         .await
-        .map_err(|error| format!("cannot connect to {}: {error}", target.authority))
+        .map_err(|error| format!("cannot connect to {}: {error}", target.authority))?;
+    if !target.https {
+        return Ok(Box::new(stream));
+    }
+    let secure = tls.connect(&target.host, stream).await;
+    let secure =
+        secure.map_err(|why| format!("no TLS connection to {}: {why}", target.authority))?;
+    Ok(Box::new(secure))
 }

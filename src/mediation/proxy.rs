@@ -1,0 +1,181 @@
+//! Proxy services: what a request to `/services/NAME` goes through (spec/mediation.md 4).
+//!
+//! The request passes the `inSequence`, then goes to the endpoint of the target, unless it was stopped or already sent
+//! (the originals would send it twice); the answer passes the `outSequence`, or goes straight back where there is none. Errors of
+//! both go to the `faultSequence`, then to the sequence `fault`. `?wsdl` shows the published definition.
+
+mod publication;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+pub use publication::{Publication, Seen};
+
+use super::mediator::{List, failing};
+use super::parse::Parse;
+use super::{Cx, Flow, Mediation, Sequence, SequenceId, default_fault};
+use crate::codes::{DiagnosticCode, ErrorCode};
+use crate::config::model::{EndpointUse, Model, ProxyDef, SequenceUse, Transports, UnsupportedDef};
+use crate::config::source::Spanned;
+use crate::config::wsdl::{Asked, Library};
+use crate::exchange::{Exchange, Fault};
+use crate::transport::head::Method;
+
+/// A compiled proxy service.
+#[derive(Debug)]
+pub(super) struct Proxy {
+    pub(super) name: Arc<str>,
+    pub(super) flow: Flow,
+    transports: Transports,
+    active: bool,
+    pub(super) publication: Option<Arc<Publication>>,
+}
+
+/// Compiles a proxy service; its own sequences are added to the others.
+pub(super) fn build(
+    def: &ProxyDef,
+    parse: &mut Parse<'_>,
+    sequences: &mut Vec<Sequence>,
+    library: &Library<'_>,
+    model: &Model,
+) -> Proxy {
+    // Names of sequences hold no colon in front, so that no place of theirs is one of these.
+    let place = format!("proxy:{}", def.name.value);
+    let mut sequence = |part: &str, used: &Option<SequenceUse>| {
+        let sequence = match used.as_ref()? {
+            SequenceUse::Key(key) => match parse.known_sequence(key) {
+                Some(id) => return Some(id),
+                None => missing(key),
+            },
+            SequenceUse::Inline(element) => Sequence {
+                name: format!("{place}/{part}"),
+                place: element.name_span,
+                on_error: element
+                    .attribute("onError")
+                    .and_then(|key| parse.known_sequence(key)),
+                list: parse.sequence_body(&format!("{place}/{part}"), element),
+            },
+        };
+        sequences.push(sequence);
+        Some(SequenceId(sequences.len() as u32 - 1))
+    };
+    let request = sequence("inSequence", &def.in_sequence);
+    let answer = sequence("outSequence", &def.out_sequence);
+    let fault = sequence("faultSequence", &def.fault_sequence);
+    let endpoint = def.endpoint.as_ref().map(|used| match used {
+        EndpointUse::Key(key) => parse.endpoint_by_key(key),
+        EndpointUse::Inline(element) => parse.endpoint_at(&place, element),
+    });
+    Proxy {
+        name: def.name.value.as_str().into(),
+        flow: Flow {
+            request,
+            endpoint,
+            answer,
+            fault,
+        },
+        transports: def.transports,
+        active: def.active,
+        publication: Publication::build(def, library, &model.entries, parse.diagnostics),
+    }
+}
+
+/// A sequence that does not exist: an error when a message gets there (recorded).
+fn missing(key: &Spanned<String>) -> Sequence {
+    let text = format!("there is no sequence `{}`", key.value);
+    let place = || Spanned::new("sequence".into(), key.span);
+    Sequence {
+        name: key.value.clone(),
+        place: key.span,
+        list: List::new(
+            vec![failing(Fault::new(ErrorCode::NONE, text))],
+            vec![place(), place()],
+        ),
+        on_error: None,
+    }
+}
+
+/// Says which entries nobody uses: they are not run.
+pub(super) fn unused_entries(model: &Model, library: &Library<'_>, parse: &mut Parse<'_>) {
+    for entry in model
+        .entries
+        .iter()
+        .filter(|e| !library.is_used(&e.key.value))
+    {
+        parse.diagnostics.unsupported(
+            DiagnosticCode::NotSupportedYet,
+            entry.element.name_span,
+            "localEntry is not supported yet",
+            "only publishWSDL uses local entries; the rest of the configuration is loaded without it",
+        );
+        parse.artifact(&UnsupportedDef {
+            kind: "localEntry".to_owned(),
+            name: Some(entry.key.value.clone()),
+            element: entry.element.clone(),
+        });
+    }
+}
+
+impl Mediation {
+    /// Takes a request to a proxy service through to its answer.
+    pub(super) async fn serve(&self, proxy: &Proxy, x: &mut Exchange, cx: &Cx<'_>) {
+        x.proxy = Some(proxy.name.clone());
+        if !proxy.is_reached(x.arrival.https) {
+            let text = format!(
+                "The service cannot be found for the endpoint reference (EPR) /services/{}",
+                proxy.name
+            );
+            return default_fault(x, &Fault::new(ErrorCode::NONE, text));
+        }
+        if !proxy.active {
+            let text = format!(
+                "The system is attempting to access an inactive service: {}",
+                proxy.name
+            );
+            return default_fault(x, &Fault::new(ErrorCode::NONE, text));
+        }
+        if let Some(publication) = &proxy.publication
+            && let Some(asked) = asked(x)
+        {
+            return publication.answer(&asked, x);
+        }
+        self.mediate(proxy.flow, x, cx).await;
+    }
+
+    /// The definitions that proxy services publish.
+    pub fn publications(&self) -> impl Iterator<Item = &Arc<Publication>> {
+        self.proxies.iter().filter_map(|p| p.publication.as_ref())
+    }
+
+    /// Goes on showing what the previous configuration showed, until it is read anew.
+    pub fn inherit(&self, previous: &Mediation) {
+        let before: HashMap<&str, _> = previous
+            .proxies
+            .iter()
+            .filter_map(|p| Some((&*p.name, p.publication.as_ref()?)))
+            .collect();
+        for proxy in &self.proxies {
+            if let Some(publication) = &proxy.publication
+                && let Some(before) = before.get(&*proxy.name)
+            {
+                publication.inherit(before);
+            }
+        }
+    }
+}
+
+impl Proxy {
+    fn is_reached(&self, https: bool) -> bool {
+        match https {
+            true => self.transports.https,
+            false => self.transports.http,
+        }
+    }
+}
+
+/// What the request asks for, when it asks for a document and not for the service.
+fn asked(x: &Exchange) -> Option<Asked> {
+    let looks = matches!(x.request.method, Method::Get | Method::Head);
+    let query = x.suffix().strip_prefix(b"?").filter(|_| looks)?;
+    Asked::of(query)
+}

@@ -19,4 +19,5 @@ pub mod replay;
 pub mod reply;
 pub mod target;
 pub mod upstream;
+pub mod whole;
 pub mod worker;

@@ -4,6 +4,7 @@
 //! was known when the tree was built (design 5): a plain address streams without anything being read.
 
 mod facts;
+mod format;
 pub mod rehearsal;
 mod request;
 mod soap;
@@ -26,9 +27,11 @@ use crate::observe::RequestId;
 use crate::transport::http1::framing::Framing;
 use crate::transport::target::Target;
 use crate::transport::upstream::{self, Answer, Try, TryBody, TryError};
+use crate::transport::whole;
 use crate::transport::worker::Worker;
 
 use facts::RequestFacts;
+use format::Changed;
 pub use rehearsal::{Rehearsal, Tried};
 use request::Outgoing;
 
@@ -79,6 +82,8 @@ pub struct SendPolicy {
     pub retry_non_idempotent: bool,
     /// Targets that a message may name for itself (design 16).
     pub allowed: super::allow::AllowList,
+    /// `[answers] own_media_type`.
+    pub relabel_answers: bool,
 }
 
 /// A sender for one exchange.
@@ -106,6 +111,9 @@ impl Dispatch<'_> {
     /// Sends the request of an exchange to an endpoint and waits for the head of its answer.
     pub async fn send(&self, x: &mut Exchange, root: NodeId) -> Result<(), Fault> {
         let needs = self.endpoints.needs(root);
+        if (needs.body || needs.body_unless_parts) && !self.hold_body(x, needs).await? {
+            return Ok(());
+        }
         let mut facts = RequestFacts::of(x, needs);
         let names_target = x.to.is_none()
             && self
@@ -201,7 +209,9 @@ impl Dispatch<'_> {
                 .failed_over(&node.path, node.span, &failed.path, *code, self.request);
         }
         let properties = self.node_properties(x, root, this.leaf);
-        let prepared = Outgoing::prepare(self, x, leaf, walk, facts, &properties);
+        // What one child's properties set, the next one does not see (spec 9.3).
+        let before = (!properties.is_empty()).then(|| (x.properties.clone(), x.axis2.clone()));
+        let prepared = Outgoing::prepare(self, x, (this.leaf, leaf), walk, facts, &properties);
         let outgoing = match prepared {
             Ok(outgoing) => outgoing,
             Err(fault) => {
@@ -245,8 +255,8 @@ impl Dispatch<'_> {
                     took,
                 });
                 leaf.stats.duration.record(took);
-                self.answered(x, needs, walk, this, answer, outgoing.target)
-                    .await?;
+                let sent = (outgoing.target, outgoing.changed);
+                self.answered(x, needs, walk, this, answer, sent).await?;
                 Ok(true)
             }
             Err(TryError::ClientGone) => {
@@ -265,6 +275,9 @@ impl Dispatch<'_> {
                     code: Some(code),
                     took,
                 });
+                if let Some((properties, axis2)) = before {
+                    (x.properties, x.axis2) = (properties, axis2);
+                }
                 let may_have_run = stage > upstream::Stage::Head;
                 let retry = Retry {
                     may_have_run,
@@ -302,7 +315,7 @@ impl Dispatch<'_> {
         outgoing: &Outgoing,
         keep: bool,
     ) -> Result<Answer, TryError> {
-        let body = match &x.request_body {
+        let body = match outgoing.body.as_ref().unwrap_or(&x.request_body) {
             Body::Empty => TryBody::None,
             Body::Incoming => TryBody::Client { keep },
             Body::Whole(bytes) => TryBody::Bytes(bytes),
@@ -340,7 +353,7 @@ impl Dispatch<'_> {
         walk: &mut Walk<'_, '_>,
         this: TryOf,
         mut answer: Answer,
-        target: Arc<Target>,
+        (target, changed): (Arc<Target>, Option<Changed>),
     ) -> Result<(), Fault> {
         let group = if needs.service_group_id {
             soap::answer_service_group(self.worker, &mut answer).await
@@ -376,6 +389,18 @@ impl Dispatch<'_> {
         };
         self.record(this.leaf, transition, None);
         x.fault = None;
+        if let Some(changed) = &changed
+            && let Some(body) = self.change_back(x, this.leaf, changed, &mut answer).await?
+        {
+            x.response_body = if body.is_empty() {
+                Body::Empty
+            } else {
+                Body::Whole(body)
+            };
+            x.response = Some(answer.head);
+            whole::give_back(self.worker, answer.upstream, &target);
+            return Ok(());
+        }
         x.response_body = if answer.upstream.framing == Framing::None && answer.head.status != 101 {
             Body::Empty
         } else {

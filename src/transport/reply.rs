@@ -4,7 +4,6 @@ use std::future::poll_fn;
 use std::io;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use bytes::Bytes;
 
@@ -158,20 +157,7 @@ async fn relay(
     worker.recycle(pump.into_storage());
     match result {
         Ok(()) => {
-            if upstream.is_reusable() {
-                let keep = upstream.keep_alive_s.map_or(worker.limits.pool_idle, |s| {
-                    // One second less than the back end says, so that axon closes first.
-                    worker
-                        .limits
-                        .pool_idle
-                        .min(Duration::from_secs(u64::from(s.saturating_sub(1))))
-                });
-                upstream.buf.release();
-                worker
-                    .pool
-                    .borrow_mut()
-                    .put(&target, upstream, keep, worker.now());
-            }
+            super::whole::give_back(worker, upstream, &target);
             Replied {
                 end: ReplyEnd::Complete,
                 body_bytes,

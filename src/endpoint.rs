@@ -8,6 +8,7 @@
 //! - [`state`]: Active / Timeout / Suspended / Off of one leaf, with epochs and probes.
 //! - [`algorithm`]: which child is next; one registration line per algorithm.
 //! - [`session`]: which child is mine; one registration line per session type, and the bounded table.
+//! - [`shape`]: what a leaf's format settings make of a message.
 //! - [`tree`]: the endpoints of one generation as an arena, built from the model, identities carried over reloads.
 //! - [`walk`]: one message's way through the tree: try, next try, or failure.
 //! - [`order`]: what a person wants of an endpoint.
@@ -22,6 +23,7 @@ pub mod inspect;
 pub mod order;
 pub mod rules;
 pub mod session;
+pub mod shape;
 pub mod state;
 pub mod stats;
 pub mod tree;

@@ -12,7 +12,9 @@ use bytes::Bytes;
 use smallvec::SmallVec;
 
 use crate::codes::ErrorCode;
+use crate::soap::blocks::HeaderBlocks;
 use crate::soap::content::Content;
+use crate::soap::envelope::Format;
 use crate::transport::downstream::Client;
 use crate::transport::head::{RequestHead, ResponseHead};
 use crate::transport::target::Target;
@@ -220,6 +222,10 @@ pub struct Exchange {
     pub trail: Trail,
     /// One past the SOAP header of the request's body, when it was read that far (for affinity).
     pub header_end: Option<u32>,
+    /// The client's format, when the answer was converted to it.
+    pub answer_format: Option<Format>,
+    /// Header blocks for a fault about a request that nobody could read.
+    pub fault_blocks: Option<HeaderBlocks>,
     /// True when the current message is a fault that mediation made.
     pub fault_made: bool,
     /// How long what refused the message will go on refusing, when the sender knows (`Retry-After`).
@@ -260,6 +266,8 @@ impl Exchange {
             upstream: None,
             trail: Trail::default(),
             header_end: None,
+            answer_format: None,
+            fault_blocks: None,
             fault_made: false,
             retry_after: None,
             content: None,

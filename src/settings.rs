@@ -37,6 +37,8 @@ pub struct Settings {
     pub retry: Retry,
     /// `[default_endpoint]`.
     pub default_endpoint: DefaultEndpoint,
+    /// `[answers]`.
+    pub answers: Answers,
     /// `[sessions]`.
     pub sessions: Sessions,
     /// `[access_log]`.
@@ -117,6 +119,13 @@ pub struct Retry {
 pub struct DefaultEndpoint {
     /// Targets that a message may name: `host:port` or a network.
     pub allow: Vec<String>,
+}
+
+/// `[answers]`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Answers {
+    /// An answer that was converted for its client has the media type of what it now is, not the back end's.
+    pub own_media_type: bool,
 }
 
 /// `[sessions]`.

@@ -11,6 +11,8 @@
     reason = "a test fails by panicking"
 )]
 
+#[path = "fuzz/message.rs"]
+mod message;
 #[path = "fuzz/mutate.rs"]
 mod mutate;
 #[path = "fuzz/text.rs"]
@@ -55,6 +57,16 @@ const TARGETS: &[Target] = &[
         name: "scan",
         words: text::XML_WORDS,
         holds: text::scan,
+    },
+    Target {
+        name: "convert",
+        words: message::MESSAGE_WORDS,
+        holds: message::convert,
+    },
+    Target {
+        name: "multipart",
+        words: message::MESSAGE_WORDS,
+        holds: message::multipart,
     },
     Target {
         name: "config",

@@ -6,6 +6,7 @@
 
 mod address;
 mod failover;
+mod format;
 mod group;
 mod indirect;
 mod leaf;

@@ -248,6 +248,8 @@ pub enum WsdlSource {
 /// The settings common to all leaf endpoints (spec/endpoints.md 3). `None` = not written.
 #[derive(Debug, Clone, Default)]
 pub struct LeafDef {
+    /// What a message becomes on its way to this endpoint.
+    pub format: FormatDef,
     /// `timeout/duration`.
     pub timeout: Option<Spanned<Duration>>,
     /// `timeout/responseAction`.
@@ -276,6 +278,94 @@ pub struct LeafDef {
     pub retry_enabled: Vec<i32>,
     /// `ax:tls`: the profile for https.
     pub tls: Option<Spanned<String>>,
+}
+
+/// The settings of a leaf that change messages (spec/endpoints.md 17, 19.1).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct FormatDef {
+    /// `format`.
+    pub format: Option<MessageFormat>,
+    /// `optimize`.
+    pub optimize: Option<Optimize>,
+    /// `encoding`, as written.
+    pub encoding: Option<Spanned<String>>,
+    /// `enableAddressing`.
+    pub addressing: Option<AddressingVersion>,
+}
+
+/// `format`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum MessageFormat {
+    /// SOAP 1.1.
+    Soap11,
+    /// SOAP 1.2.
+    Soap12,
+    /// The payload alone.
+    Pox,
+    /// A GET with the payload as its query.
+    Get,
+    /// As it is, with the rest of the URL.
+    Rest,
+}
+
+impl MessageFormat {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Soap11, Self::Soap12, Self::Pox, Self::Get, Self::Rest];
+
+    /// The word in a file.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Soap11 => "soap11",
+            Self::Soap12 => "soap12",
+            Self::Pox => "pox",
+            Self::Get => "get",
+            Self::Rest => "rest",
+        }
+    }
+}
+
+/// `optimize`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Optimize {
+    /// Binary content goes out in parts that the message includes.
+    Mtom,
+    /// The message goes out with its attachments.
+    Swa,
+}
+
+impl Optimize {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::Mtom, Self::Swa];
+
+    /// The word in a file.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Mtom => "mtom",
+            Self::Swa => "swa",
+        }
+    }
+}
+
+/// `enableAddressing/@version`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum AddressingVersion {
+    /// WS-Addressing 1.0.
+    Final,
+    /// The submission of August 2004.
+    Submission,
+}
+
+impl AddressingVersion {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::Final, Self::Submission];
+
+    /// The word in a file.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Final => "final",
+            Self::Submission => "submission",
+        }
+    }
 }
 
 /// `timeout/responseAction`.

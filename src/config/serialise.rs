@@ -17,7 +17,7 @@ use std::time::Duration;
 
 pub(super) use self::writer::{Writer, escape};
 use super::model::{
-    EndpointDef, EndpointKind, LeafDef, LoadBalanceChildren, LoadBalanceDef, MemberDef,
+    EndpointDef, EndpointKind, FormatDef, LeafDef, LoadBalanceChildren, LoadBalanceDef, MemberDef,
     PropertyDef, PropertyValue, Scope, SessionDef, SessionKind, TimeoutAction, WsdlSource,
 };
 use super::source::Spanned;
@@ -60,6 +60,7 @@ fn kind(kind: &EndpointKind, out: &mut Writer) {
         EndpointKind::Address(address) => {
             out.open("address");
             out.attribute("uri", &address.uri.value);
+            format(&address.leaf.format, out);
             leaf(&address.leaf, out);
             out.close();
         }
@@ -72,6 +73,7 @@ fn kind(kind: &EndpointKind, out: &mut Writer) {
             name("port", &wsdl.port.value, out);
             let refresh = wsdl.refresh.as_ref().map(|r| r.value.as_millis());
             out.number("ax:refresh", refresh);
+            format(&wsdl.leaf.format, out);
             if let WsdlSource::Inline(text) = &wsdl.source {
                 out.raw(&text.value);
             }
@@ -80,6 +82,7 @@ fn kind(kind: &EndpointKind, out: &mut Writer) {
         }
         EndpointKind::Default(settings) => {
             out.open("default");
+            format(&settings.format, out);
             leaf(settings, out);
             out.close();
         }
@@ -174,6 +177,11 @@ fn session(session: &SessionDef, out: &mut Writer) {
 
 /// The blocks of a leaf or member, in the order in which the originals write them.
 fn leaf(leaf: &LeafDef, out: &mut Writer) {
+    if let Some(version) = leaf.format.addressing {
+        out.open("enableAddressing");
+        out.attribute("version", version.name());
+        out.close();
+    }
     if leaf.timeout.is_some() || leaf.timeout_action.is_some() {
         out.open("timeout");
         millis("duration", &leaf.timeout, out);
@@ -212,6 +220,13 @@ fn leaf(leaf: &LeafDef, out: &mut Writer) {
         codes("enabledErrorCodes", &leaf.retry_enabled, out);
         out.close();
     }
+}
+
+/// The attributes that change messages; behind the kind's own.
+fn format(format: &FormatDef, out: &mut Writer) {
+    out.optional("format", format.format.map(|f| f.name()));
+    out.optional("optimize", format.optimize.map(|o| o.name()));
+    out.optional("encoding", text(&format.encoding));
 }
 
 fn property(property: &PropertyDef, out: &mut Writer) {

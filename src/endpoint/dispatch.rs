@@ -4,6 +4,7 @@
 //! was known when the tree was built (design 5): a plain address streams without anything being read.
 
 mod facts;
+mod format;
 mod read;
 pub mod rehearsal;
 mod request;
@@ -29,11 +30,13 @@ use crate::exchange::{Body, Exchange, Fault, SessionPart, TryRecord};
 use crate::observe::RequestId;
 use crate::soap::content::Extent;
 use crate::transport::http1::framing::Framing;
+use crate::transport::reply::give_back;
 use crate::transport::target::Target;
 use crate::transport::upstream::{self, Answer, Try, TryBody, TryError};
 use crate::transport::worker::Worker;
 
 use facts::RequestFacts;
+use format::Changed;
 pub use rehearsal::{Rehearsal, Tried};
 use request::Outgoing;
 
@@ -89,6 +92,8 @@ pub struct SendPolicy {
     pub retry_non_idempotent: bool,
     /// Targets that a message may name for itself (design 16).
     pub allowed: super::allow::AllowList,
+    /// `[answers] own_media_type`.
+    pub relabel_answers: bool,
 }
 
 /// A sender for one exchange.
@@ -129,6 +134,9 @@ impl Dispatch<'_> {
     /// Sends the request of an exchange to an endpoint and waits for the head of its answer.
     pub async fn send(&self, x: &mut Exchange, root: NodeId) -> Result<(), Fault> {
         let needs = self.endpoints.needs(root);
+        if (needs.body || needs.body_unless_parts) && !self.hold_body(x, needs).await? {
+            return Ok(());
+        }
         let mut facts = RequestFacts::of(x, needs);
         let names_target = x.to.is_none()
             && self
@@ -224,7 +232,9 @@ impl Dispatch<'_> {
                 .failed_over(&node.path, node.span, &failed.path, *code, self.request);
         }
         let properties = self.node_properties(x, root, this.leaf);
-        let prepared = Outgoing::prepare(self, x, leaf, walk, facts, &properties);
+        // What one child's properties set, the next one does not see (spec 9.3).
+        let before = (!properties.is_empty()).then(|| (x.properties.clone(), x.axis2.clone()));
+        let prepared = Outgoing::prepare(self, x, (this.leaf, leaf), walk, facts, &properties);
         let outgoing = match prepared {
             Ok(outgoing) => outgoing,
             Err(fault) => {
@@ -269,8 +279,8 @@ impl Dispatch<'_> {
                     took,
                 });
                 leaf.stats.duration.record(took);
-                self.answered(x, needs, walk, this, answer, outgoing.target)
-                    .await?;
+                let sent = (outgoing.target, outgoing.changed);
+                self.answered(x, needs, walk, this, answer, sent).await?;
                 Ok(true)
             }
             Err(TryError::ClientGone) => {
@@ -295,6 +305,9 @@ impl Dispatch<'_> {
                     tls_failed,
                     took,
                 });
+                if let Some((properties, axis2)) = before {
+                    (x.properties, x.axis2) = (properties, axis2);
+                }
                 let may_have_run = stage > upstream::Stage::Head;
                 let retry = Retry {
                     may_have_run,
@@ -332,7 +345,7 @@ impl Dispatch<'_> {
         outgoing: &Outgoing,
         keep: bool,
     ) -> Result<Answer, TryError> {
-        let body = match &x.request_body {
+        let body = match outgoing.body.as_ref().unwrap_or(&x.request_body) {
             Body::Empty => TryBody::None,
             Body::Incoming => TryBody::Client { keep },
             Body::Whole(bytes) => TryBody::Bytes(bytes),
@@ -370,7 +383,7 @@ impl Dispatch<'_> {
         walk: &mut Walk<'_, '_>,
         this: TryOf,
         mut answer: Answer,
-        target: Arc<Target>,
+        (target, changed): (Arc<Target>, Option<Changed>),
     ) -> Result<(), Fault> {
         let group = if needs.service_group_id {
             soap::answer_service_group(self.worker, &mut answer).await
@@ -406,6 +419,18 @@ impl Dispatch<'_> {
         };
         self.record(this.leaf, transition, None);
         x.fault = None;
+        if let Some(changed) = &changed
+            && let Some(body) = self.change_back(x, this.leaf, changed, &mut answer).await?
+        {
+            x.response_body = if body.is_empty() {
+                Body::Empty
+            } else {
+                Body::Whole(body)
+            };
+            x.response = Some(answer.head);
+            give_back(self.worker, answer.upstream, &target);
+            return Ok(());
+        }
         x.response_body = if answer.upstream.framing == Framing::None && answer.head.status != 101 {
             Body::Empty
         } else {

@@ -13,6 +13,7 @@ use super::algorithm::{Algorithm, AlgorithmType, Weight};
 use super::order::{GroupOrder, Order};
 use super::rules::{RetryRules, RuleSettings};
 use super::session::{Path, SessionSpec, SessionTable};
+use super::shape::Shape;
 use super::state::StateCell;
 use super::stats::{GroupStats, LeafStats};
 use crate::config::model::{LeafDef, PropertyDef, TimeoutAction};
@@ -55,6 +56,10 @@ pub struct Needs {
     pub cookies: bool,
     /// There is a group that may send the message again, so its bytes are kept.
     pub repeat: bool,
+    /// The whole body of the request: a leaf changes it.
+    pub body: bool,
+    /// The whole body of the request unless it is a multipart message.
+    pub body_unless_parts: bool,
 }
 
 impl Needs {
@@ -63,6 +68,8 @@ impl Needs {
         self.service_group_id |= other.service_group_id;
         self.cookies |= other.cookies;
         self.repeat |= other.repeat;
+        self.body |= other.body;
+        self.body_unless_parts |= other.body_unless_parts;
     }
 }
 
@@ -114,6 +121,8 @@ pub struct Leaf {
     pub written: Arc<LeafDef>,
     /// How connections to https targets are protected.
     pub tls: Arc<ClientTls>,
+    /// What it makes of messages; `None`: it sends them as they are.
+    pub shape: Option<Box<Shape>>,
     /// `timeout/duration`, when set.
     pub timeout: Option<Duration>,
     /// `timeout/responseAction`, when set.

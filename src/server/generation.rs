@@ -158,6 +158,7 @@ impl Generation {
         let policy = SendPolicy {
             retry_non_idempotent: settings.retry.non_idempotent,
             allowed,
+            relabel_answers: settings.answers.own_media_type,
         };
         let count = |severity| {
             diagnostics

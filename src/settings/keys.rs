@@ -36,6 +36,7 @@ pub(super) const KEYS: &[(&str, &[&str])] = &[
     ),
     ("retry", &["non_idempotent"]),
     ("default_endpoint", &["allow"]),
+    ("answers", &["own_media_type"]),
     ("sessions", &["store", "per_group", "timeout_ms"]),
     ("access_log", &["format"]),
 ];
@@ -110,6 +111,7 @@ pub(super) fn slot<'a>(settings: &'a mut Settings, section: &str, key: &str) -> 
         ("timers", "drain_ms") => Slot::Millis(&mut timers.drain),
         ("retry", "non_idempotent") => Slot::Switch(&mut settings.retry.non_idempotent),
         ("default_endpoint", "allow") => Slot::List(&mut settings.default_endpoint.allow),
+        ("answers", "own_media_type") => Slot::Switch(&mut settings.answers.own_media_type),
         ("sessions", "store") => Slot::Only("local"),
         ("sessions", "per_group") => Slot::Count(&mut settings.sessions.per_group, 1),
         ("sessions", "timeout_ms") => Slot::Millis(&mut settings.sessions.timeout),

@@ -72,6 +72,8 @@ drain_ms = 7
 non_idempotent = false
 [default_endpoint]
 allow = ["10.0.0.0/8", "h:80"]
+[answers]
+own_media_type = true
 [sessions]
 store = "local"
 per_group = 10
@@ -116,6 +118,7 @@ format = "json"
     assert_eq!(timers.map(|d| d.as_millis()), [1, 2, 3, 4, 5, 6, 7]);
     assert!(!s.retry.non_idempotent);
     assert_eq!(s.default_endpoint.allow, ["10.0.0.0/8", "h:80"]);
+    assert!(s.answers.own_media_type);
     assert_eq!(
         (s.sessions.per_group, s.sessions.timeout.as_millis()),
         (10, 9)

@@ -209,9 +209,14 @@ impl Pump {
         Poll::Ready(Ok(()))
     }
 
+    /// True when what is left to write is its own: nothing is wanted from a source any more.
+    pub fn is_own(&self) -> bool {
+        self.finishing && self.run == 0
+    }
+
     /// As [`poll`](Self::poll) for a pump whose bytes are all its own.
     pub fn poll_own(&mut self, cx: &mut Context<'_>, to: &mut Io) -> Poll<Result<(), PumpError>> {
-        debug_assert!(self.finishing && self.run == 0);
+        debug_assert!(self.is_own());
         while self.out_at < self.out.len() {
             let n = ready!(to.poll_write(cx, &[IoSlice::new(&self.out[self.out_at..])]))
                 .map_err(PumpError::Write)?;

@@ -2,13 +2,14 @@
 
 use std::future::poll_fn;
 use std::io;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use super::buffer::Buf;
 use super::downstream::{Client, within};
 use super::http1::framing::{Decoder, Framing, Next};
 use super::http1::strict::Refused;
-use super::io::Io;
+use super::limits::Limits;
 use super::upstream::Upstream;
 
 /// Why a body is not there whole.
@@ -33,6 +34,16 @@ pub struct WholeLimits {
     pub progress: Duration,
 }
 
+impl WholeLimits {
+    /// Those of a worker's bounds.
+    pub fn of(limits: &Limits) -> WholeLimits {
+        WholeLimits {
+            bytes: limits.message_bytes,
+            progress: limits.body_progress,
+        }
+    }
+}
+
 impl Client {
     /// The whole body of the current request. What lies in the buffer already is copied and stays there.
     ///
@@ -52,32 +63,38 @@ impl Client {
         if self.send_continue().await.is_err() {
             return Err(WholeError::BrokeOff);
         }
-        let decoder = &mut self.body.decoder;
-        take(
-            &mut self.io,
-            &mut self.buf,
-            decoder,
-            self.body.framing,
-            limits,
-        )
-        .await
+        let (io, body) = (&mut self.io, &mut self.body);
+        let fill = |cx: &mut Context<'_>, buf: &mut Buf| io.poll_fill(cx, buf);
+        take(&mut self.buf, &mut body.decoder, body.framing, limits, fill).await
     }
 }
 
 impl Upstream {
-    /// The whole body of the answer.
+    /// The whole body of the answer, while what is left of a request that is held whole goes out.
     ///
     /// # Errors
     /// [`WholeError`]; the connection is of no use then.
     pub async fn read_whole(&mut self, limits: WholeLimits) -> Result<Vec<u8>, WholeError> {
         announced(self.framing, limits)?;
-        take(
-            &mut self.io,
-            &mut self.buf,
-            &mut self.decoder,
-            self.framing,
-            limits,
-        )
+        let Upstream {
+            io,
+            buf,
+            decoder,
+            sending,
+            keep_alive,
+            ..
+        } = self;
+        take(buf, decoder, self.framing, limits, |cx, buf| {
+            if let Some(pump) = sending.as_mut().filter(|pump| pump.is_own()) {
+                match pump.poll_own(cx, io) {
+                    Poll::Ready(Ok(())) => *sending = None,
+                    // The back end does not want the rest; its answer still counts, the connection does not.
+                    Poll::Ready(Err(_)) => (*sending, *keep_alive) = (None, false),
+                    Poll::Pending => {}
+                }
+            }
+            io.poll_fill(cx, buf)
+        })
         .await
     }
 }
@@ -93,11 +110,11 @@ fn announced(framing: Framing, limits: WholeLimits) -> Result<(), WholeError> {
 }
 
 async fn take(
-    io: &mut Io,
     buf: &mut Buf,
     decoder: &mut Decoder,
     framing: Framing,
     limits: WholeLimits,
+    mut fill: impl FnMut(&mut Context<'_>, &mut Buf) -> Poll<io::Result<usize>>,
 ) -> Result<Vec<u8>, WholeError> {
     let mut out = match framing {
         // Grown as it comes: a peer that announces much and sends little costs little.
@@ -119,7 +136,7 @@ async fn take(
                 if buf.is_full() && buf.capacity() > 0 {
                     buf.grow();
                 }
-                let read = within(limits.progress, poll_fn(|cx| io.poll_fill(cx, buf))).await;
+                let read = within(limits.progress, poll_fn(|cx| fill(cx, buf))).await;
                 match read {
                     Some(Ok(0)) => decoder
                         .connection_ended()

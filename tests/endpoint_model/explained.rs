@@ -181,6 +181,7 @@ fn explained(world: &World, message: &Message, now: u64) -> Way {
     let policy = SendPolicy {
         retry_non_idempotent: true,
         allowed: AllowList::for_network(true, Vec::new()),
+        relabel_answers: false,
     };
     let worker = Worker::standing(limits, 1, Tick(now));
     let id = RequestIds::with_prefix(0).next(None, None);

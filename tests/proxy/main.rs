@@ -14,6 +14,7 @@ mod default_endpoint;
 mod drain;
 mod explain;
 mod failover;
+mod formats;
 mod http1;
 mod load_balance;
 mod logs;

@@ -1,10 +1,7 @@
 //! What all leaf endpoints share: format settings, `timeout`, suspension (spec/endpoints.md 3).
-//!
-//! The settings that would change a message (`format`, `optimize`, `encoding`, `enableAddressing`) are not run by this
-//! version: an endpoint that asks for them is unsupported as a whole, because sending the message unchanged would be wrong silently.
 
 use super::vocabulary::{self, Vocabulary};
-use super::{suspension, unsupported};
+use super::{format, suspension, unsupported};
 use crate::codes::DiagnosticCode;
 use crate::config::diagnostic::Diagnostics;
 use crate::config::model::{EndpointKind, LeafDef};
@@ -33,21 +30,14 @@ pub(super) fn parse(element: &Element, words: &Vocabulary, diagnostics: &mut Dia
     vocabulary::check(element, words, diagnostics);
     tracing(element, diagnostics);
     no_reliable_messaging(element, diagnostics);
-    let wishes = [
-        choice(
-            element,
-            "format",
-            &["soap11", "soap12", "pox", "get", "rest"],
-            diagnostics,
-        ),
-        choice(element, "optimize", &["mtom", "swa"], diagnostics),
-        encoding(element, diagnostics),
-        addressing(element, diagnostics),
-        computed_timeout(element, diagnostics),
-    ];
+    let (format, separate) = format::parse(element, diagnostics);
+    let settings = LeafDef {
+        format,
+        ..suspension::parse(&[element], diagnostics)
+    };
     Leaf {
-        settings: suspension::parse(&[element], diagnostics),
-        unsupported: wishes.into_iter().flatten().next(),
+        settings,
+        unsupported: separate.or_else(|| computed_timeout(element, diagnostics)),
     }
 }
 
@@ -87,44 +77,6 @@ fn no_reliable_messaging(element: &Element, diagnostics: &mut Diagnostics) {
     }
 }
 
-fn choice(
-    element: &Element,
-    attribute: &str,
-    words: &[&str],
-    diagnostics: &mut Diagnostics,
-) -> Option<EndpointKind> {
-    let value = element.attribute(attribute)?;
-    let word = value.value.trim().to_ascii_lowercase();
-    if words.contains(&word.as_str()) {
-        return Some(unsupported(
-            format!("{attribute}=\"{word}\""),
-            value.span,
-            diagnostics,
-        ));
-    }
-    diagnostics.warn(
-        DiagnosticCode::BadValue,
-        value.span,
-        format!("{attribute} has a value that is not possible and is ignored"),
-        format!("use one of: {}", words.join(", ")),
-    );
-    None
-}
-
-fn encoding(element: &Element, diagnostics: &mut Diagnostics) -> Option<EndpointKind> {
-    let value = element.attribute("encoding")?;
-    if value.value.trim().eq_ignore_ascii_case("utf-8") {
-        diagnostics.warn(
-            DiagnosticCode::NoEffect,
-            value.span,
-            "encoding has no effect: bodies keep the encoding in which they came",
-            "remove it when clients send UTF-8",
-        );
-        return None;
-    }
-    Some(unsupported("encoding".to_owned(), value.span, diagnostics))
-}
-
 /// `{expression}` as a duration: an extension of the newer code base.
 fn computed_timeout(element: &Element, diagnostics: &mut Diagnostics) -> Option<EndpointKind> {
     let duration = element.child("timeout")?.child("duration")?.text_spanned();
@@ -132,24 +84,4 @@ fn computed_timeout(element: &Element, diagnostics: &mut Diagnostics) -> Option<
         let what = "a timeout computed from the message".to_owned();
         unsupported(what, duration.span, diagnostics)
     })
-}
-
-fn addressing(element: &Element, diagnostics: &mut Diagnostics) -> Option<EndpointKind> {
-    let wish = element.child("enableAddressing")?;
-    if let Some(version) = wish.attribute("version") {
-        let word = version.value.trim().to_ascii_lowercase();
-        if word != "final" && word != "submission" {
-            diagnostics.error_help(
-                DiagnosticCode::BadValue,
-                version.span,
-                "the addressing version is neither final nor submission",
-                "write version=\"final\"",
-            );
-        }
-    }
-    Some(unsupported(
-        "enableAddressing".to_owned(),
-        wish.name_span,
-        diagnostics,
-    ))
 }

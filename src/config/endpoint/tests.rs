@@ -274,12 +274,39 @@ fn properties_are_kept_in_order_with_their_scope() {
 }
 
 #[test]
+fn the_format_settings_of_a_leaf_are_read_in_any_case() {
+    let format = |attributes: &str, inside: &str| {
+        let text = format!("<address uri=\"http://h/\" {attributes}>{inside}</address>");
+        match good(&text) {
+            EndpointKind::Address(address) => address.leaf.format,
+            other => panic!("{other:?}"),
+        }
+    };
+    let read = format(
+        "format=\" SOAP11 \" optimize=\"Mtom\" encoding=\"ISO-8859-1\"",
+        "<enableAddressing version=\" Submission\" separateListener=\"false\"/>",
+    );
+    assert_eq!(read.format, Some(MessageFormat::Soap11));
+    assert_eq!(read.optimize, Some(Optimize::Mtom));
+    assert_eq!(read.encoding.unwrap().value, "ISO-8859-1");
+    assert_eq!(read.addressing, Some(AddressingVersion::Submission));
+    for (word, want) in [
+        ("soap12", MessageFormat::Soap12),
+        ("pox", MessageFormat::Pox),
+        ("get", MessageFormat::Get),
+        ("rest", MessageFormat::Rest),
+    ] {
+        assert_eq!(format(&format!("format=\"{word}\""), "").format, Some(want));
+    }
+    let plain = format("", "<enableAddressing/>");
+    assert_eq!(plain.addressing, Some(AddressingVersion::Final));
+    assert_eq!(format("", ""), FormatDef::default());
+}
+
+#[test]
 fn what_later_versions_run_is_unsupported_and_never_sent_as_it_is() {
     for inside in [
-        "<address uri=\"http://h/\" format=\"soap11\"/>",
-        "<address uri=\"http://h/\" optimize=\"mtom\"/>",
-        "<address uri=\"http://h/\" encoding=\"UTF-16\"/>",
-        "<address uri=\"http://h/\"><enableAddressing/></address>",
+        "<address uri=\"http://h/\"><enableAddressing separateListener=\"true\"/></address>",
         "<address uri=\"http://h/\"><timeout><duration>{get-property('t')}</duration></timeout></address>",
         "<address uri=\"jms:/q\"/>",
         "<http uri-template=\"http://h/\"/>",

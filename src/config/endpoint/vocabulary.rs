@@ -119,6 +119,15 @@ pub const DEFAULT: Vocabulary = Vocabulary {
     many: &[],
 };
 
+/// `enableAddressing`.
+pub const ADDRESSING: Vocabulary = Vocabulary {
+    element: "enableAddressing",
+    attributes: &["version", "separateListener"],
+    axon: &[],
+    once: &[],
+    many: &[],
+};
+
 /// `timeout`.
 pub const TIMEOUT: Vocabulary = Vocabulary {
     element: "timeout",
@@ -226,6 +235,7 @@ pub const ALL: &[&Vocabulary] = &[
     &ADDRESS,
     &WSDL,
     &DEFAULT,
+    &ADDRESSING,
     &TIMEOUT,
     &SUSPEND,
     &MARK,

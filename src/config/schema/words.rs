@@ -83,6 +83,7 @@ use Who::{Axon, Both, Wso2};
 const SWITCH: Kind = Words(&["enable", "disable"]);
 const FORMATS: Kind = AnyCase(&["soap11", "soap12", "pox", "get", "rest"]);
 const OPTIMIZE: Kind = AnyCase(&["mtom", "swa"]);
+const ADDRESSING: Kind = AnyCase(&["final", "submission"]);
 
 /// Rows by element; `*` stands for every leaf.
 pub(super) const WORDS: &[Word] = &[
@@ -223,6 +224,20 @@ pub(super) const WORDS: &[Word] = &[
         Text,
         Both,
         "WS-Addressing headers are added to what is sent.",
+    ),
+    word(
+        "enableAddressing",
+        "version",
+        ADDRESSING,
+        Both,
+        "WS-Addressing 1.0 (final, the default) or the submission of August 2004.",
+    ),
+    word(
+        "enableAddressing",
+        "separateListener",
+        Text,
+        Both,
+        "true: the answer comes to a listener of its own. Not supported yet.",
     ),
     word(
         "enableSec",

@@ -4,7 +4,9 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::config::loader::{self, parse_bytes};
-use crate::config::model::{AddressDef, FailoverDef};
+use crate::config::model::{
+    AddressDef, AddressingVersion, FailoverDef, FormatDef, MessageFormat, Optimize,
+};
 use crate::config::source::{FileId, Span};
 use crate::config::xml::Element;
 
@@ -187,12 +189,34 @@ fn around(kind: impl Strategy<Value = EndpointKind>) -> impl Strategy<Value = En
         )
 }
 
+fn a_format() -> impl Strategy<Value = FormatDef> {
+    use proptest::{option, sample::select};
+    (
+        option::of(select(&MessageFormat::ALL[..])),
+        option::of(select(&Optimize::ALL[..])),
+        option::of("[A-Z]{1,4}-8"),
+        option::of(select(&AddressingVersion::ALL[..])),
+    )
+        .prop_map(|(format, optimize, encoding, addressing)| FormatDef {
+            format,
+            optimize,
+            encoding: encoding.map(at),
+            addressing,
+        })
+}
+
 fn an_endpoint() -> impl Strategy<Value = EndpointDef> {
     let single = prop_oneof![
-        ("[a-z]{1,8}(/[a-z&]{0,4})?(\\?a=b&c=d)?", a_leaf()).prop_map(|(rest, leaf)| {
-            let uri = at(format!("http://{rest}"));
-            EndpointKind::Address(AddressDef { uri, leaf })
-        }),
+        (
+            "[a-z]{1,8}(/[a-z&]{0,4})?(\\?a=b&c=d)?",
+            a_leaf(),
+            a_format()
+        )
+            .prop_map(|(rest, mut leaf, format)| {
+                leaf.format = format;
+                let uri = at(format!("http://{rest}"));
+                EndpointKind::Address(AddressDef { uri, leaf })
+            }),
         a_leaf().prop_map(EndpointKind::Default),
     ];
     around(single).prop_recursive(3, 24, 4, |inner| {

@@ -115,10 +115,7 @@ fn refused(error: ScanError) -> Fault {
 }
 
 async fn whole(worker: &Worker, x: &mut Exchange) -> Result<Option<(Bytes, Extent)>, Fault> {
-    let limits = WholeLimits {
-        bytes: worker.limits.message_bytes,
-        progress: worker.limits.body_progress,
-    };
+    let limits = WholeLimits::of(&worker.limits);
     let result = match (x.direction, x.client.as_mut(), x.upstream.as_mut()) {
         (Direction::Request, Some(client), _) => client.read_whole(limits).await,
         (Direction::Response, _, Some((upstream, _))) => upstream.read_whole(limits).await,

@@ -9,11 +9,13 @@ use smallvec::SmallVec;
 
 use super::Dispatch;
 use super::facts::RequestFacts;
+use super::format::Changed;
 use crate::codes::ErrorCode;
 use crate::config::model::{Scope, SessionKind};
 use crate::endpoint::session;
-use crate::endpoint::tree::Leaf;
+use crate::endpoint::shape::{Field, NewBody, Shaped, Suffix};
 use crate::endpoint::tree::target::{Address, Target as LeafTarget, expand};
+use crate::endpoint::tree::{Leaf, NodeId};
 use crate::endpoint::walk::Walk;
 use crate::exchange::{Body, Exchange, Fault};
 use crate::soap::envelope::Format;
@@ -37,6 +39,10 @@ pub struct Outgoing {
     pub framing: Framing,
     /// It asks for a WebSocket.
     pub upgrade: bool,
+    /// The body, when it is not the request's own.
+    pub body: Option<Body>,
+    /// What the leaf's format settings did.
+    pub changed: Option<Changed>,
 }
 
 impl Outgoing {
@@ -44,7 +50,7 @@ impl Outgoing {
     pub fn prepare(
         dispatch: &Dispatch<'_>,
         x: &mut Exchange,
-        leaf: &Leaf,
+        (node, leaf): (NodeId, &Leaf),
         walk: &Walk<'_, '_>,
         facts: &RequestFacts,
         properties: &[(Scope, String, String)],
@@ -58,19 +64,60 @@ impl Outgoing {
             }
         }
         strip_sessions(x, walk, facts, &mut overrides);
-        if !matches!(x.request_body, Body::Empty)
-            && let Some(named) = with_charset(x.request.headers.value(Name::ContentType))
-        {
-            overrides.push(Override::set_owned("Content-Type", named));
-        }
         let place = Place::of(dispatch, x, leaf, facts)?;
-        let body_framing = match (&x.request_body, x.client.as_ref()) {
+        let (mut shaped, mut changed) = (Shaped::default(), None);
+        if let Some(shape) = leaf.shape.as_deref() {
+            let (made, what) = dispatch.shape(x, node, *shape, &place)?;
+            if what.shape.may_change_answers() {
+                overrides.push(Override::remove("Accept-Encoding"));
+            }
+            (shaped, changed) = (made, Some(what));
+        }
+        let body = match std::mem::take(&mut shaped.body) {
+            NewBody::Same => None,
+            NewBody::Empty => Some(Body::Empty),
+            NewBody::Bytes(bytes) => Some(Body::Whole(bytes.into())),
+        };
+        let sent = body.as_ref().unwrap_or(&x.request_body);
+        let own = |field: &str| {
+            let mut names = properties.iter().filter(|p| p.0 == Scope::Transport);
+            names.any(|(_, name, _)| name.eq_ignore_ascii_case(field))
+        };
+        if !own("Content-Type") {
+            match std::mem::take(&mut shaped.content_type) {
+                Field::Set(value) => {
+                    overrides.push(Override::set_owned("Content-Type", value.into_bytes()));
+                }
+                Field::Remove => overrides.push(Override::remove("Content-Type")),
+                Field::Keep if matches!(sent, Body::Empty) => {}
+                Field::Keep => {
+                    if let Some(named) = with_charset(x.request.headers.value(Name::ContentType)) {
+                        overrides.push(Override::set_owned("Content-Type", named));
+                    }
+                }
+            }
+        }
+        match std::mem::take(&mut shaped.soap_action) {
+            Field::Set(value) if !own("SOAPAction") => {
+                overrides.push(Override::set_owned("SOAPAction", value.into_bytes()));
+            }
+            _ => {}
+        }
+        let body_framing = match (sent, x.client.as_ref()) {
             (Body::Whole(bytes), _) => Framing::length(bytes.len() as u64),
             (Body::Incoming, Some(client)) => client.body.framing,
             _ => Framing::None,
         };
-        let method_text = method(x);
-        let url = url(x, &place, Method::of(&method_text));
+        let method_text = match shaped.method {
+            Some(method) => Cow::Borrowed(method.as_bytes()),
+            None => method(x),
+        };
+        // Whether it is a REST message was said by the client, not by the method that a format chose.
+        let asked = match shaped.method {
+            Some(_) => x.request.method,
+            None => Method::of(&method_text),
+        };
+        let url = url(x, &place, asked, &shaped);
         strict::target(&url).map_err(|r| bad_address(leaf, r.reason))?;
         let client = x.client.as_ref();
         let own_host = x.axis2.value("REQUEST_HOST_HEADER");
@@ -79,7 +126,8 @@ impl Outgoing {
             target: &url,
             host: own_host.map_or(place.target.authority.as_bytes(), str::as_bytes),
             framing: body_framing,
-            empty_length: client.is_some_and(|c| c.body.empty_length),
+            empty_length: client.is_some_and(|c| c.body.empty_length)
+                || shaped.method == Some("POST") && body_framing == Framing::None,
             upgrade: client.is_some_and(|c| c.upgrade)
                 && matches!(x.request_body, Body::Incoming | Body::Empty),
         };
@@ -95,12 +143,15 @@ impl Outgoing {
             framing,
             upgrade,
             target: place.target,
+            body,
+            changed,
         })
     }
 }
 
 /// Where a leaf sends this message.
-struct Place<'a> {
+#[derive(Debug)]
+pub struct Place<'a> {
     target: Arc<Target>,
     /// Path and query of the address.
     path: Cow<'a, str>,
@@ -160,6 +211,11 @@ impl<'a> Place<'a> {
         }
     }
 
+    /// The address in full, as `wsa:To` names it.
+    pub fn address(&self) -> String {
+        format!("{}{}", self.target, self.path)
+    }
+
     fn fixed(address: &'a Address, own_path: bool) -> Place<'a> {
         Place {
             target: address.target.clone(),
@@ -196,7 +252,25 @@ fn method(x: &Exchange) -> Cow<'_, [u8]> {
 
 /// The URL to ask for: the address alone for SOAP messages, with the rest of the request's path and its query for the
 /// others (spec/endpoints.md 17.2; recorded).
-fn url<'p>(x: &'p Exchange, place: &'p Place<'_>, method: Method) -> Cow<'p, [u8]> {
+fn url<'p>(
+    x: &'p Exchange,
+    place: &'p Place<'_>,
+    method: Method,
+    shaped: &Shaped,
+) -> Cow<'p, [u8]> {
+    let url = address_and_suffix(x, place, method, shaped.suffix);
+    match shaped.query.as_str() {
+        "" => url,
+        query => Cow::Owned(join(&url, format!("?{query}").as_bytes())),
+    }
+}
+
+fn address_and_suffix<'p>(
+    x: &'p Exchange,
+    place: &'p Place<'_>,
+    method: Method,
+    wanted: Suffix,
+) -> Cow<'p, [u8]> {
     if place.own_path {
         return Cow::Borrowed(x.request.target());
     }
@@ -204,7 +278,12 @@ fn url<'p>(x: &'p Exchange, place: &'p Place<'_>, method: Method) -> Cow<'p, [u8
         Some(set) => set.as_bytes(),
         None => x.suffix(),
     };
-    if suffix.is_empty() || !is_rest(x, method) {
+    let goes = match wanted {
+        Suffix::Always => true,
+        Suffix::Never => false,
+        Suffix::OfRest => is_rest(x, method),
+    };
+    if suffix.is_empty() || !goes {
         return Cow::Borrowed(place.path.as_bytes());
     }
     Cow::Owned(join(place.path.as_bytes(), suffix))

@@ -21,14 +21,17 @@ use crate::config::wsdl::{Library, Resolution};
 use crate::endpoint::algorithm::{self, AlgorithmType, Setup, Weight};
 use crate::endpoint::rules::{RetryRules, RuleSettings};
 use crate::endpoint::session::{DEFAULT_WINDOW, SessionSpec, SessionTable};
+use crate::endpoint::shape::Shape;
 use crate::endpoint::state::StateCell;
 use crate::endpoint::tree::wsdl::Known;
+use crate::soap::charset::Charset;
 use crate::transport::tls::{ClientTls, TlsSet};
 
 /// Sessions per group when the settings say nothing.
 pub const SESSIONS_PER_GROUP: usize = 1_000_000;
 
 const WEIGHT: &str = "loadbalance.weight";
+const PRESERVE_ENVELOPE: &str = "PRESERVE_ENVELOPE";
 const STYLE: &str = "loadbalance.style";
 
 /// Builds one generation.
@@ -173,7 +176,8 @@ impl<'p> Builder<'p> {
             EndpointKind::Address(a) => match Target::parse(&a.uri.value) {
                 Some(target) => {
                     let rules = RuleSettings::new(&a.leaf, def.span);
-                    self.leaf(target, rules, &a.leaf, &Signature::of(def), &place)
+                    let kind = self.leaf(target, rules, &a.leaf, &Signature::of(def), &place);
+                    self.shaped(kind, &a.leaf, &def.properties)
                 }
                 // The configuration refuses such an address; a lenient start answers with this text.
                 None => NodeKind::Unsupported(a.uri.clone()),
@@ -181,13 +185,15 @@ impl<'p> Builder<'p> {
             EndpointKind::Wsdl(wsdl) => match self.wsdl_target(wsdl, &place) {
                 Ok(target) => {
                     let rules = RuleSettings::new(&wsdl.leaf, def.span);
-                    self.leaf(target, rules, &wsdl.leaf, &Signature::of(def), &place)
+                    let kind = self.leaf(target, rules, &wsdl.leaf, &Signature::of(def), &place);
+                    self.shaped(kind, &wsdl.leaf, &def.properties)
                 }
                 Err(problem) => NodeKind::Unsupported(problem),
             },
             EndpointKind::Default(leaf) => {
                 let rules = RuleSettings::new(leaf, def.span);
-                self.leaf(Target::Message, rules, leaf, &Signature::of(def), &place)
+                let kind = self.leaf(Target::Message, rules, leaf, &Signature::of(def), &place);
+                self.shaped(kind, leaf, &def.properties)
             }
             EndpointKind::Failover(f) => self.failover(f, &place),
             EndpointKind::LoadBalance(l) => self.load_balance(l, &def.properties, &place),
@@ -293,6 +299,7 @@ impl<'p> Builder<'p> {
             target,
             written: Arc::new(def.clone()),
             tls,
+            shape: None,
             timeout: def.timeout.as_ref().map(|t| t.value),
             timeout_action: def.timeout_action.as_ref().map(|a| a.value),
             rules,
@@ -318,6 +325,30 @@ impl<'p> Builder<'p> {
                 }
                 Arc::new(ClientTls::unusable(name, &message))
             })
+    }
+
+    /// A leaf with what its settings make of messages.
+    fn shaped(&mut self, kind: NodeKind, def: &LeafDef, properties: &[PropertyDef]) -> NodeKind {
+        let NodeKind::Leaf(mut leaf) = kind else {
+            return kind;
+        };
+        let mut charset = None;
+        if let Some(name) = &def.format.encoding {
+            charset = Charset::named(&name.value);
+            if charset.is_none() {
+                let message = format!("the encoding {} is not supported", name.value.trim());
+                let help = format!("use one of: {}", Charset::NAMES);
+                let code = DiagnosticCode::NotSupportedYet;
+                self.problems
+                    .unsupported(code, name.span, message.clone(), help);
+                return NodeKind::Unsupported(Spanned::new(message, name.span));
+            }
+        }
+        let check = literal(properties, PRESERVE_ENVELOPE)
+            .is_some_and(|value| value.value.trim().eq_ignore_ascii_case("true"));
+        let of_port = leaf.target.wsdl().is_some() && def.format.format.is_none();
+        leaf.shape = Shape::new(&def.format, charset, check, of_port).map(Box::new);
+        NodeKind::Leaf(leaf)
     }
 
     fn failover(&mut self, def: &FailoverDef, place: &Place) -> NodeKind {

@@ -153,6 +153,13 @@ pub(super) fn definition(signature: &Signature, leaf: &LeafDef) -> u64 {
     let mut hasher = DefaultHasher::new();
     let h = &mut hasher;
     signature.target.hash(h);
+    (
+        leaf.format.format,
+        leaf.format.optimize,
+        leaf.format.addressing,
+    )
+        .hash(h);
+    leaf.format.encoding.as_ref().map(|v| &v.value).hash(h);
     leaf.timeout.as_ref().map(|v| v.value).hash(h);
     leaf.timeout_action.as_ref().map(|v| v.value as u8).hash(h);
     leaf.suspend_codes.hash(h);

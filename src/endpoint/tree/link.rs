@@ -134,6 +134,12 @@ fn finish(nodes: &mut [Node], heights: &mut [usize], at: usize, problems: &mut D
 fn own_needs(node: &Node) -> Needs {
     let mut needs = Needs::default();
     match &node.kind {
+        NodeKind::Leaf(leaf) => {
+            if let Some(shape) = leaf.shape.as_deref().filter(|s| s.reads()) {
+                needs.body = shape.reads_this(Some(b"multipart/related"));
+                needs.body_unless_parts = !needs.body;
+            }
+        }
         NodeKind::Failover(f) => needs.repeat = f.group.children.len() > 1,
         NodeKind::LoadBalance(l) => {
             needs.repeat = l.group.children.len() > 1 && (l.failover || l.session.is_some());

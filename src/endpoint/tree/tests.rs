@@ -2,8 +2,9 @@ use super::*;
 use crate::codes::{DiagnosticCode, ErrorCode};
 use crate::config::diagnostic::Diagnostics;
 use crate::config::model::{
-    AddressDef, EndpointDef, EndpointKind, FailoverDef, LeafDef, LoadBalanceChildren,
-    LoadBalanceDef, MemberDef, PropertyValue, Scope, SessionDef, SessionKind,
+    AddressDef, EndpointDef, EndpointKind, FailoverDef, FormatDef, LeafDef, LoadBalanceChildren,
+    LoadBalanceDef, MemberDef, MessageFormat, Optimize, PropertyValue, Scope, SessionDef,
+    SessionKind,
 };
 use crate::config::xml::Element;
 use crate::endpoint::rules::tests::{PLACE, ms, spanned};
@@ -546,8 +547,48 @@ fn needs_come_from_everything_below() {
         service_group_id: true,
         cookies: true,
         repeat: true,
+        ..Needs::default()
     };
     assert_eq!(needs("all"), all);
+}
+
+#[test]
+fn bodies_are_needed_where_a_leaf_changes_them() {
+    let shaped = |name: &str, format: FormatDef| {
+        let mut def = named(name, address("a"));
+        if let EndpointKind::Address(address) = &mut def.kind {
+            address.leaf.format = format;
+        }
+        def
+    };
+    let format = |format| FormatDef {
+        format: Some(format),
+        ..FormatDef::default()
+    };
+    let mtom = FormatDef {
+        optimize: Some(Optimize::Mtom),
+        ..FormatDef::default()
+    };
+    let built = build(
+        None,
+        &[
+            shaped("rest", format(MessageFormat::Rest)),
+            shaped("soap", format(MessageFormat::Soap11)),
+            shaped("mtom", mtom),
+            named(
+                "both",
+                failover(vec![key("mtom"), key("soap"), key("rest")]),
+            ),
+        ],
+    );
+    let needs = |name| {
+        let needs = built.endpoints.needs(built.endpoints.named(name).unwrap());
+        (needs.body, needs.body_unless_parts)
+    };
+    assert_eq!(needs("rest"), (false, false));
+    assert_eq!(needs("soap"), (true, false));
+    assert_eq!(needs("mtom"), (false, true));
+    assert_eq!(needs("both"), (true, true));
 }
 
 #[test]

@@ -6,6 +6,7 @@
 use super::property::set_field;
 use super::{Mediator, Scene, Step};
 use crate::config::xml::Element;
+use crate::endpoint::shape::own_media_type;
 use crate::exchange::{Direction, Exchange, Fault};
 use crate::mediation::expression::Expression;
 use crate::mediation::message;
@@ -91,6 +92,13 @@ impl Header {
 }
 
 fn set_action(x: &mut Exchange, action: &str) -> Result<(), Fault> {
+    // The media type carries the action in one version and makes room for a field in the other, so a converted answer
+    // is labelled anew here, as what it now is.
+    if x.direction == Direction::Response
+        && let Some(format) = x.answer_format
+    {
+        set_field(x, "Content-Type", &own_media_type(format))?;
+    }
     let quotable: String = action
         .chars()
         .filter(|c| !matches!(c, '"' | '\\'))

@@ -100,7 +100,8 @@ impl MakeFault {
         let blocks = match (x.direction, version.namespace()) {
             (Direction::Request, Some(namespace)) => x
                 .read_header()
-                .and_then(|read| HeaderBlocks::read(read, namespace)),
+                .and_then(|read| HeaderBlocks::read(read, namespace))
+                .or_else(|| x.fault_blocks.clone()),
             _ => None,
         };
         let (media_type, body) = match has_body(x) {

@@ -128,6 +128,12 @@ fn needs(generation: &Generation, root: NodeId) -> Vec<NeedView> {
                 session.spec.rule,
             );
         }
+        if let NodeKind::Leaf(leaf) = &node.kind
+            && let Some(shape) = leaf.shape.as_deref().filter(|s| s.reads())
+        {
+            let why = format!("{} changes the message: {}", node.path, shape.describe());
+            need("the whole body", why, node.span);
+        }
         if let Some(group) = node.group() {
             if node.needs.repeat {
                 let why = format!("{} may send the message to another child", node.path);

@@ -38,8 +38,11 @@ pub fn tree(input: &[u8], random: &mut Random) {
                 "instruction",
                 "XML declaration",
                 "declared as nothing",
+                "declared twice",
                 "reference",
                 "entity",
+                "is no name",
+                "was found",
             ];
             if let Some(Ok(_)) = other {
                 assert!(

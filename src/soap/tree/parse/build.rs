@@ -333,7 +333,7 @@ fn declaration(text: &str, at: usize) -> Result<(), Problem> {
         let value = part(value);
         let name_characters = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
         let (place, valid) = match part(name) {
-            "version" => (1, value.starts_with("1.") && value.len() == 3),
+            "version" => (1, matches!(value.as_bytes(), [b'1', b'.', b'0'..=b'9'])),
             "encoding" => (2, !value.is_empty() && value.chars().all(name_characters)),
             "standalone" => (3, matches!(value, "yes" | "no")),
             _ => return Err(wrong()),

@@ -4,6 +4,7 @@
 //! raw prefix (design 5), faults are written as text; a [`tree`] is built where a body has to be looked into or changed.
 
 pub mod blocks;
+pub mod content;
 pub mod envelope;
 mod escape;
 pub mod fault;

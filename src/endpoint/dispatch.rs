@@ -4,6 +4,7 @@
 //! was known when the tree was built (design 5): a plain address streams without anything being read.
 
 mod facts;
+mod read;
 pub mod rehearsal;
 mod request;
 mod soap;
@@ -12,6 +13,8 @@ use std::cell::Cell;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
+
+use bytes::Bytes;
 
 use super::hold;
 use super::session::ResponseFacts;
@@ -24,6 +27,7 @@ use crate::config::model::{Scope, TimeoutAction};
 use crate::config::source::Span;
 use crate::exchange::{Body, Exchange, Fault, SessionPart, TryRecord};
 use crate::observe::RequestId;
+use crate::soap::content::Extent;
 use crate::transport::http1::framing::Framing;
 use crate::transport::target::Target;
 use crate::transport::upstream::{self, Answer, Try, TryBody, TryError};
@@ -37,6 +41,11 @@ use request::Outgoing;
 pub trait PropertyValues {
     /// The properties of a node for this message, in document order.
     fn values(&self, node: NodeId, x: &Exchange) -> Vec<(Scope, String, String)>;
+
+    /// How far a message has to be read before the properties of a node, and of all below it, can be computed.
+    fn extent(&self, _: NodeId) -> Option<Extent> {
+        None
+    }
 }
 
 /// Takes the events that a send causes.
@@ -104,6 +113,19 @@ pub struct Dispatch<'a> {
 }
 
 impl Dispatch<'_> {
+    /// The beginning of the current message, or all of it, and how much that is; a message that was read whole is held
+    /// from then on. `None`: it broke off, and the client was told so.
+    ///
+    /// # Errors
+    /// A fault: it is longer than `[limits] message_bytes`, or its header is refused.
+    pub async fn read(
+        &self,
+        x: &mut Exchange,
+        extent: Extent,
+    ) -> Result<Option<(Bytes, Extent)>, Fault> {
+        read::read(self.worker, x, extent).await
+    }
+
     /// Sends the request of an exchange to an endpoint and waits for the head of its answer.
     pub async fn send(&self, x: &mut Exchange, root: NodeId) -> Result<(), Fault> {
         let needs = self.endpoints.needs(root);

@@ -89,6 +89,12 @@ pub fn action<'a>(soap_action: Option<&'a [u8]>, content_type: Option<&'a [u8]>)
         .unwrap_or(text)
 }
 
+/// The `charset` parameter of a media type, without quotes.
+pub fn charset(content_type: &[u8]) -> Option<&str> {
+    let value = std::str::from_utf8(parameter(content_type, b"charset")?).ok()?;
+    Some(value.trim_matches('"'))
+}
+
 /// The value of a parameter of a media type, quotes kept.
 fn parameter<'a>(content_type: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
     content_type.split(|&b| b == b';').skip(1).find_map(|part| {

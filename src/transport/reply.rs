@@ -158,20 +158,7 @@ async fn relay(
     worker.recycle(pump.into_storage());
     match result {
         Ok(()) => {
-            if upstream.is_reusable() {
-                let keep = upstream.keep_alive_s.map_or(worker.limits.pool_idle, |s| {
-                    // One second less than the back end says, so that axon closes first.
-                    worker
-                        .limits
-                        .pool_idle
-                        .min(Duration::from_secs(u64::from(s.saturating_sub(1))))
-                });
-                upstream.buf.release();
-                worker
-                    .pool
-                    .borrow_mut()
-                    .put(&target, upstream, keep, worker.now());
-            }
+            give_back(worker, upstream, &target);
             Replied {
                 end: ReplyEnd::Complete,
                 body_bytes,
@@ -185,6 +172,25 @@ async fn relay(
             Replied { end, body_bytes }
         }
     }
+}
+
+/// Puts a connection whose answer was read to its end into the pool, when it can take another request.
+pub fn give_back(worker: &Worker, mut upstream: Box<Upstream>, target: &Arc<Target>) {
+    if !upstream.is_reusable() {
+        return;
+    }
+    let keep = upstream.keep_alive_s.map_or(worker.limits.pool_idle, |s| {
+        // One second less than the back end says, so that axon closes first.
+        worker
+            .limits
+            .pool_idle
+            .min(Duration::from_secs(u64::from(s.saturating_sub(1))))
+    });
+    upstream.buf.release();
+    worker
+        .pool
+        .borrow_mut()
+        .put(target, upstream, keep, worker.now());
 }
 
 fn progress(pump: &Pump, upstream: &Upstream) -> u64 {

@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use smallvec::SmallVec;
 
 use super::Dispatch;
@@ -291,15 +292,28 @@ fn strip_sessions(
                 });
             }
             SessionKind::Soap => {
-                if let (Some((start, end)), Some(client)) =
-                    (facts.header.service_group_block, x.client.as_mut())
-                {
-                    client.buf.blank(start as usize..end as usize);
+                let Some((start, end)) = facts.header.service_group_block else {
+                    continue;
+                };
+                let block = start as usize..end as usize;
+                match (&mut x.request_body, x.client.as_mut()) {
+                    (Body::Whole(bytes), _) => *bytes = blanked(bytes, block),
+                    (_, Some(client)) => client.buf.blank(block),
+                    _ => {}
                 }
             }
             SessionKind::SimpleClient => {}
         }
     }
+}
+
+/// A body with spaces in place of a part of it.
+fn blanked(bytes: &[u8], part: std::ops::Range<usize>) -> Bytes {
+    let mut copy = bytes.to_vec();
+    if let Some(part) = copy.get_mut(part) {
+        part.fill(b' ');
+    }
+    Bytes::from(copy)
 }
 
 /// The answer of a message whose endpoint says `discard`: the client is not left waiting (spec/endpoints.md 8.3).

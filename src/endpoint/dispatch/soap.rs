@@ -11,7 +11,7 @@ use crate::transport::headers::Name;
 use crate::transport::upstream::Answer;
 use crate::transport::worker::Worker;
 
-fn limits(worker: &Worker) -> Limits {
+pub(super) fn limits(worker: &Worker) -> Limits {
     Limits {
         bytes: worker.limits.soap_header_bytes,
         ..Limits::default()

@@ -12,6 +12,7 @@ use bytes::Bytes;
 use smallvec::SmallVec;
 
 use crate::codes::ErrorCode;
+use crate::soap::content::Content;
 use crate::transport::downstream::Client;
 use crate::transport::head::{RequestHead, ResponseHead};
 use crate::transport::target::Target;
@@ -221,6 +222,8 @@ pub struct Exchange {
     pub fault_made: bool,
     /// How long what refused the message will go on refusing, when the sender knows (`Retry-After`).
     pub retry_after: Option<Duration>,
+    /// What was read of a message for those who look into it, and of which.
+    content: Option<(Direction, Box<Content>)>,
 }
 
 /// How much of the request target lies behind the route.
@@ -256,7 +259,24 @@ impl Exchange {
             header_end: None,
             fault_made: false,
             retry_after: None,
+            content: None,
         }
+    }
+
+    /// What was read of the current message.
+    pub fn content(&self) -> Option<&Content> {
+        let (direction, content) = self.content.as_ref()?;
+        (*direction == self.direction).then_some(content)
+    }
+
+    /// Keeps what was read of the current message.
+    pub fn keep_content(&mut self, content: Content) {
+        self.content = Some((self.direction, Box::new(content)));
+    }
+
+    /// To be called by whoever puts another message in the place of the current one.
+    pub fn forget_content(&mut self) {
+        self.content = None;
     }
 
     /// The request's body up to the end of its SOAP header, when it was read that far and is still here.

@@ -8,6 +8,7 @@
 //! becomes a fault ([`answer`]), an answer that was dropped a 202.
 
 pub mod answer;
+mod content;
 pub mod expression;
 pub mod mediator;
 pub mod message;
@@ -25,7 +26,7 @@ use std::collections::HashMap;
 pub use answer::default_fault;
 pub use mediator::{List, Mediator, Scene, Step};
 pub use parse::{EndpointNames, EndpointParser};
-pub use sender::{Category, Cx, LocalBoxFuture, LogSink, Passed, SendTo, Sender, Trace};
+pub use sender::{Category, Cx, LocalBoxFuture, LogSink, Passed, ReadBytes, SendTo, Sender, Trace};
 
 use crate::config::diagnostic::Diagnostics;
 use crate::config::model::Model;
@@ -118,7 +119,7 @@ impl Mediation {
         }
         match route {
             Route::Main => self.mediate(x, cx).await,
-            Route::Endpoint(id) => match cx.sender.send(x, SendTo::Endpoint(id)).await {
+            Route::Endpoint(id) => match self.send(x, cx, SendTo::Endpoint(id)).await {
                 Ok(()) if x.response.is_some() => x.replied = true,
                 Ok(()) => {}
                 Err(fault) => self.unhandled(x, cx, fault),
@@ -129,6 +130,17 @@ impl Mediation {
         if !x.replied {
             answer::accepted(x);
         }
+    }
+
+    /// Sends a message that no sequence has seen.
+    async fn send(&self, x: &mut Exchange, cx: &Cx<'_>, to: SendTo) -> Result<(), Fault> {
+        if let Some(extent) = cx.sender.extent(to) {
+            content::ensure(x, extent, "", cx.sender).await?;
+            if x.replied {
+                return Ok(());
+            }
+        }
+        cx.sender.send(x, to).await
     }
 
     async fn mediate(&self, x: &mut Exchange, cx: &Cx<'_>) {

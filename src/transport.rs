@@ -20,4 +20,5 @@ pub mod reply;
 pub mod target;
 pub mod tls;
 pub mod upstream;
+pub mod whole;
 pub mod worker;

@@ -315,7 +315,7 @@ proptest! {
             panic!("{path} is a set of nodes");
         };
         if let Some(stream) = StreamPath::of(&xpath) {
-            let found = stream.find(&text, usize::MAX).unwrap();
+            let found = stream.find(&text, usize::MAX, &[]).unwrap().unwrap();
             let values: Vec<_> = found.iter().map(|found| found.value.clone()).collect();
             let want: Vec<_> = nodes.iter().map(|item| item.text(&tree).into_owned()).collect();
             prop_assert_eq!(values, want, "{}\n{}", path, text);
@@ -328,8 +328,10 @@ proptest! {
                 }
             }).collect();
             prop_assert_eq!(own, want, "{}\n{}", path, text);
-            prop_assert_eq!(stream.exists(&text).unwrap(), !nodes.is_empty());
-            prop_assert_eq!(stream.find(&text, 1).unwrap().len(), nodes.len().min(1));
+            prop_assert_eq!(stream.exists(&text, &[]).unwrap(), Some(!nodes.is_empty()));
+            prop_assert_eq!(stream.exists(&text, &[("u", "a")]).unwrap(), None);
+            let first = stream.find(&text, 1, &[("", "a")]).unwrap().unwrap();
+            prop_assert_eq!(first.len(), nodes.len().min(1));
         } else {
             prop_assert!(path.contains("./"), "{} should be answered from the text", path);
         }

@@ -73,6 +73,7 @@ diagnostics! {
     BadSetting = 409, "a setting has a value of the wrong kind", "see the message for what is expected";
     BadExpression = 410, "an expression is not valid XPath", "correct it at the given place";
     BadRegex = 411, "a regular expression is not valid", "correct it at the given place";
+    DoubtfulExpression = 412, "an expression uses a prefix, a function or a variable that does not exist", "declare the prefix on the element or around it, or correct the name; until then a message that gets there fails";
     Unresolved = 501, "a placeholder cannot be filled in", "define what it names, or give a default: ${env.NAME:-value}";
     WsdlMissing = 601, "the WSDL endpoint has neither a uri nor a definition inside", "add uri=\"file:...\" or uri=\"http://...\", or put the definition inside the wsdl element";
     WsdlUnreadable = 602, "the WSDL document cannot be read", "check the path or URL; a relative path starts from the file's folder, the configuration root or the working directory";

@@ -1,41 +1,59 @@
-//! The part of XPath that conditions and log lines need without the message body.
+//! Expressions of mediators: XPath 1.0 with the functions, variables and conversions of Synapse (spec/mediation.md 8).
 //!
-//! Literals, numbers, operators, the string functions of XPath 1.0, `get-property` and the variables `$ctx:`, `$trp:`,
-//! `$axis2:`, `$url:` (spec/mediation.md 8). Parsed once at load. What looks into the message (paths, `$body`, JSONPath) is
-//! told apart from what is wrong, so that `check` can say "not supported yet" with the place.
+//! The engine is [`soap::xpath`](crate::soap::xpath); this file gives it what is Synapse's own: `get-property` and the
+//! text functions, `$ctx:`, `$trp:`, `$axis2:`, `$url:`, `$body`, `$header`, `$env`. Compiled once, with the prefixes of the
+//! element that carries the attribute. The context node is the envelope.
 //!
-//! Bounded: nesting and size of the text when parsed, so that an evaluation visits a known number of nodes, and the
-//! length of a result, so that a property that is doubled again and again ends in a fault and not in memory.
+//! Each expression knows what it [needs](Need): most need no message at all, some its SOAP header, the rest all of it.
+//! Whoever runs a mediator has that read first and evaluates then; an evaluation itself never waits. The need is data, so
+//! that `explain` can show it.
+//!
+//! As in the originals an undeclared prefix or an unknown name is no error of the configuration: it fails when a message
+//! gets there. The configuration is warned.
 
-mod evaluate;
-mod lexer;
-mod number;
-mod parser;
+mod encode;
+mod host;
+mod need;
+mod scope;
 #[cfg(test)]
 mod tests;
+mod text;
 
 use std::borrow::Cow;
 use std::ops::Range;
 
-use crate::codes::DiagnosticCode;
+pub use need::Need;
+
+use crate::codes::{DiagnosticCode, ErrorCode};
 use crate::config::diagnostic::Diagnostics;
 use crate::config::source::{Span, Spanned};
 use crate::exchange::{Exchange, Fault};
-use crate::mediation::message::Place;
-
-/// Longest text of an expression, in bytes.
-pub const TEXT_MAX: usize = 16 * 1024;
-/// Deepest nesting of an expression.
-const DEPTH_MAX: usize = 64;
-/// Most operators of an expression: a chain of them is a tree as deep as it is long.
-const OPERATORS_MAX: usize = 256;
-/// Longest result of an expression, in bytes.
-pub const RESULT_MAX: usize = 1024 * 1024;
+use crate::mediation::content;
+use crate::soap::content::{Content, View};
+use crate::soap::tree::Tree;
+pub use crate::soap::xpath::Value;
+use crate::soap::xpath::stream::StreamPath;
+use crate::soap::xpath::{Context, ErrorKind, XPath, XPathError};
+use host::MessageHost;
+use scope::{Entry, MessageScope};
 
 /// A compiled expression.
 #[derive(Debug)]
 pub struct Expression {
-    root: Node,
+    compiled: Compiled,
+    /// Functions and variables by the numbers that the engine has for them.
+    table: Vec<Entry>,
+    need: Need,
+    /// Where it is written, `file:line:column`; empty when nobody said.
+    place: String,
+}
+
+#[derive(Debug)]
+enum Compiled {
+    /// With the path that answers it from the text of a message, when it is such a simple one.
+    XPath(Box<XPath>, Option<Box<StreamPath>>),
+    /// It names something that does not exist, and fails whenever it is evaluated.
+    Doubtful(XPathError),
 }
 
 /// Why an expression cannot be compiled.
@@ -49,7 +67,7 @@ pub enum ExpressionError {
         /// Where, in bytes of the text.
         at: Range<usize>,
     },
-    /// It is XPath (or JSONPath) that this version does not evaluate.
+    /// It is an expression of the language that this version does not evaluate.
     #[error("{what}")]
     Unsupported {
         /// What is missing.
@@ -59,22 +77,27 @@ pub enum ExpressionError {
     },
 }
 
+/// The part of a file that a part of an attribute's value stands in.
+fn span_of(text: &Spanned<String>, at: &Range<usize>) -> Span {
+    // Byte places inside the value are places in the file only where the value is written as it is.
+    let exact = (text.span.end - text.span.start) as usize == text.value.len();
+    match exact {
+        true => Span {
+            start: text.span.start + at.start as u32,
+            end: text.span.start + at.end as u32,
+            ..text.span
+        },
+        false => text.span,
+    }
+}
+
 impl ExpressionError {
     /// Adds the problem to those of the load; `text` is the attribute's value.
     pub fn report(&self, text: &Spanned<String>, diagnostics: &mut Diagnostics) {
-        // Byte places inside the value are places in the file only where the value is written as it is.
-        let exact = (text.span.end - text.span.start) as usize == text.value.len();
-        let span = |at: &Range<usize>| match exact {
-            true => Span {
-                start: text.span.start + at.start as u32,
-                end: text.span.start + at.end as u32,
-                ..text.span
-            },
-            false => text.span,
-        };
         match self {
             ExpressionError::Syntax { message, at } => {
-                diagnostics.error(DiagnosticCode::BadExpression, span(at), message.clone());
+                let span = span_of(text, at);
+                diagnostics.error(DiagnosticCode::BadExpression, span, message.clone());
             }
             ExpressionError::Unsupported { what, .. } => diagnostics.unsupported(
                 DiagnosticCode::NotSupportedYet,
@@ -86,86 +109,199 @@ impl ExpressionError {
     }
 }
 
-/// A value during evaluation.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Value<'x> {
-    /// A string.
-    Text(Cow<'x, str>),
-    /// A number.
-    Number(f64),
-    /// A Boolean.
-    Boolean(bool),
-}
-
-#[derive(Debug)]
-enum Node {
-    Text(String),
-    Number(f64),
-    Property(Place, Box<Node>),
-    Call(Function, Vec<Node>),
-    Binary(Operator, Box<Node>, Box<Node>),
-    Negate(Box<Node>),
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Operator {
-    Or,
-    And,
-    Equal,
-    NotEqual,
-    Less,
-    LessOrEqual,
-    Greater,
-    GreaterOrEqual,
-    Add,
-    Subtract,
-    Multiply,
-    Divide,
-    Modulo,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Function {
-    Boolean,
-    Ceiling,
-    Concat,
-    Contains,
-    EndsWith,
-    False,
-    Floor,
-    LowerCase,
-    NormalizeSpace,
-    Not,
-    Number,
-    Round,
-    StartsWith,
-    String,
-    StringLength,
-    Substring,
-    SubstringAfter,
-    SubstringBefore,
-    Translate,
-    True,
-    UpperCase,
-}
-
 impl Expression {
-    /// Compiles an expression.
+    /// Compiles an expression that has no prefixes to refer to.
+    ///
+    /// # Errors
+    /// [`ExpressionError`].
     pub fn parse(text: &str) -> Result<Expression, ExpressionError> {
-        parser::parse(text).map(|root| Expression { root })
+        Expression::compile(text, &[])
     }
 
-    /// The result as the text that Synapse makes of it: a number is written the Java way (`2.0`).
-    pub fn string<'x>(&'x self, x: &'x Exchange) -> Result<Cow<'x, str>, Fault> {
-        Ok(match self.root.evaluate(x)? {
-            Value::Text(text) => text,
-            Value::Number(number) => Cow::Owned(number::java(number)),
-            Value::Boolean(value) => Cow::Borrowed(if value { "true" } else { "false" }),
+    /// Compiles an expression; `prefixes` are those in scope at its element, the innermost last.
+    ///
+    /// # Errors
+    /// [`ExpressionError`].
+    pub fn compile(
+        text: &str,
+        prefixes: &[(String, String)],
+    ) -> Result<Expression, ExpressionError> {
+        if let Some(error) = foreign(text) {
+            return Err(error);
+        }
+        let mut scope = MessageScope::new(prefixes);
+        let compiled = match XPath::compile(text, &mut scope) {
+            Ok(xpath) => {
+                let stream = StreamPath::of(&xpath).map(Box::new);
+                Compiled::XPath(Box::new(xpath), stream)
+            }
+            Err(error) => match error.kind {
+                ErrorKind::Unsupported => {
+                    return Err(ExpressionError::Unsupported {
+                        what: error.message,
+                        at: error.at,
+                    });
+                }
+                ErrorKind::Prefix | ErrorKind::Function | ErrorKind::Variable => {
+                    Compiled::Doubtful(error)
+                }
+                _ => {
+                    return Err(ExpressionError::Syntax {
+                        message: error.message,
+                        at: error.at,
+                    });
+                }
+            },
+        };
+        let need = match &compiled {
+            Compiled::XPath(xpath, _) => Need::of(xpath.reach(), !scope.table.is_empty()),
+            Compiled::Doubtful(_) => Need::Nothing,
+        };
+        Ok(Expression {
+            compiled,
+            table: scope.table,
+            need,
+            place: String::new(),
         })
     }
 
-    /// The result as a condition, by the rules of XPath.
-    pub fn boolean(&self, x: &Exchange) -> Result<bool, Fault> {
-        self.root.evaluate(x).map(|value| value.to_boolean())
+    /// Compiles the value of an attribute; problems go to `diagnostics`.
+    pub fn load(
+        text: &Spanned<String>,
+        prefixes: &[(String, String)],
+        place: String,
+        diagnostics: &mut Diagnostics,
+    ) -> Option<Expression> {
+        match Expression::compile(&text.value, prefixes) {
+            Ok(expression) => {
+                if let Compiled::Doubtful(error) = &expression.compiled {
+                    diagnostics.warn(
+                        DiagnosticCode::DoubtfulExpression,
+                        span_of(text, &error.at),
+                        error.message.clone(),
+                        "as in Synapse, a message that gets there fails",
+                    );
+                }
+                Some(Expression {
+                    place,
+                    ..expression
+                })
+            }
+            Err(error) => {
+                error.report(text, diagnostics);
+                None
+            }
+        }
     }
+
+    /// What has to be there for an evaluation.
+    pub fn need(&self) -> Need {
+        self.need
+    }
+
+    /// Where the expression is written, `file:line:column`; empty when it was not said.
+    pub fn place(&self) -> &str {
+        &self.place
+    }
+
+    /// The result as the text that Synapse makes of it: a number is written the Java way (`2.0`), and of nodes all count.
+    ///
+    /// # Errors
+    /// A fault that names the expression's place: it cannot be evaluated, or the message was not read.
+    pub fn string<'x>(&'x self, x: &'x Exchange) -> Result<Cow<'x, str>, Fault> {
+        if let Some((stream, content)) = self.simple(x) {
+            let found = content.glance(|text, roots| stream.find(text, usize::MAX, roots));
+            let found = found.map_err(|error| content::refused(&self.place, &error))?;
+            if let Some(text) = found.and_then(text::of_found) {
+                return Ok(Cow::Owned(text));
+            }
+        }
+        let value = self.evaluate(x)?;
+        let tree = self.view(x)?.map(|view| &view.tree);
+        text::of(value, tree).map_err(|message| self.fault(&message))
+    }
+
+    /// The result as a condition, by the rules of XPath.
+    ///
+    /// # Errors
+    /// As [`string`](Self::string).
+    pub fn boolean(&self, x: &Exchange) -> Result<bool, Fault> {
+        if let Some((stream, content)) = self.simple(x) {
+            let found = content.glance(|text, roots| stream.exists(text, roots));
+            let found = found.map_err(|error| content::refused(&self.place, &error))?;
+            if let Some(found) = found {
+                return Ok(found);
+            }
+        }
+        self.evaluate(x).map(|value| value.to_boolean())
+    }
+
+    /// The value as XPath has it.
+    ///
+    /// # Errors
+    /// As [`string`](Self::string).
+    pub fn evaluate<'x>(&'x self, x: &'x Exchange) -> Result<Value<'x>, Fault> {
+        let xpath = match &self.compiled {
+            Compiled::XPath(xpath, _) => xpath,
+            Compiled::Doubtful(error) => return Err(self.fault(&error.message)),
+        };
+        let host = MessageHost {
+            exchange: x,
+            table: &self.table,
+        };
+        let view = self.view(x)?;
+        let context = Context {
+            tree: view.map(|view| &view.tree),
+            node: view.map_or(Tree::DOCUMENT, |view| view.envelope),
+            host: &host,
+        };
+        xpath
+            .evaluate(&context)
+            .map_err(|error| self.fault(&error.message))
+    }
+
+    /// The message, where the expression looks into it and it was read.
+    fn view<'x>(&self, x: &'x Exchange) -> Result<Option<&'x View>, Fault> {
+        match (self.need.extent(), x.content()) {
+            (Some(_), Some(content)) => {
+                let view = content.view();
+                view.map(Some)
+                    .map_err(|error| content::refused(&self.place, &error))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// The path that answers the expression from the text of the message.
+    fn simple<'x>(&'x self, x: &'x Exchange) -> Option<(&'x StreamPath, &'x Content)> {
+        match &self.compiled {
+            Compiled::XPath(_, Some(stream)) => Some((stream, x.content()?)),
+            _ => None,
+        }
+    }
+
+    fn fault(&self, message: &str) -> Fault {
+        let text = match self.place.as_str() {
+            "" => message.to_owned(),
+            place => format!("the expression at {place}: {message}"),
+        };
+        Fault::new(ErrorCode::NONE, text)
+    }
+}
+
+/// Expressions of other languages, which WSO2 allows where XPath is.
+fn foreign(text: &str) -> Option<ExpressionError> {
+    let whole = 0..text.len();
+    let start = text.trim_start();
+    let what = if start.starts_with("${") {
+        "an expression `${...}`"
+    } else if start.starts_with("json-eval(") {
+        "JSONPath (json-eval)"
+    } else {
+        return None;
+    };
+    Some(ExpressionError::Unsupported {
+        what: what.to_owned(),
+        at: whole,
+    })
 }

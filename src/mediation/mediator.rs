@@ -18,6 +18,7 @@ mod switch;
 use std::collections::HashMap;
 use std::fmt::Debug;
 
+use super::expression::Expression;
 use super::parse::{Parse, SequenceRef};
 use super::{LogSink, SendTo, SequenceId};
 use crate::codes::ErrorCode;
@@ -47,6 +48,22 @@ pub enum Step<'a> {
 pub trait Mediator: Debug + Send + Sync {
     /// Does its part on the current message.
     fn mediate<'a>(&'a self, x: &mut Exchange, scene: &Scene<'a>) -> Step<'a>;
+
+    /// Of the expressions that it evaluates, the one that [needs](Expression::need) most of the message. What that needs
+    /// has been read when [`mediate`](Self::mediate) is called.
+    fn looks<'a>(&'a self, _: &Scene<'a>) -> Option<&'a Expression> {
+        None
+    }
+}
+
+/// The expression that needs most.
+fn most<'a>(
+    expressions: impl IntoIterator<Item = Option<&'a Expression>>,
+) -> Option<&'a Expression> {
+    expressions
+        .into_iter()
+        .flatten()
+        .max_by_key(|expression| expression.need())
 }
 
 /// What a mediator sees besides the message.

@@ -58,6 +58,14 @@ impl ValueOf {
             ValueOf::Expression(expression) => expression.string(x),
         }
     }
+
+    /// The expression, if it is one.
+    pub fn expression(&self) -> Option<&Expression> {
+        match self {
+            ValueOf::Literal(_) => None,
+            ValueOf::Expression(expression) => Some(expression),
+        }
+    }
 }
 
 /// A reference to a sequence.
@@ -69,6 +77,16 @@ pub enum SequenceRef {
     Missing(String),
     /// `{xpath}`: found for each message.
     Computed(Expression),
+}
+
+impl SequenceRef {
+    /// The expression, if it is one.
+    pub fn expression(&self) -> Option<&Expression> {
+        match self {
+            SequenceRef::Computed(expression) => Some(expression),
+            SequenceRef::Known(_) | SequenceRef::Missing(_) => None,
+        }
+    }
 }
 
 /// The state of compiling sequences.
@@ -237,18 +255,19 @@ impl<'p> Parse<'p> {
         found.map(|(_, value)| *value)
     }
 
-    /// Compiles the expression of an attribute.
-    pub fn expression(&mut self, text: &Spanned<String>) -> Option<Expression> {
-        Expression::parse(&text.value)
-            .map_err(|error| error.report(text, self.diagnostics))
-            .ok()
+    /// Compiles the expression of an attribute of an element, with the prefixes in scope there.
+    pub fn expression(&mut self, element: &Element, text: &Spanned<String>) -> Option<Expression> {
+        let place = self.sources.locate(text.span);
+        Expression::load(text, &element.prefixes, place, self.diagnostics)
     }
 
     /// The value of an element: its `value`, else its `expression`; one of them must be there.
     pub fn value(&mut self, element: &Element) -> Option<ValueOf> {
         match (element.attribute("value"), element.attribute("expression")) {
             (Some(value), _) => Some(ValueOf::Literal(value.value.clone())),
-            (None, Some(expression)) => self.expression(expression).map(ValueOf::Expression),
+            (None, Some(expression)) => self
+                .expression(element, expression)
+                .map(ValueOf::Expression),
             (None, None) => {
                 let text = format!("`{}` needs `value` or `expression`", element.name);
                 self.bad(element.name_span, text);
@@ -284,12 +303,12 @@ impl<'p> Parse<'p> {
         None
     }
 
-    /// A reference to a sequence; a missing one is warned of.
-    pub fn sequence(&mut self, key: &Spanned<String>) -> Option<SequenceRef> {
+    /// A reference to a sequence in an attribute of an element; a missing one is warned of.
+    pub fn sequence(&mut self, element: &Element, key: &Spanned<String>) -> Option<SequenceRef> {
         let text = key.value.trim();
         if let Some(inner) = text.strip_prefix('{').and_then(|t| t.strip_suffix('}')) {
             let inner = Spanned::new(inner.to_owned(), key.span);
-            return self.expression(&inner).map(SequenceRef::Computed);
+            return self.expression(element, &inner).map(SequenceRef::Computed);
         }
         Some(match self.known_sequence(key) {
             Some(id) => SequenceRef::Known(id),

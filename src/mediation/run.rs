@@ -7,7 +7,7 @@
 use smallvec::SmallVec;
 
 use super::mediator::{List, Scene, Step};
-use super::{Cx, Mediation, Passed, SequenceId, Trace, answer};
+use super::{Cx, Mediation, Passed, SequenceId, Trace, answer, content};
 use crate::codes::ErrorCode;
 use crate::exchange::{Direction, Exchange, Fault};
 use crate::mediation::SendTo;
@@ -121,6 +121,14 @@ impl<'a> Run<'a> {
             if let (Some(trace), Some(place)) = (self.trace, place) {
                 trace.passed(Passed::Mediator(&place.value, place.span));
             }
+            if let Some(expression) = mediator.looks(&self.scene)
+                && let Some(extent) = expression.need().extent()
+            {
+                content::ensure(x, extent, expression.place(), self.cx.sender).await?;
+                if x.replied {
+                    return Ok(Ended::Stopped);
+                }
+            }
             let step = mediator.mediate(x, &self.scene);
             if let (Some(trace), Step::Enter(list)) = (self.trace, &step)
                 && let Some(place) = list.place(usize::MAX)
@@ -162,7 +170,15 @@ impl<'a> Run<'a> {
         // An error of an earlier try says nothing about this one.
         x.fault = None;
         x.retry_after = None;
-        self.cx.sender.send(x, to).await
+        if let Some(extent) = self.cx.sender.extent(to) {
+            content::ensure(x, extent, "", self.cx.sender).await?;
+            if x.replied {
+                return Ok(());
+            }
+        }
+        let sent = self.cx.sender.send(x, to).await;
+        x.forget_content();
+        sent
     }
 
     fn call(&mut self, id: SequenceId) -> Result<(), Fault> {

@@ -4,8 +4,11 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 
+use bytes::Bytes;
+
 use crate::config::source::Span;
 use crate::exchange::{Exchange, Fault};
+use crate::soap::content::Extent;
 
 /// A boxed future of one worker thread.
 pub type LocalBoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
@@ -28,6 +31,31 @@ pub trait Sender {
     /// Sends; an error goes to the fault handlers in scope.
     fn send<'a>(&'a self, x: &'a mut Exchange, to: SendTo)
     -> LocalBoxFuture<'a, Result<(), Fault>>;
+
+    /// How far a message has to be read before it is sent there, if at all: for the expressions of the endpoint.
+    fn extent(&self, _: SendTo) -> Option<Extent> {
+        None
+    }
+
+    /// Reads the current message so far, or to its end where its header cannot be told apart. A message that was read
+    /// whole is held from then on; the rest of one of which the header was read streams as before.
+    ///
+    /// `None` when the message broke off: then `x.replied` is set. A message that is too long or whose header is refused
+    /// is a fault.
+    fn read<'a>(
+        &'a self,
+        x: &'a mut Exchange,
+        extent: Extent,
+    ) -> LocalBoxFuture<'a, Result<Option<ReadBytes>, Fault>>;
+}
+
+/// What was read of a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReadBytes {
+    /// Its first bytes, or all.
+    pub bytes: Bytes,
+    /// How far.
+    pub extent: Extent,
 }
 
 /// Category of a log line (`log/@category`).

@@ -13,7 +13,10 @@ use crate::config::model::{
 };
 use crate::config::source::{FileId, Span, Spanned};
 use crate::config::xml::{Attribute, Element, Node};
+use bytes::Bytes;
+
 use crate::exchange::Arrival;
+use crate::soap::content::Extent;
 use crate::transport::head::RequestHead;
 use crate::util::clock::Tick;
 
@@ -174,6 +177,7 @@ impl World {
         let script = Script {
             sends: RefCell::new(sends.into()),
             to: RefCell::default(),
+            read: RefCell::default(),
         };
         let log = Log::default();
         let cx = Cx {
@@ -203,6 +207,7 @@ impl World {
                 Body::Incoming => "incoming".to_owned(),
             },
             sent: script.to.borrow().iter().map(names).collect(),
+            read: script.read.take(),
             log: log.0.into_inner(),
         }
     }
@@ -215,6 +220,8 @@ pub struct Seen {
     pub content_type: Option<String>,
     pub body: String,
     pub sent: Vec<String>,
+    /// How far messages were read for expressions.
+    pub read: Vec<Extent>,
     pub log: Vec<String>,
 }
 
@@ -222,6 +229,7 @@ pub struct Seen {
 #[derive(Clone)]
 pub enum Sent {
     Answer(u16),
+    Body(&'static str, &'static str),
     OneWay,
     Fails(ErrorCode),
 }
@@ -229,6 +237,7 @@ pub enum Sent {
 struct Script {
     sends: RefCell<VecDeque<Sent>>,
     to: RefCell<Vec<SendTo>>,
+    read: RefCell<Vec<Extent>>,
 }
 
 impl Sender for Script {
@@ -252,6 +261,13 @@ impl Sender for Script {
                     x.response_body = Body::Incoming;
                     Ok(())
                 }
+                Sent::Body(media, body) => {
+                    let mut head = ResponseHead::new(200);
+                    head.headers.append(b"Content-Type", media.as_bytes());
+                    x.response = Some(head);
+                    x.response_body = Body::Whole(body.into());
+                    Ok(())
+                }
                 Sent::OneWay => Ok(()),
                 Sent::Fails(code) => Err(Fault {
                     code,
@@ -260,6 +276,35 @@ impl Sender for Script {
                 }),
             }
         })
+    }
+
+    fn read<'a>(
+        &'a self,
+        x: &'a mut Exchange,
+        extent: Extent,
+    ) -> LocalBoxFuture<'a, Result<Option<ReadBytes>, Fault>> {
+        let body = match x.direction {
+            Direction::Request => &x.request_body,
+            Direction::Response => &x.response_body,
+        };
+        let bytes = match body {
+            Body::Whole(bytes) => bytes.clone(),
+            Body::Empty => Bytes::new(),
+            Body::Incoming => panic!("a test reads a message that it has not made"),
+        };
+        let end = String::from_utf8_lossy(&bytes).find("</s:Header>");
+        let read = match (extent, end) {
+            (Extent::Header, Some(end)) => ReadBytes {
+                bytes: bytes.slice(..end + "</s:Header>".len()),
+                extent,
+            },
+            _ => ReadBytes {
+                bytes,
+                extent: Extent::Whole,
+            },
+        };
+        self.read.borrow_mut().push(read.extent);
+        Box::pin(async move { Ok(Some(read)) })
     }
 }
 
@@ -326,4 +371,15 @@ pub fn pox() -> Exchange {
 /// A GET request.
 pub fn get() -> Exchange {
     request("GET", "/services/StockQuote?symbol=IBM", None)
+}
+
+/// A SOAP 1.1 request with this content of Header and Body; prefix `s`.
+pub fn soap11_with(header: &str, body: &str) -> Exchange {
+    let mut x = soap11();
+    let namespace = crate::soap::envelope::SOAP11_NS;
+    let text = format!(
+        "<s:Envelope xmlns:s=\"{namespace}\"><s:Header>{header}</s:Header><s:Body>{body}</s:Body></s:Envelope>"
+    );
+    x.request_body = Body::Whole(text.into());
+    x
 }

@@ -1,5 +1,7 @@
 //! Flows, from spec/mediation.md 3 and the recordings of the topics error, pass and timeout.
 
+mod content;
+
 use super::testing::*;
 use crate::codes::{DiagnosticCode, ErrorCode};
 use crate::config::diagnostic::Severity;

@@ -1,6 +1,6 @@
 //! Everything that one configuration compiles to.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -16,9 +16,10 @@ use crate::endpoint::dispatch::{PropertyValues, SendPolicy};
 use crate::endpoint::tree::NodeId;
 use crate::endpoint::{Builder, Endpoints, ReloadReport};
 use crate::exchange::Exchange;
-use crate::mediation::expression::Expression;
+use crate::mediation::expression::{Expression, Need};
 use crate::mediation::{EndpointNames, Mediation};
 use crate::settings::{self, Settings};
+use crate::soap::content::Extent;
 use crate::transport::tls::{Material, TlsSet};
 
 /// Where a configuration comes from.
@@ -93,6 +94,8 @@ pub struct Generation {
     /// Problems by severity: warnings, unsupported, errors.
     pub problems: [u64; 3],
     properties: HashMap<NodeId, Vec<Property>>,
+    /// What is read of a message before it is sent to an endpoint, where that is anything.
+    needs: HashMap<NodeId, Need>,
 }
 
 struct Property {
@@ -145,7 +148,8 @@ impl Generation {
             &mut diagnostics,
         );
         let (endpoints, report) = builder.finish(&mut diagnostics);
-        let properties = compile_properties(&endpoints, &mut diagnostics);
+        let properties = compile_properties(&endpoints, &model.sources, &mut diagnostics);
+        let needs = compile_needs(&endpoints, &properties);
         let allowed = allow_list(&settings, network, &model, &mut diagnostics);
         let policy = SendPolicy {
             retry_non_idempotent: settings.retry.non_idempotent,
@@ -175,6 +179,7 @@ impl Generation {
             tls,
             problems,
             properties,
+            needs,
         };
         (Built { generation, report }, diagnostics, settings)
     }
@@ -195,7 +200,7 @@ pub fn check_more(model: &Model, settings: &Settings, diagnostics: &mut Diagnost
     // Only its diagnostics matter here.
     let _ = Mediation::build(model, None, &mut names, endpoint::parse, diagnostics);
     let (endpoints, _) = builder.finish(diagnostics);
-    compile_properties(&endpoints, diagnostics);
+    compile_properties(&endpoints, &model.sources, diagnostics);
 }
 
 fn allow_list(
@@ -225,6 +230,10 @@ fn allow_list(
 }
 
 impl PropertyValues for Generation {
+    fn extent(&self, node: NodeId) -> Option<Extent> {
+        self.needs.get(&node).and_then(|need| need.extent())
+    }
+
     fn values(&self, node: NodeId, x: &Exchange) -> Vec<(Scope, String, String)> {
         let Some(list) = self.properties.get(&node) else {
             return Vec::new();
@@ -244,6 +253,7 @@ impl PropertyValues for Generation {
 
 fn compile_properties(
     endpoints: &Endpoints,
+    sources: &Sources,
     diagnostics: &mut Diagnostics,
 ) -> HashMap<NodeId, Vec<Property>> {
     let mut all = HashMap::new();
@@ -257,7 +267,9 @@ fn compile_properties(
                 let value = match &def.value {
                     PropertyValue::Literal(text) => Value::Literal(text.value.clone()),
                     PropertyValue::Expression(text) => {
-                        Value::Expression(compile(text, diagnostics)?)
+                        let place = sources.locate(text.span);
+                        let prefixes = &def.element.prefixes;
+                        Value::Expression(Expression::load(text, prefixes, place, diagnostics)?)
                     }
                 };
                 Some(Property {
@@ -274,14 +286,43 @@ fn compile_properties(
     all
 }
 
-fn compile(text: &Spanned<String>, diagnostics: &mut Diagnostics) -> Option<Expression> {
-    match Expression::parse(&text.value) {
-        Ok(expression) => Some(expression),
-        Err(error) => {
-            error.report(text, diagnostics);
-            None
+/// What the expressions of an endpoint and of all below it need.
+fn compile_needs(
+    endpoints: &Endpoints,
+    properties: &HashMap<NodeId, Vec<Property>>,
+) -> HashMap<NodeId, Need> {
+    let own = |id: NodeId| {
+        let list = properties.get(&id).map(Vec::as_slice).unwrap_or_default();
+        let needs = list.iter().map(|property| match &property.value {
+            Value::Literal(_) => Need::Nothing,
+            Value::Expression(expression) => expression.need(),
+        });
+        needs.max().unwrap_or_default()
+    };
+    let mut all = HashMap::new();
+    if properties.keys().all(|id| own(*id) <= Need::Properties) {
+        return all;
+    }
+    for (root, _) in endpoints.nodes() {
+        let mut need = Need::Nothing;
+        let mut waiting = vec![root];
+        let mut seen = HashSet::new();
+        while let Some(id) = waiting.pop() {
+            if !seen.insert(id) {
+                continue;
+            }
+            need = need.max(own(id));
+            let resolved = endpoints.resolve(id);
+            waiting.push(resolved);
+            if let Some(group) = endpoints.node(resolved).group() {
+                waiting.extend(&group.children);
+            }
+        }
+        if need > Need::Properties {
+            all.insert(root, need);
         }
     }
+    all
 }
 
 /// Gives the endpoints that sequences name their numbers in the tree.

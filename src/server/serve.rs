@@ -16,8 +16,9 @@ use crate::endpoint::NodeId;
 use crate::endpoint::dispatch::Dispatch;
 use crate::endpoint::tree::NodeKind;
 use crate::exchange::{Arrival, Body, Exchange, Fault};
-use crate::mediation::{Cx, LocalBoxFuture, SendTo, Sender};
+use crate::mediation::{Cx, LocalBoxFuture, ReadBytes, SendTo, Sender};
 use crate::observe::{AccessRecord, Attempt, EventLog, Lines, LogFormat, RequestId, RequestIds};
+use crate::soap::content::Extent;
 use crate::transport::connection::Handler;
 use crate::transport::downstream::Client;
 use crate::transport::head::{RequestHead, ResponseHead, Version};
@@ -341,6 +342,24 @@ impl Sender for Bound<'_> {
                     "send without an endpoint to the address of the message is not supported yet",
                 )),
             }
+        })
+    }
+
+    fn extent(&self, to: SendTo) -> Option<Extent> {
+        match to {
+            SendTo::Endpoint(id) => self.0.properties.extent(NodeId(id)),
+            SendTo::ToOfMessage => None,
+        }
+    }
+
+    fn read<'a>(
+        &'a self,
+        x: &'a mut Exchange,
+        extent: Extent,
+    ) -> LocalBoxFuture<'a, Result<Option<ReadBytes>, Fault>> {
+        Box::pin(async move {
+            let read = self.0.read(x, extent).await?;
+            Ok(read.map(|(bytes, extent)| ReadBytes { bytes, extent }))
         })
     }
 }

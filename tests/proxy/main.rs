@@ -9,6 +9,7 @@
 
 mod admin;
 mod affinity;
+mod content;
 mod default_endpoint;
 mod drain;
 mod explain;

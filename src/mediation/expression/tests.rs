@@ -3,6 +3,9 @@
 use super::*;
 use crate::exchange::PropertyType;
 use crate::mediation::testing::{request, soap11, soap12};
+use crate::soap::content::{Content, Extent};
+use crate::soap::envelope::SOAP11_NS;
+use crate::soap::xpath::{RESULT_MAX, TEXT_MAX};
 
 fn message() -> Exchange {
     let mut x = request(
@@ -171,36 +174,166 @@ fn properties_are_read_from_their_scopes() {
 }
 
 #[test]
-fn what_needs_the_message_is_not_supported_yet() {
+fn what_this_version_does_not_evaluate_is_told_apart() {
     for text in [
-        "//m0:symbol",
-        "/a/b",
-        "s11:Body/*",
-        "count(//a)",
-        "$body",
-        "$body/*",
         "$func:p",
-        "a",
-        ".",
-        "..",
-        "@x",
-        "*",
-        "get-property('p')/a",
+        "$operation:p",
         "json-eval($.a)",
         "get-property('registry', 'x')",
-        "matches('a', 'b')",
         "${a}",
         "get-property('SYSTEM_DATE', 'yy', 'x')",
-        "'a' | 'b'",
-        "child::a",
-        "(//a)[1]",
-        "get-property(concat('a','b'), 'c')",
+        "1 = get-property('SYSTEM_DATE')",
     ] {
         let error = Expression::parse(text).unwrap_err();
         assert!(
             matches!(error, ExpressionError::Unsupported { .. }),
             "{text}: {error}"
         );
+    }
+}
+
+#[test]
+fn a_name_that_does_not_exist_fails_when_a_message_gets_there() {
+    for (text, message) in [
+        ("//m0:symbol", "the prefix `m0` is not declared here"),
+        ("matches('a', 'b')", "the function matches() does not exist"),
+        ("$nope", "the variable $nope does not exist"),
+        ("fn:nope()", "the prefix `fn` is not declared here"),
+    ] {
+        let expression = Expression::parse(text).unwrap();
+        assert_eq!(expression.need(), Need::Nothing, "{text}");
+        let fault = expression.string(&read()).unwrap_err();
+        assert_eq!(
+            (fault.code, fault.message.as_str()),
+            (ErrorCode::NONE, message)
+        );
+    }
+    let text = Spanned::new(
+        "1 = //m0:a".to_owned(),
+        Span {
+            file: crate::config::source::FileId(0),
+            start: 100,
+            end: 110,
+        },
+    );
+    let mut diagnostics = Diagnostics::default();
+    let place = "f.xml:3:7".to_owned();
+    let expression = Expression::load(&text, &[], place, &mut diagnostics).unwrap();
+    let warned = &diagnostics.list()[0];
+    assert_eq!(warned.code, DiagnosticCode::DoubtfulExpression);
+    assert_eq!((warned.span.start, warned.span.end), (106, 110));
+    assert_eq!(
+        expression.boolean(&read()).unwrap_err().message,
+        "the expression at f.xml:3:7: the prefix `m0` is not declared here"
+    );
+}
+
+#[test]
+fn what_has_to_be_read_is_known_at_load() {
+    for (text, want) in [
+        ("1 + 1", Need::Nothing),
+        ("concat('a', 'b')", Need::Nothing),
+        ("upper-case('a')", Need::Properties),
+        ("get-property('p') = $ctx:q", Need::Properties),
+        ("$header/wsa:To", Need::Header),
+        ("s11:Header/wsa:To = get-property('p')", Need::Header),
+        ("get-property(string($header/wsa:To))", Need::Header),
+        ("//m0:symbol", Need::Whole),
+        ("s11:Body/*", Need::Whole),
+        ("$body", Need::Whole),
+        ("$env", Need::Whole),
+        ("get-property($body/*)", Need::Whole),
+        (".", Need::Whole),
+    ] {
+        assert_eq!(compile(text).need(), want, "{text}");
+    }
+    assert_eq!(Need::Header.to_string(), "the SOAP header");
+    assert_eq!(Need::Header.extent(), Some(Extent::Header));
+    assert_eq!(Need::Properties.extent(), None);
+}
+
+fn compile(text: &str) -> Expression {
+    let prefixes = [
+        ("s11", SOAP11_NS),
+        ("wsa", "http://www.w3.org/2005/08/addressing"),
+        ("m0", "http://services.samples"),
+    ];
+    let prefixes = prefixes.map(|(prefix, uri)| (prefix.to_owned(), uri.to_owned()));
+    Expression::compile(text, &prefixes).unwrap_or_else(|error| panic!("{text}: {error}"))
+}
+
+/// A message that was read whole.
+fn read() -> Exchange {
+    let text = format!(
+        "<s:Envelope xmlns:s=\"{SOAP11_NS}\"><s:Header><w:To xmlns:w=\"http://www.w3.org/2005/08/addressing\">urn:to</w:To></s:Header><s:Body><m:getQuote xmlns:m=\"http://services.samples\" n=\"7\"><m:symbol>IBM</m:symbol><m:symbol>SUN<m:x>y</m:x></m:symbol><m:empty/><m:list> <m:item>1</m:item> </m:list></m:getQuote></s:Body></s:Envelope>"
+    );
+    let mut x = soap11();
+    x.properties.set("p", "IBM");
+    let format = crate::soap::envelope::Format::Soap11;
+    x.keep_content(Content::new(text, Extent::Whole, format, b"text/xml"));
+    x
+}
+
+#[test]
+fn a_message_that_was_read_is_looked_into_from_its_envelope() {
+    let x = read();
+    let string = |text: &str| {
+        // The first question about a message may be answered from its text, others from its tree.
+        let first = compile(text).string(&read()).unwrap().into_owned();
+        assert_eq!(compile(text).string(&x).unwrap(), first, "{text}");
+        first
+    };
+    for (text, want) in [
+        // Of several nodes all count, each with the text directly in it (recorded).
+        ("//m0:symbol", "IBMSUN"),
+        ("//m0:symbol[1]", "IBM"),
+        ("//m0:symbol/text()", "IBMSUN"),
+        ("//@n", "7"),
+        ("//m0:none", ""),
+        ("string(//m0:symbol[2])", "SUNy"),
+        ("concat(//m0:symbol[2], '!')", "SUNy!"),
+        ("count(//m0:symbol)", "2.0"),
+        ("name($body/*)", "m:getQuote"),
+        ("$header/wsa:To", "urn:to"),
+        ("url-encode('a b;c/ü')", "a%20b;c/%C3%BC"),
+        ("url-encode('ü', 'ISO-8859-1')", "%FC"),
+        ("base64Encode('héllo')", "aMOpbGxv"),
+        ("syn:base64Decode('aGk=')", "hi"),
+        ("s11:Header/wsa:To", "urn:to"),
+        ("local-name($env)", "Envelope"),
+        ("//m0:symbol = get-property('p')", "true"),
+        ("//m0:symbol[. = $ctx:p]", "IBM"),
+        ("get-property(concat('', substring('xp', 2)))", "IBM"),
+        ("get-property(concat('def', 'ault'), 'p')", "IBM"),
+        (
+            "fn:concat(//m0:symbol[1], '-', fn:count(//m0:item))",
+            "IBM-1",
+        ),
+        // An element without text of its own is its XML (recorded).
+        (
+            "//m0:empty",
+            "<m:empty xmlns:m=\"http://services.samples\"/>",
+        ),
+        (
+            "//m0:list",
+            "<m:list xmlns:m=\"http://services.samples\"> <m:item>1</m:item> </m:list>",
+        ),
+    ] {
+        assert_eq!(string(text), want, "{text}");
+    }
+    for x in [&x, &read()] {
+        assert!(compile("//m0:symbol").boolean(x).unwrap());
+    }
+    for x in [&x, &read()] {
+        assert!(!compile("//m0:none").boolean(x).unwrap());
+    }
+}
+
+#[test]
+fn a_message_that_was_not_read_is_a_fault_and_no_empty_answer() {
+    for text in ["//m0:symbol", "$body", "string()"] {
+        let fault = compile(text).string(&soap11()).unwrap_err();
+        assert!(fault.message.contains("not"), "{text}: {}", fault.message);
     }
 }
 

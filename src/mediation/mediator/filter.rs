@@ -2,7 +2,7 @@
 
 use regex::Regex;
 
-use super::{List, Mediator, Scene, Step};
+use super::{List, Mediator, Scene, Step, most};
 use crate::config::xml::Element;
 use crate::exchange::{Exchange, Fault};
 use crate::mediation::expression::Expression;
@@ -54,7 +54,7 @@ pub(super) fn parse(element: &Element, parse: &mut Parse<'_>) -> Option<Box<dyn 
 fn condition(element: &Element, parse: &mut Parse<'_>) -> Option<Condition> {
     if element.attribute("xpath").is_some() {
         let xpath = parse.required(element, "xpath")?;
-        return parse.expression(xpath).map(Condition::XPath);
+        return parse.expression(element, xpath).map(Condition::XPath);
     }
     if element.attribute("source").is_none() && element.attribute("regex").is_none() {
         parse.bad(
@@ -65,19 +65,34 @@ fn condition(element: &Element, parse: &mut Parse<'_>) -> Option<Condition> {
     }
     let source = parse.required(element, "source");
     let regex = parse.required(element, "regex");
-    let source = source.and_then(|source| parse.expression(source));
+    let source = source.and_then(|source| parse.expression(element, source));
     let regex = regex.and_then(|regex| parse.whole_regex(regex));
     Some(Condition::Matches(source?, regex?))
 }
 
 fn branch(element: &Element, parse: &mut Parse<'_>) -> Option<Branch> {
     match element.attribute("sequence") {
-        Some(key) => parse.sequence(key).map(Branch::Sequence),
+        Some(key) => parse.sequence(element, key).map(Branch::Sequence),
         None => Some(Branch::List(parse.list(element))),
     }
 }
 
+impl Branch {
+    fn expression(&self) -> Option<&Expression> {
+        match self {
+            Branch::List(_) => None,
+            Branch::Sequence(key) => key.expression(),
+        }
+    }
+}
+
 impl Condition {
+    fn expression(&self) -> &Expression {
+        match self {
+            Condition::XPath(expression) | Condition::Matches(expression, _) => expression,
+        }
+    }
+
     fn holds(&self, x: &Exchange) -> Result<bool, Fault> {
         match self {
             Condition::XPath(expression) => expression.boolean(x),
@@ -98,6 +113,14 @@ impl Mediator for Filter {
             Branch::List(list) => Step::Enter(list),
             Branch::Sequence(key) => scene.enter(key, x),
         }
+    }
+
+    fn looks<'a>(&'a self, _: &Scene<'a>) -> Option<&'a Expression> {
+        most([
+            Some(self.condition.expression()),
+            self.then.expression(),
+            self.otherwise.expression(),
+        ])
     }
 }
 
@@ -161,7 +184,11 @@ mod tests {
                 DiagnosticCode::NotSupportedYet,
             ),
             ("<filter xpath='count(//a'/>", DiagnosticCode::BadExpression),
-            ("<filter xpath='//a'/>", DiagnosticCode::NotSupportedYet),
+            ("<filter xpath='${a}'/>", DiagnosticCode::NotSupportedYet),
+            (
+                "<filter xpath='//p:a'/>",
+                DiagnosticCode::DoubtfulExpression,
+            ),
             (
                 "<filter xpath='true()'><else/></filter>",
                 DiagnosticCode::UnknownMediator,

@@ -7,6 +7,7 @@ use super::property::set_field;
 use super::{Mediator, Scene, Step};
 use crate::config::xml::Element;
 use crate::exchange::{Direction, Exchange, Fault};
+use crate::mediation::expression::Expression;
 use crate::mediation::message;
 use crate::mediation::parse::{Parse, ValueOf};
 use crate::soap::envelope::{Format, media_type};
@@ -124,6 +125,10 @@ impl Mediator for Header {
             Ok(()) => Step::Next,
             Err(fault) => Step::Fail(fault),
         }
+    }
+
+    fn looks<'a>(&'a self, _: &Scene<'a>) -> Option<&'a Expression> {
+        self.value.as_ref()?.expression()
     }
 }
 

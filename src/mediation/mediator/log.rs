@@ -3,10 +3,11 @@
 //! Levels `headers` and `full` show the message itself, which this version does not read: they write the simple line, and
 //! the configuration is told so. The client never suffers from a log line.
 
-use super::{Mediator, Scene, Step};
+use super::{Mediator, Scene, Step, most};
 use crate::codes::DiagnosticCode;
 use crate::config::xml::Element;
 use crate::exchange::{Direction, Exchange, Fault};
+use crate::mediation::expression::Expression;
 use crate::mediation::parse::{Parse, ValueOf};
 use crate::mediation::{Category, message};
 
@@ -133,6 +134,14 @@ impl Mediator for Log {
             Err(fault) => Step::Fail(fault),
         }
     }
+
+    fn looks<'a>(&'a self, scene: &Scene<'a>) -> Option<&'a Expression> {
+        // A line that is not written is not worth reading a message for.
+        if !scene.log.enabled(self.category) {
+            return None;
+        }
+        most(self.properties.iter().map(|(_, value)| value.expression()))
+    }
 }
 
 #[cfg(test)]
@@ -208,7 +217,7 @@ mod tests {
                 Severity::Error,
             ),
             (
-                "<log><property name=\"a\" expression=\"//a\"/></log>",
+                "<log><property name=\"a\" expression=\"json-eval($.a)\"/></log>",
                 DiagnosticCode::NotSupportedYet,
                 Severity::Unsupported,
             ),

@@ -10,10 +10,11 @@ mod tests;
 
 use bytes::Bytes;
 
-use super::{Mediator, Scene, Step};
+use super::{Mediator, Scene, Step, most};
 use crate::config::xml::Element;
 use crate::exchange::{Body, Direction, Exchange, Fault};
 use crate::mediation::answer::{fault_media_type, fault_version};
+use crate::mediation::expression::Expression;
 use crate::mediation::message;
 use crate::mediation::parse::{Parse, ValueOf};
 use crate::soap::blocks::HeaderBlocks;
@@ -124,6 +125,7 @@ impl MakeFault {
             x.request_body = body;
         }
         x.fault_made = true;
+        x.forget_content();
         Ok(())
     }
 
@@ -168,5 +170,13 @@ impl Mediator for MakeFault {
             Ok(()) => Step::Next,
             Err(fault) => Step::Fail(fault),
         }
+    }
+
+    fn looks<'a>(&'a self, _: &Scene<'a>) -> Option<&'a Expression> {
+        most([
+            self.code.as_ref().and_then(CodeOf::expression),
+            self.reason.as_ref().and_then(ValueOf::expression),
+            self.detail.expression(),
+        ])
     }
 }

@@ -8,6 +8,7 @@ use crate::config::model::Scope;
 use crate::config::source::Spanned;
 use crate::config::xml::Element;
 use crate::exchange::{Exchange, Fault, PropertyType, RestSuffix};
+use crate::mediation::expression::Expression;
 use crate::mediation::message;
 use crate::mediation::parse::{Parse, ValueOf};
 
@@ -283,6 +284,13 @@ impl Mediator for Property {
                 Ok(()) => Step::Next,
                 Err(fault) => Step::Fail(fault),
             },
+        }
+    }
+
+    fn looks<'a>(&'a self, _: &Scene<'a>) -> Option<&'a Expression> {
+        match &self.action {
+            Action::Set { value, .. } => value.expression(),
+            Action::Remove => None,
         }
     }
 }

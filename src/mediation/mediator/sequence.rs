@@ -3,6 +3,7 @@
 use super::{Mediator, Scene, Step};
 use crate::config::xml::Element;
 use crate::exchange::Exchange;
+use crate::mediation::expression::Expression;
 use crate::mediation::parse::{Parse, SequenceRef};
 
 #[derive(Debug)]
@@ -20,13 +21,17 @@ pub(super) fn parse(element: &Element, parse: &mut Parse<'_>) -> Option<Box<dyn 
         );
         return None;
     }
-    let key = parse.sequence(key)?;
+    let key = parse.sequence(element, key)?;
     Some(Box::new(Sequence { key }))
 }
 
 impl Mediator for Sequence {
     fn mediate<'a>(&'a self, x: &mut Exchange, scene: &Scene<'a>) -> Step<'a> {
         scene.enter(&self.key, x)
+    }
+
+    fn looks<'a>(&'a self, _: &Scene<'a>) -> Option<&'a Expression> {
+        self.key.expression()
     }
 }
 

@@ -18,7 +18,7 @@ struct Switch {
 pub(super) fn parse(element: &Element, parse: &mut Parse<'_>) -> Option<Box<dyn Mediator>> {
     parse.only(element, &["source"], &["case", "default"]);
     let source = parse.required(element, "source");
-    let source = source.and_then(|source| parse.expression(source));
+    let source = source.and_then(|source| parse.expression(element, source));
     let mut complete = true;
     let mut cases = Vec::new();
     for case in element.elements().filter(|e| e.is("case")) {
@@ -50,6 +50,10 @@ impl Mediator for Switch {
         };
         let case = self.cases.iter().find(|(regex, _)| regex.is_match(&value));
         Step::Enter(case.map_or(&self.default, |(_, list)| list))
+    }
+
+    fn looks<'a>(&'a self, _: &Scene<'a>) -> Option<&'a Expression> {
+        Some(&self.source)
     }
 }
 

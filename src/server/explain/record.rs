@@ -13,9 +13,12 @@ use crate::endpoint::dispatch::{EventSink, Rehearsal, Tried, rehearsal};
 use crate::endpoint::state::Transition;
 use crate::endpoint::walk::{Decision, Failure, SessionEffect};
 use crate::exchange::{Exchange, Fault};
-use crate::mediation::{Category, LocalBoxFuture, LogSink, Passed, SendTo, Sender, Trace};
+use crate::mediation::{
+    Category, LocalBoxFuture, LogSink, Passed, ReadBytes, SendTo, Sender, Trace,
+};
 use crate::observe::RequestId;
 use crate::server::serve::Bound;
+use crate::soap::content::Extent;
 use crate::transport::upstream::TryError;
 
 /// One try, written down.
@@ -225,5 +228,17 @@ impl Sender for Rehearsed<'_> {
             ..Send::default()
         });
         self.bound.send(x, to)
+    }
+
+    fn extent(&self, to: SendTo) -> Option<Extent> {
+        self.bound.extent(to)
+    }
+
+    fn read<'a>(
+        &'a self,
+        x: &'a mut Exchange,
+        extent: Extent,
+    ) -> LocalBoxFuture<'a, Result<Option<ReadBytes>, Fault>> {
+        self.bound.read(x, extent)
     }
 }

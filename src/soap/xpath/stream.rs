@@ -12,7 +12,7 @@ use smallvec::SmallVec;
 
 use super::XPath;
 use super::expr::{Axis, Expr, Start, Step, Test};
-use crate::soap::scan::Cursor;
+use crate::soap::scan::{Cursor, reference};
 use crate::soap::tree::{Kind, Limits, ParseError, XML_NS, place, resolve};
 
 /// Most steps of such a path: one bit each.
@@ -52,6 +52,8 @@ pub struct Found {
     pub value: String,
     /// Of an element, the text directly inside it; else the value.
     pub own: String,
+    /// True for an element.
+    pub element: bool,
 }
 
 impl StreamPath {
@@ -88,25 +90,32 @@ impl StreamPath {
         })
     }
 
-    /// Does the path lead to anything?
+    /// Does the path lead to anything in a text whose document element has one of those names (namespace and local
+    /// name; any, when there are none)? `None` when it has another.
     ///
     /// # Errors
     /// [`ParseError`], for what is found on the way to the answer.
-    pub fn exists(&self, text: &str) -> Result<bool, ParseError> {
-        let mut run = Run::new(self, text, 1);
+    pub fn exists(&self, text: &str, roots: &[(&str, &str)]) -> Result<Option<bool>, ParseError> {
+        let mut run = Run::new(self, text, 1, roots);
         run.read()?;
-        Ok(!run.found.is_empty())
+        Ok((!run.foreign).then_some(!run.found.is_empty()))
     }
 
-    /// The first nodes that the path leads to, at most so many, in document order.
+    /// The first nodes that the path leads to, at most so many, in document order; `roots` as for
+    /// [`exists`](Self::exists).
     ///
     /// # Errors
     /// [`ParseError`], for what is found on the way to the answer.
-    pub fn find(&self, text: &str, most: usize) -> Result<Vec<Found>, ParseError> {
-        let mut run = Run::new(self, text, most);
+    pub fn find(
+        &self,
+        text: &str,
+        most: usize,
+        roots: &[(&str, &str)],
+    ) -> Result<Option<Vec<Found>>, ParseError> {
+        let mut run = Run::new(self, text, most, roots);
         run.values = true;
         run.read()?;
-        Ok(run.found)
+        Ok((!run.foreign).then_some(run.found))
     }
 
     /// The states that follow from those of a parent for an element of that name.
@@ -196,10 +205,21 @@ struct Run<'p, 't> {
     found: Vec<Found>,
     /// Found nodes whose values are not complete.
     open: usize,
+    /// What the document element may be; anything, when there are none.
+    roots: &'p [(&'p str, &'p str)],
+    /// It is something else.
+    foreign: bool,
+    /// It has been seen.
+    rooted: bool,
 }
 
 impl<'p, 't> Run<'p, 't> {
-    fn new(path: &'p StreamPath, text: &'t str, most: usize) -> Self {
+    fn new(
+        path: &'p StreamPath,
+        text: &'t str,
+        most: usize,
+        roots: &'p [(&'p str, &'p str)],
+    ) -> Self {
         let start = match path.relative {
             true => 0,
             false => path.stay(1),
@@ -218,11 +238,14 @@ impl<'p, 't> Run<'p, 't> {
             scope: Vec::new(),
             found: Vec::new(),
             open: 0,
+            roots,
+            foreign: false,
+            rooted: false,
         }
     }
 
     fn enough(&self) -> bool {
-        self.found.len() >= self.most && (self.open == 0 || !self.values)
+        self.foreign || (self.found.len() >= self.most && (self.open == 0 || !self.values))
     }
 
     fn read(&mut self) -> Result<(), ParseError> {
@@ -239,8 +262,11 @@ impl<'p, 't> Run<'p, 't> {
             })?;
             let end = reader.buffer_position() as usize;
             match event {
-                Event::Text(_) | Event::GeneralRef(_) => self.characters(at, end, Kind::Text),
-                Event::CData(_) => self.characters(at + 9, end - 3, Kind::CData),
+                Event::GeneralRef(name) if reference(name.as_bytes()).is_none() => {
+                    return Err(self.malformed("an unknown entity", at));
+                }
+                Event::Text(_) | Event::GeneralRef(_) => self.characters(at, end, Kind::Text)?,
+                Event::CData(_) => self.characters(at + 9, end - 3, Kind::CData)?,
                 Event::Start(_) => self.start(at, end - 1)?,
                 Event::Empty(_) => {
                     self.start(at, end - 2)?;
@@ -251,6 +277,9 @@ impl<'p, 't> Run<'p, 't> {
                 Event::DocType(_) => return Err(ParseError::Doctype),
                 Event::Eof if self.levels.len() > 1 => {
                     return Err(self.malformed("it breaks off inside an element", end));
+                }
+                Event::Eof if !self.rooted => {
+                    return Err(self.malformed("there is no element", end));
                 }
                 Event::Eof => return Ok(()),
                 Event::Decl(_) => {}
@@ -306,6 +335,14 @@ impl<'p, 't> Run<'p, 't> {
         }
         let (namespace, local) = self.expanded(name, true, start)?;
         let root = self.levels.len() == 1;
+        let known = self.roots.is_empty() || self.roots.contains(&(namespace, local));
+        if root && self.rooted {
+            return Err(self.malformed("a second document element", start));
+        }
+        if root && !known {
+            self.foreign = true;
+            return Ok(());
+        }
         let states = match (root, self.path.relative) {
             (true, true) => self.path.stay(1),
             _ => {
@@ -314,7 +351,10 @@ impl<'p, 't> Run<'p, 't> {
             }
         };
         let found = match (&self.path.end, self.path.is_end(states)) {
-            (End::Element, true) => self.add(Found::default()),
+            (End::Element, true) => self.add(Found {
+                element: true,
+                ..Found::default()
+            }),
             _ => None,
         };
         self.open += usize::from(found.is_some());
@@ -329,10 +369,12 @@ impl<'p, 't> Run<'p, 't> {
                     self.add(Found {
                         own: value.clone(),
                         value,
+                        element: false,
                     });
                 }
             }
         }
+        self.rooted = true;
         self.levels.push(Level {
             states,
             scope,
@@ -367,11 +409,17 @@ impl<'p, 't> Run<'p, 't> {
         }
     }
 
-    fn characters(&mut self, start: usize, end: usize, kind: Kind) {
+    fn characters(&mut self, start: usize, end: usize, kind: Kind) -> Result<(), ParseError> {
         let text = resolved(&self.text[start..end], kind);
         let inside = self.levels.len() - 1;
-        if inside == 0 || text.is_empty() {
-            return;
+        if inside == 0 {
+            return match text.trim_matches(['\t', '\n', '\r', ' ']).is_empty() {
+                true => Ok(()),
+                false => Err(self.malformed("text outside the document element", start)),
+            };
+        }
+        if text.is_empty() {
+            return Ok(());
         }
         if let End::Text { deep } = self.path.end
             && self.levels[inside].text.is_none()
@@ -389,7 +437,7 @@ impl<'p, 't> Run<'p, 't> {
             }
         }
         if !self.values {
-            return;
+            return Ok(());
         }
         if let Some(found) = self.levels[inside].text {
             self.found[found].value.push_str(&text);
@@ -403,6 +451,7 @@ impl<'p, 't> Run<'p, 't> {
                 }
             }
         }
+        Ok(())
     }
 
     /// Namespace and local name of a name as it is written.

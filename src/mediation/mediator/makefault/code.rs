@@ -36,7 +36,7 @@ impl CodeOf {
         if element.attribute("value").is_none()
             && let Some(expression) = element.attribute("expression")
         {
-            let expression = parse.expression(expression)?;
+            let expression = parse.expression(element, expression)?;
             return Some(CodeOf::Computed(expression, element.prefixes.clone()));
         }
         let value = parse.required(element, "value")?;
@@ -63,6 +63,13 @@ impl CodeOf {
             return None;
         }
         Some(CodeOf::Fixed(code))
+    }
+
+    pub(super) fn expression(&self) -> Option<&Expression> {
+        match self {
+            CodeOf::Computed(expression, _) => Some(expression),
+            CodeOf::Fixed(_) => None,
+        }
     }
 
     pub(super) fn resolve(&self, x: &Exchange) -> Result<FaultCode, Fault> {

@@ -35,12 +35,21 @@ impl DetailText<'_> {
 }
 
 impl DetailOf {
+    pub(super) fn expression(&self) -> Option<&Expression> {
+        match self {
+            DetailOf::Computed(expression) => Some(expression),
+            _ => None,
+        }
+    }
+
     pub(super) fn parse(element: Option<&Element>, parse: &mut Parse<'_>) -> Option<DetailOf> {
         let Some(element) = element else {
             return Some(DetailOf::Absent);
         };
         if let Some(expression) = element.attribute("expression") {
-            return parse.expression(expression).map(DetailOf::Computed);
+            return parse
+                .expression(element, expression)
+                .map(DetailOf::Computed);
         }
         if element.elements().next().is_none() {
             return Some(DetailOf::Text(element.text()));

@@ -300,7 +300,7 @@ fn an_answer_that_cannot_be_changed_back_is_a_fault_that_says_why() {
     }
     });
     let proxy = serving(&a, "format=\"soap12\"");
-    for part in ["101510", "gzip", "101506", "plain"] {
+    for part in ["101510", "gzip", "101501", "plain"] {
         let got = proxy
             .client()
             .post_with("/", "Accept-Encoding: gzip\r\n", &quote());

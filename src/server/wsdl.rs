@@ -20,6 +20,7 @@ use crate::endpoint::NodeId;
 use crate::endpoint::tree::wsdl::{Reading, WsdlTarget};
 use crate::observe::stamp::unix_ms_of;
 use crate::observe::{Event, EventLog};
+use crate::transport::tls::ClientTls;
 use crate::util::clock;
 
 /// Longest time that a start or a reload waits for documents; what is late comes in the background.
@@ -97,24 +98,29 @@ pub(super) async fn keep_reading(shared: Arc<Shared>) {
 /// Reads every document that is due.
 async fn round(generation: &Generation, tell: impl Fn(NodeId, Reading)) {
     let now = clock::now();
-    let mut due: HashMap<&Location, Waiting> = HashMap::new();
+    let mut due: HashMap<(&Location, Arc<ClientTls>), Waiting> = HashMap::new();
     for (id, target) in generation.endpoints.wsdl_targets() {
         if let Some(location) = &target.location
             && target.due(now)
         {
-            let waiting = due.entry(location).or_insert_with(|| Waiting(Vec::new()));
+            let tls = generation.endpoints.leaf(id).map(|leaf| leaf.tls.clone());
+            let tls = tls.unwrap_or_else(|| generation.tls.system().clone());
+            let waiting = due.entry((location, tls));
+            let waiting = waiting.or_insert_with(|| Waiting(Vec::new()));
             waiting.0.push((id, target.clone()));
         }
     }
     let mut running = JoinSet::new();
-    for (location, waiting) in due {
+    for ((location, tls), waiting) in due {
         if running.len() >= AT_ONCE
             && let Some(Ok(readings)) = running.join_next().await
         {
             each(readings, &tell);
         }
         let location = location.clone();
-        running.spawn(async move { waiting.tell(&fetch::collect(Collector::new(location)).await) });
+        running.spawn(async move {
+            waiting.tell(&fetch::collect(Collector::new(location), &tls).await)
+        });
     }
     while let Some(done) = running.join_next().await {
         // A task that panicked has abandoned its endpoints: they get their turn again.

@@ -97,7 +97,7 @@ pub const WSDL: Vocabulary = Vocabulary {
         "trace",
         "statistics",
     ],
-    axon: &["refresh"],
+    axon: &["refresh", "tls"],
     ..DEFAULT
 };
 

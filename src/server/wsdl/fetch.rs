@@ -8,11 +8,10 @@ use bytes::Bytes;
 use http::{Request, StatusCode, header};
 use http_body_util::{BodyExt, Empty, Limited};
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
 
 use crate::config::wsdl::{Collect, Location, MAX_DOCUMENT_BYTES};
 use crate::endpoint::tree::Address;
-use crate::transport::target::Target;
+use crate::transport::tls::{ClientTls, dial};
 
 /// Longest time for a document with all its imports.
 const TOTAL: Duration = Duration::from_secs(30);
@@ -21,15 +20,18 @@ const EACH: Duration = Duration::from_secs(10);
 /// Most redirects that one document may take.
 const REDIRECTS: usize = 3;
 
-/// Reads everything that a document consists of.
-pub(super) async fn collect<C: Collect>(mut collector: C) -> Result<C::Out, String> {
+/// Reads everything that a document consists of; what lies at an https URL is asked for under that protection.
+pub(super) async fn collect<C: Collect>(
+    mut collector: C,
+    tls: &ClientTls,
+) -> Result<C::Out, String> {
     let name = collector
         .next()
         .map(Location::to_string)
         .unwrap_or_default();
     let all = async {
         while let Some(location) = collector.next().cloned() {
-            let read = tokio::time::timeout(EACH, read(location))
+            let read = tokio::time::timeout(EACH, read(location, tls))
                 .await
                 .unwrap_or_else(|_| Err(format!("no document within {} s", EACH.as_secs())));
             match &read {
@@ -45,7 +47,7 @@ pub(super) async fn collect<C: Collect>(mut collector: C) -> Result<C::Out, Stri
 }
 
 /// The bytes of a document and where they came from in the end.
-async fn read(location: Location) -> Result<(Bytes, Location), String> {
+async fn read(location: Location, tls: &ClientTls) -> Result<(Bytes, Location), String> {
     let mut at = location;
     for _ in 0..=REDIRECTS {
         let url = match at {
@@ -60,7 +62,7 @@ async fn read(location: Location) -> Result<(Bytes, Location), String> {
             }
         };
         let here = Location::Url(url.clone());
-        match get(&url).await? {
+        match get(&url, tls).await? {
             Got::Document(bytes) => return Ok((bytes, here)),
             Got::Elsewhere(to) => at = here.refer(&to)?,
         }
@@ -81,9 +83,9 @@ enum Got {
     Elsewhere(String),
 }
 
-async fn get(url: &str) -> Result<Got, String> {
+async fn get(url: &str, tls: &ClientTls) -> Result<Got, String> {
     let address = Address::parse(url).ok_or("the URL is no http address")?;
-    let stream = connect(&address.target).await?;
+    let stream = dial(&address.target, tls).await?;
     let request = Request::builder()
         .uri(&*address.path_and_query)
         .header(header::HOST, &*address.target.authority)
@@ -134,13 +136,4 @@ async fn answer(
         }
     })?;
     Ok(Got::Document(body.to_bytes()))
-}
-
-async fn connect(target: &Target) -> Result<TcpStream, String> {
-    if target.https {
-        return Err("documents are not fetched over https in this version".to_owned());
-    }
-    TcpStream::connect((&*target.host, target.port))
-        .await
-        .map_err(|error| format!("cannot connect to {}: {error}", target.authority))
 }

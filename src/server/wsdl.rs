@@ -121,15 +121,14 @@ pub(super) async fn keep_reading(shared: Arc<Shared>) {
 /// Reads every document that is due.
 async fn round(generation: &Generation, events: Option<&EventLog>) {
     let now = clock::now();
-    // Read once for all endpoints that trust the same.
-    let mut due: HashMap<(&Location, &str), (Arc<ClientTls>, Waiting)> = HashMap::new();
+    let mut due: HashMap<(&Location, Arc<ClientTls>), Waiting> = HashMap::new();
     for (id, target) in generation.endpoints.wsdl_targets() {
         if let Some(location) = &target.location
             && let Some(leaf) = generation.endpoints.leaf(id)
             && target.due(now)
         {
-            let new = || (leaf.tls.clone(), Waiting(Vec::new()));
-            let (_, waiting) = due.entry((location, leaf.tls.name())).or_insert_with(new);
+            let waiting = due.entry((location, leaf.tls.clone()));
+            let waiting = waiting.or_insert_with(|| Waiting(Vec::new()));
             waiting.0.push((id, target.clone()));
         }
     }
@@ -139,16 +138,16 @@ async fn round(generation: &Generation, events: Option<&EventLog>) {
         }
     };
     let mut running = JoinSet::new();
-    for ((location, _), (tls, waiting)) in due {
+    for ((location, tls), waiting) in due {
         if running.len() >= AT_ONCE
             && let Some(Ok(told)) = running.join_next().await
         {
             tell(told);
         }
         let location = location.clone();
-        running.spawn(
-            async move { waiting.tell(&fetch::collect(Collector::new(location), tls).await) },
-        );
+        running.spawn(async move {
+            waiting.tell(&fetch::collect(Collector::new(location), &tls).await)
+        });
     }
     for publication in generation.mediation.publications() {
         let Some(gatherer) = publication.due(now) else {
@@ -162,7 +161,7 @@ async fn round(generation: &Generation, events: Option<&EventLog>) {
             tell(told);
         }
         running.spawn(async move {
-            let read = fetch::collect(gatherer, tls).await;
+            let read = fetch::collect(gatherer, &tls).await;
             let seen = waiting.0.report(read, clock::now());
             Told::Publication(waiting.0.clone(), seen)
         });

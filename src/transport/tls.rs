@@ -5,12 +5,13 @@
 //! and takes over every profile whose files and settings are the same, so that tickets, resumption and pooled connections
 //! outlive it; new handshakes use the new set, open connections stay as they are.
 //!
-//! Others that need TLS to a server (WSDL, tokens, health checks) ask the set for a [`ClientTls`] and call
-//! [`ClientTls::connect`].
+//! Others that need TLS to a server (WSDL, tokens, health checks) ask the set for a [`ClientTls`] and [`dial`], or
+//! call [`ClientTls::connect`] over a stream of their own.
 
 mod accept;
 mod certificate;
 mod client;
+mod dial;
 mod material;
 mod reason;
 mod server;
@@ -19,6 +20,7 @@ mod set;
 pub use accept::{Greeted, greet};
 pub use certificate::Facts;
 pub use client::ClientTls;
+pub use dial::{Duplex, Stream, dial};
 pub use material::{Material, Place, Problem, ProblemKind};
 pub use reason::{TlsError, rejected};
 pub use server::ServerTls;

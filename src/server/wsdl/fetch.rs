@@ -2,20 +2,16 @@
 
 use std::io::Read;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, StatusCode, header};
 use http_body_util::{BodyExt, Empty, Limited};
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
 
 use crate::config::wsdl::{Collect, Location, MAX_DOCUMENT_BYTES};
 use crate::endpoint::tree::Address;
-use crate::transport::target::Target;
-use crate::transport::tls::ClientTls;
+use crate::transport::tls::{ClientTls, dial};
 
 /// Longest time for a document with all its imports.
 const TOTAL: Duration = Duration::from_secs(30);
@@ -24,12 +20,10 @@ const EACH: Duration = Duration::from_secs(10);
 /// Most redirects that one document may take.
 const REDIRECTS: usize = 3;
 
-/// Reads everything that a document consists of.
-///
-/// `tls` says whom to trust where a document is at an https URL.
+/// Reads everything that a document consists of; what lies at an https URL is asked for under that protection.
 pub(super) async fn collect<C: Collect>(
     mut collector: C,
-    tls: Arc<ClientTls>,
+    tls: &ClientTls,
 ) -> Result<C::Out, String> {
     let name = collector
         .next()
@@ -37,7 +31,7 @@ pub(super) async fn collect<C: Collect>(
         .unwrap_or_default();
     let all = async {
         while let Some(location) = collector.next().cloned() {
-            let read = tokio::time::timeout(EACH, read(location, &tls))
+            let read = tokio::time::timeout(EACH, read(location, tls))
                 .await
                 .unwrap_or_else(|_| Err(format!("no document within {} s", EACH.as_secs())));
             match &read {
@@ -92,7 +86,7 @@ enum Got {
 
 async fn get(url: &str, tls: &ClientTls) -> Result<Got, String> {
     let address = Address::parse(url).ok_or("the URL is no http address")?;
-    let stream = connect(&address.target, tls).await?;
+    let stream = dial(&address.target, tls).await?;
     let request = Request::builder()
         .uri(&*address.path_and_query)
         .header(header::HOST, &*address.target.authority)
@@ -143,22 +137,4 @@ async fn answer(
         }
     })?;
     Ok(Got::Document(body.to_bytes()))
-}
-
-/// Plain or protected.
-trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
-
-impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
-
-async fn connect(target: &Target, tls: &ClientTls) -> Result<Box<dyn Stream>, String> {
-    let stream = TcpStream::connect((&*target.host, target.port))
-        .await
-        .map_err(|error| format!("cannot connect to {}: {error}", target.authority))?;
-    if !target.https {
-        return Ok(Box::new(stream));
-    }
-    let secure = tls.connect(&target.host, stream).await;
-    let secure =
-        secure.map_err(|why| format!("no TLS connection to {}: {why}", target.authority))?;
-    Ok(Box::new(secure))
 }

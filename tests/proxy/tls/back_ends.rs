@@ -357,3 +357,35 @@ fn an_endpoint_with_an_unknown_profile_is_an_error_at_its_place() {
     let text = refused(&proxy).0.text();
     assert!(text.contains("there is no TLS profile hause"), "{text}");
 }
+
+#[test]
+fn a_wsdl_document_and_the_service_that_it_names_are_asked_under_the_same_profile() {
+    let authority = Authority::new();
+    let pair = authority.sign(&["localhost"]);
+    let service = Backend::named("quoted");
+    let port = secure(&service, &pair).port();
+    let document = format!(
+        r#"<w:definitions xmlns:w="http://schemas.xmlsoap.org/wsdl/" xmlns:s="http://schemas.xmlsoap.org/wsdl/soap/" xmlns:t="urn:t" targetNamespace="urn:t"><w:binding name="B" type="t:T"><s:binding transport="http://schemas.xmlsoap.org/soap/http"/></w:binding><w:service name="Quote"><w:port name="P" binding="t:B"><s:address location="https://localhost:{port}/svc"/></w:port></w:service></w:definitions>"#
+    );
+    let publisher = Backend::start(move |_| Act::Write(ok(&document)));
+    let to = secure(&publisher, &pair);
+    let wsdl = |attributes: &str| {
+        let element = format!(
+            "<wsdl xmlns:ax=\"urn:axon:1\" uri=\"https://localhost:{}/q?wsdl\" service=\"Quote\" port=\"P\" {attributes}/>",
+            to.port()
+        );
+        endpoint("e", &element)
+    };
+    let trusted = proxy(&wsdl("ax:tls=\"house\""), &authority, "");
+    assert_eq!(trusted.client().post("/", "<a/>").text(), "quoted");
+    assert_eq!((publisher.hits(), service.hits()), (1, 1));
+    // Without the profile nobody trusts the publisher, and nothing is asked.
+    let strict = proxy(&wsdl(""), &authority, "");
+    assert_ne!(strict.client().post("/", "<a/>").text(), "quoted");
+    let said = strict.complaints();
+    assert!(
+        said.contains("AX0607") && said.contains("no TLS connection"),
+        "{said}"
+    );
+    assert_eq!((publisher.hits(), service.hits()), (1, 1));
+}

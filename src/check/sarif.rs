@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use crate::codes::DiagnosticCode;
 use crate::config::diagnostic::{Diagnostic, Severity};
+use crate::config::render;
 use crate::config::source::Sources;
 
 #[derive(Serialize)]
@@ -149,7 +150,7 @@ pub(super) fn sarif(sources: &Sources, diagnostics: &[Diagnostic]) -> String {
 
 fn finding<'a>(sources: &Sources, used: &[DiagnosticCode], d: &'a Diagnostic) -> Finding<'a> {
     let file = sources.file(d.span.file);
-    let help = d.help.as_deref().unwrap_or(d.code.row().help);
+    let help = render::help(sources, d);
     let region = (!file.text.is_empty()).then(|| {
         let start = sources.position(d.span.file, d.span.start);
         let end = sources.position(d.span.file, d.span.end);

@@ -38,6 +38,8 @@ pub struct Diagnostic {
     pub message: String,
     /// What to do about it.
     pub help: Option<String>,
+    /// Another place that has to do with it: the definition that was perhaps meant.
+    pub related: Option<Span>,
 }
 
 /// Most problems that one load keeps; what comes after them is only counted.
@@ -134,7 +136,15 @@ impl Diagnostics {
             span,
             message,
             help,
+            related: None,
         });
+    }
+
+    /// Names another place for the problem at `of` that was added last; one that was only counted needs none.
+    pub fn related(&mut self, of: Span, place: Span) {
+        if let Some(last) = self.list.last_mut().filter(|last| last.span == of) {
+            last.related = Some(place);
+        }
     }
 
     /// The problems so far, in the order found.

@@ -3,6 +3,7 @@
 //! For people: one greppable head line, the place, the source line with the words in question underlined, and what to do. For tools:
 //! one JSON object whose fields never change their names.
 
+use std::borrow::Cow;
 use std::fmt::Write;
 
 use serde::Serialize;
@@ -34,8 +35,16 @@ fn one(out: &mut String, sources: &Sources, d: &Diagnostic) {
         let _ = writeln!(out, "  --> {}", sources.locate(d.span));
         excerpt(out, sources, d);
     }
-    let help = d.help.as_deref().unwrap_or(d.code.row().help);
-    let _ = writeln!(out, "   = help: {help}");
+    let _ = writeln!(out, "   = help: {}", help(sources, d));
+}
+
+/// What to do, with the other place when there is one.
+pub fn help<'d>(sources: &Sources, d: &'d Diagnostic) -> Cow<'d, str> {
+    let text = d.help.as_deref().unwrap_or(d.code.row().help);
+    match d.related {
+        Some(place) => Cow::Owned(format!("{text} ({})", sources.locate(place))),
+        None => Cow::Borrowed(text),
+    }
 }
 
 fn excerpt(out: &mut String, sources: &Sources, d: &Diagnostic) {
@@ -123,7 +132,7 @@ struct Entry<'a> {
     end_line: u32,
     end_column: u32,
     message: &'a str,
-    help: &'a str,
+    help: Cow<'a, str>,
 }
 
 /// The JSON object of `axon check --format json`.
@@ -144,7 +153,7 @@ pub fn json(files: usize, sources: &Sources, diagnostics: &[Diagnostic]) -> Stri
                     end_line: end.line,
                     end_column: end.column,
                     message: &d.message,
-                    help: d.help.as_deref().unwrap_or(d.code.row().help),
+                    help: help(sources, d),
                 }
             })
             .collect(),

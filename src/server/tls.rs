@@ -121,6 +121,7 @@ fn report(settings: &Settings, problem: &Problem, diagnostics: &mut Diagnostics)
         span: span(profile, problem.place),
         message: problem.text.clone(),
         help: Some(problem.help.clone()),
+        related: None,
     });
 }
 

@@ -59,6 +59,9 @@ pub(super) fn resolve(
             true => problems.warn(row.code, key.span, message, help),
             false => problems.error_help(row.code, key.span, message, help),
         }
+        if let Some(meant) = meant.and_then(|name| roots.get(name)) {
+            problems.related(key.span, nodes[meant.0 as usize].span);
+        }
     }
 }
 

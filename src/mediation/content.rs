@@ -3,7 +3,7 @@
 use super::message;
 use super::sender::Sender;
 use crate::codes::ErrorCode;
-use crate::exchange::{Exchange, Fault};
+use crate::exchange::{Body, Direction, Exchange, Fault};
 use crate::soap::content::{Content, ContentError, Extent};
 use crate::soap::envelope::Format;
 use crate::transport::headers::Name;
@@ -24,7 +24,12 @@ pub(super) async fn ensure(
         return Ok(());
     }
     let format = message::format(x);
-    if format == Format::Rest {
+    let body = match x.direction {
+        Direction::Request => &x.request_body,
+        Direction::Response => &x.response_body,
+    };
+    // A message without a body (a GET, an empty 202) has nothing to be of a wrong kind.
+    if format == Format::Rest || *body == Body::Empty {
         x.keep_content(Content::empty());
         return Ok(());
     }

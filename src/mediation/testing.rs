@@ -244,6 +244,7 @@ pub struct Seen {
 pub enum Sent {
     Answer(u16),
     Body(&'static str, &'static str),
+    Empty(u16),
     OneWay,
     Fails(ErrorCode),
 }
@@ -280,6 +281,11 @@ impl Sender for Script {
                     head.headers.append(b"Content-Type", media.as_bytes());
                     x.response = Some(head);
                     x.response_body = Body::Whole(body.into());
+                    Ok(())
+                }
+                Sent::Empty(status) => {
+                    x.response = Some(ResponseHead::new(status));
+                    x.response_body = Body::Empty;
                     Ok(())
                 }
                 Sent::OneWay => Ok(()),

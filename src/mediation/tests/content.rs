@@ -138,3 +138,14 @@ fn a_fault_that_was_made_is_a_message_of_its_own() {
     let seen = world.run(&mut x, vec![]);
     assert_eq!(seen.log, ["INFO v = why", "INFO v = why"]);
 }
+
+#[test]
+fn an_answer_without_a_body_is_an_empty_envelope_too() {
+    let world = main_of(&format!("<out>{}</out>", line("count(//m:b)")));
+    let mut x = soap11_with("", "<m:b xmlns:m=\"urn:m\">1</m:b>");
+    let seen = world.run(&mut x, vec![Sent::Empty(202)]);
+    assert_eq!(
+        (seen.status, seen.log),
+        (202, vec!["INFO v = 0.0".to_owned()])
+    );
+}

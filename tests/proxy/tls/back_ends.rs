@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::{https_address, secure_client, with_files};
+use crate::support::soap::quote;
 use crate::support::tls::{Authority, Pair, server_side};
 use crate::support::{Act, Answer, Backend, Down, Proxy, child, endpoint, ok};
 
@@ -377,11 +378,11 @@ fn a_wsdl_document_and_the_service_that_it_names_are_asked_under_the_same_profil
         endpoint("e", &element)
     };
     let trusted = proxy(&wsdl("ax:tls=\"house\""), &authority, "");
-    assert_eq!(trusted.client().post("/", "<a/>").text(), "quoted");
+    assert_eq!(trusted.client().post("/", &quote()).text(), "quoted");
     assert_eq!((publisher.hits(), service.hits()), (1, 1));
     // Without the profile nobody trusts the publisher, and nothing is asked.
     let strict = proxy(&wsdl(""), &authority, "");
-    assert_ne!(strict.client().post("/", "<a/>").text(), "quoted");
+    assert_ne!(strict.client().post("/", &quote()).text(), "quoted");
     let said = strict.complaints();
     assert!(
         said.contains("AX0607") && said.contains("no TLS connection"),

@@ -6,9 +6,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::{https_address, secure_client, with_files};
-use crate::support::soap::quote;
 use crate::support::tls::{Authority, Pair, server_side};
-use crate::support::{Act, Answer, Backend, Down, Proxy, child, endpoint, ok};
+use crate::support::{Act, Answer, Backend, Down, Proxy, child, endpoint, ok, quote};
 
 /// A back end inside TLS with that certificate.
 fn secure(backend: &Backend, pair: &Pair) -> SocketAddr {

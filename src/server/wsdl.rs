@@ -121,14 +121,15 @@ pub(super) async fn keep_reading(shared: Arc<Shared>) {
 /// Reads every document that is due.
 async fn round(generation: &Generation, events: Option<&EventLog>) {
     let now = clock::now();
-    let mut due: HashMap<(&Location, Arc<ClientTls>), Waiting> = HashMap::new();
+    // Read once for all endpoints that trust the same.
+    let mut due: HashMap<(&Location, &str), (Arc<ClientTls>, Waiting)> = HashMap::new();
     for (id, target) in generation.endpoints.wsdl_targets() {
         if let Some(location) = &target.location
             && let Some(leaf) = generation.endpoints.leaf(id)
             && target.due(now)
         {
-            let waiting = due.entry((location, leaf.tls.clone()));
-            let waiting = waiting.or_insert_with(|| Waiting(Vec::new()));
+            let new = || (leaf.tls.clone(), Waiting(Vec::new()));
+            let (_, waiting) = due.entry((location, leaf.tls.name())).or_insert_with(new);
             waiting.0.push((id, target.clone()));
         }
     }
@@ -138,7 +139,7 @@ async fn round(generation: &Generation, events: Option<&EventLog>) {
         }
     };
     let mut running = JoinSet::new();
-    for ((location, tls), waiting) in due {
+    for ((location, _), (tls, waiting)) in due {
         if running.len() >= AT_ONCE
             && let Some(Ok(told)) = running.join_next().await
         {

@@ -171,6 +171,19 @@ fn an_answer_that_is_no_http() {
 }
 
 #[test]
+fn no_tls_where_https_is_asked_for() {
+    let plain =
+        Backend::start(|_| Act::WriteAndClose(b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec()));
+    let file = endpoint(
+        "e",
+        &address(plain.address, LONG).replace("http:", "https:"),
+    );
+    let proxy = Proxy::serving(&file);
+    proxy.client().get("/");
+    suspended_by(&proxy, "e", 101_503, "connect_failed", "TLS");
+}
+
+#[test]
 fn suspended_longer_each_time() {
     let down = Down::new();
     let growing = "<suspendOnFailure><initialDuration>40</initialDuration><progressionFactor>2</progressionFactor><maximumDuration>100</maximumDuration></suspendOnFailure>";

@@ -38,7 +38,7 @@ const INDEX: &str = "axon administration\n\n\
     DELETE /api/v1/sessions/{id}   POST /api/v1/sessions/{id}:move {\"to\":\"group/child\"}\n\
     POST /api/v1/config:reload   /api/v1/process:drain   :undrain   :stop\n\
     POST /api/v1/explain   {\"method\",\"url\",\"headers\":[\"N: v\"],\"body\",\"fail\":[\"CHILD=CODE\"]}\n\
-    GET  /api/v1/endpoints/{path}/events[?since_ms=]\n\
+    GET  /api/v1/endpoints/{path}/events[?since_ms=&limit=]\n\
     GET  /api/v1/tls\n\
     GET  /api/v1/events[?limit=]   (Accept: text/event-stream or application/x-ndjson follows, Last-Event-ID resumes)\n\n\
     Changes need the header X-Axon-Request: 1 (or the token).\n";
@@ -281,7 +281,10 @@ impl Router {
         if let Some(path) = raw.strip_suffix("/events").and_then(decoded) {
             let back = parameter(query, "since_ms").and_then(|n| n.parse().ok());
             let since = back.map_or(0, |ms| unix_ms().saturating_sub(ms));
-            if let Some(items) = self.control.timeline(&path, since) {
+            let limit = parameter(query, "limit").and_then(|n| n.parse().ok());
+            if let Some(mut items) = self.control.timeline(&path, since) {
+                let limit = limit.unwrap_or(EVENTS_MAX).min(EVENTS_MAX);
+                items.drain(..items.len().saturating_sub(limit));
                 let endpoint = self.control.endpoint(&path);
                 return json(StatusCode::OK, &Timeline { endpoint, items });
             }

@@ -26,6 +26,8 @@ use crate::transport::listener;
 use crate::transport::replay::ReplayLimits;
 use crate::util::clock;
 
+/// For the last answers of the administration when the stop has begun.
+const LAST_ANSWERS: std::time::Duration = std::time::Duration::from_secs(1);
 /// How often expired sessions are dropped.
 const SESSION_SWEEP: std::time::Duration = std::time::Duration::from_secs(5);
 /// Deployment folder when no path is given.
@@ -322,6 +324,7 @@ async fn control_plane(
     let stopped = |mut stopping: watch::Receiver<bool>| async move {
         let _ = stopping.wait_for(|s| *s).await;
     };
+    let mut servers = tokio::task::JoinSet::new();
     for server in [Some(admin), probes].into_iter().flatten() {
         let (control, stopping) = (running.clone(), running.stopping.clone());
         let events = shared.events.clone();
@@ -330,7 +333,7 @@ async fn control_plane(
             // Followers would hold the connections of the administration open.
             events.end_followers();
         };
-        tokio::spawn(async move { server.serve(control, stop).await });
+        servers.spawn(async move { server.serve(control, stop).await });
     }
     if !options.no_watch {
         tokio::spawn(watch_files(shared.clone(), running.reloader.clone()));
@@ -360,6 +363,9 @@ async fn control_plane(
     systemd::notify("STOPPING=1");
     // Nobody listening means that all workers are gone already.
     let _ = stop.send(true);
+    // Answers under way, and the end of streams, get out before the process ends; a reader that does not read is not
+    // waited for.
+    let _ = tokio::time::timeout(LAST_ANSWERS, servers.join_all()).await;
 }
 
 async fn watch_files(shared: Arc<Shared>, reloader: Reloader) {

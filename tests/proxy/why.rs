@@ -172,12 +172,15 @@ fn an_answer_that_is_no_http() {
 
 #[test]
 fn no_tls_where_https_is_asked_for() {
-    let plain =
-        Backend::start(|_| Act::WriteAndClose(b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec()));
-    let file = endpoint(
-        "e",
-        &address(plain.address, LONG).replace("http:", "https:"),
-    );
+    // A server that speaks first, and not TLS.
+    let socket = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let server = socket.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for mut stream in socket.incoming().map_while(Result::ok) {
+            let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n");
+        }
+    });
+    let file = endpoint("e", &address(server, LONG).replace("http:", "https:"));
     let proxy = Proxy::serving(&file);
     proxy.client().get("/");
     suspended_by(&proxy, "e", 101_503, "connect_failed", "TLS");

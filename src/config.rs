@@ -18,6 +18,7 @@ pub mod serialise;
 pub mod source;
 mod substitution;
 pub mod suggest;
+pub mod uri_template;
 pub mod wsdl;
 pub mod xml;
 

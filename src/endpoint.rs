@@ -6,20 +6,26 @@
 //!
 //! - [`rules`]: what a leaf's settings say about an error, and how long a suspension lasts.
 //! - [`state`]: Active / Timeout / Suspended / Off of one leaf, with epochs and probes.
+//! - [`authorities`]: a state for each back end of an endpoint whose target the message decides.
 //! - [`algorithm`]: which child is next; one registration line per algorithm.
+//! - [`load`]: how busy a leaf is and how soon it answers, for the algorithms that go by that.
 //! - [`session`]: which child is mine; one registration line per session type, and the bounded table.
 //! - [`shape`]: what a leaf's format settings make of a message.
 //! - [`tree`]: the endpoints of one generation as an arena, built from the model, identities carried over reloads.
 //! - [`walk`]: one message's way through the tree: try, next try, or failure.
 //! - [`order`]: what a person wants of an endpoint.
+//! - [`health`]: what health checks do to a state.
 //! - [`hold`]: when a refusal is worth a short wait.
 //! - [`stats`], [`inspect`]: what the administration sees.
 
 pub mod algorithm;
 pub mod allow;
+pub mod authorities;
 pub mod dispatch;
+pub mod health;
 pub mod hold;
 pub mod inspect;
+pub mod load;
 pub mod order;
 pub mod rules;
 pub mod session;

@@ -5,10 +5,12 @@
 //! exchanges finish on the old one.
 
 mod boot;
+mod call;
 mod control;
 mod counters;
 mod explain;
 mod generation;
+mod health;
 mod listen;
 mod log;
 mod orders;
@@ -19,6 +21,7 @@ mod sessions;
 mod stats;
 mod systemd;
 mod tls;
+mod tokens;
 mod watch;
 mod worker;
 mod wsdl;

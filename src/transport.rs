@@ -7,6 +7,8 @@ pub mod buffer;
 pub mod connection;
 pub mod downstream;
 pub mod drain;
+pub mod gate;
+pub mod gauge;
 pub mod head;
 pub mod headers;
 pub mod http1;

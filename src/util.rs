@@ -1,3 +1,4 @@
 //! Small pure helpers that know nothing of proxies. Anything with a domain name lives elsewhere.
 
+pub mod base64;
 pub mod clock;

@@ -68,7 +68,7 @@ diagnostics! {
     BadValue = 403, "the value is not one of those possible here", "use one of the values in the message";
     BadAddress = 404, "the address is not a usable URL", "write http://host:port/path or https://host:port/path";
     UnsupportedScheme = 405, "the address needs a transport that axon does not have", "axon sends over http and https; the endpoint answers with a fault that names this place";
-    UnknownAlgorithm = 406, "no balancing algorithm has that name", "use roundRobin or weightedRoundRobin, or their Java class names";
+    UnknownAlgorithm = 406, "no balancing algorithm has that name", "use one of the names that the message lists, or the Java class name of one that Synapse has";
     BadWeight = 407, "the weight is not a whole number above zero", "correct the property loadbalance.weight";
     UnknownSetting = 408, "the settings file has a key that axon does not know", "check the spelling";
     BadSetting = 409, "a setting has a value of the wrong kind", "see the message for what is expected";

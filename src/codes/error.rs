@@ -54,6 +54,8 @@ errors! {
     NOT_REPLAYABLE = 303202, "not_replayable", "the request cannot be sent again: its body is no longer held, or it may already have run", "raise [limits] replay_disk_bytes, or allow it with [retry] non_idempotent";
     DEADLINE = 303203, "deadline_exceeded", "the overall deadline of the message passed", "raise the timeouts of the group";
     NOT_SUPPORTED = 303204, "not_supported", "the message reached a part of the configuration that this version does not run", "the message names the place; axon check lists all of them";
+    OVERLOADED = 303205, "overloaded", "the endpoint is at its limit of connections, and no more messages may wait, or one waited too long", "raise ax:maxConnections, ax:maxPending or ax:queueTimeout, or add another back end";
+    HEALTH_CHECK = 303206, "health_check_failed", "health checks found the endpoint out of order", "look at the back end; it comes back when as many checks in a row pass as ax:healthCheck says";
     FAILOVER_FAILED_OVER = 304100, "failover_failed_over", "a failover group went on to another child", "no action needed; see the failed child";
     ENDPOINT_MISSING = 305100, "endpoint_missing", "the referenced endpoint does not exist", "define it, or correct the key";
     SESSION_NOT_READY = 309001, "session_unavailable", "the endpoint that the session is bound to is not ready", "wait for it, or set ax:onUnavailable=\"rebind\" on the session";
@@ -65,6 +67,16 @@ errors! {
 }
 
 impl ErrorCode {
+    /// What an answer with that status counts as where the file lists it (`httpStatusCodes`; spec/endpoints.md 10.5).
+    pub fn of_status(status: u16) -> ErrorCode {
+        ErrorCode(1_000_000 + i32::from(status))
+    }
+
+    /// True for a code that stands for the status of an answer.
+    pub fn is_status(self) -> bool {
+        self.0 >= 1_000_000
+    }
+
     /// The row of this code, when it is one of the known.
     pub fn row(self) -> Option<&'static ErrorText> {
         ERRORS

@@ -8,8 +8,12 @@ mod address;
 mod failover;
 mod format;
 mod group;
+mod health;
+mod http;
+mod http_auth;
 mod indirect;
 mod leaf;
+mod limits;
 mod load_balance;
 mod member;
 mod property;
@@ -131,6 +135,7 @@ fn kind(element: &Element, diagnostics: &mut Diagnostics) -> Option<EndpointKind
         "default" => Some(
             leaf::parse(first, &vocabulary::DEFAULT, diagnostics).into_kind(EndpointKind::Default),
         ),
+        "http" => http::parse(first, diagnostics),
         "failover" => {
             session_without_effect(group_session, diagnostics);
             failover::parse(first, diagnostics).map(EndpointKind::Failover)

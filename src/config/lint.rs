@@ -118,6 +118,7 @@ fn leaf(def: &EndpointDef) -> Option<&LeafDef> {
         EndpointKind::Address(address) => Some(&address.leaf),
         EndpointKind::Wsdl(wsdl) => Some(&wsdl.leaf),
         EndpointKind::Default(leaf) => Some(leaf),
+        EndpointKind::Http(http) => Some(&http.leaf),
         _ => None,
     }
 }

@@ -2,10 +2,12 @@
 //!
 //! Nothing here knows the run time. Each room builds its own run-time types from this.
 
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use super::source::{Sources, Span, Spanned};
+use super::uri_template::Template;
 use super::wsdl::{Addresses, Name};
 use super::xml::Element;
 
@@ -202,6 +204,8 @@ pub enum EndpointKind {
     Wsdl(Box<WsdlDef>),
     /// `default`.
     Default(LeafDef),
+    /// `http`.
+    Http(HttpDef),
     /// `failover`.
     Failover(FailoverDef),
     /// `loadbalance`, with or without `session`.
@@ -236,6 +240,21 @@ pub struct WsdlDef {
     pub leaf: LeafDef,
 }
 
+/// `http` (spec/endpoints.md 4.4).
+#[derive(Debug, Clone)]
+pub struct HttpDef {
+    /// `uri-template`, without the prefix `legacy-encoding:`.
+    pub template: Spanned<Template>,
+    /// The template had that prefix: its values are encoded already.
+    pub legacy: bool,
+    /// `method`, in upper case.
+    pub method: Option<Spanned<String>>,
+    /// `authentication`.
+    pub auth: Option<Box<AuthDef>>,
+    /// Common settings.
+    pub leaf: LeafDef,
+}
+
 /// Where a WSDL document is.
 #[derive(Debug, Clone)]
 pub enum WsdlSource {
@@ -243,6 +262,69 @@ pub enum WsdlSource {
     Uri(Spanned<String>),
     /// Inside the endpoint; the text of a document of its own.
     Inline(Spanned<String>),
+}
+
+/// `authentication` of an `http` endpoint.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AuthDef {
+    /// `basicAuth`.
+    Basic {
+        /// `username`.
+        user: String,
+        /// `password`.
+        password: Secret,
+    },
+    /// `oauth`.
+    OAuth(Box<OAuthDef>),
+}
+
+/// `oauth`: where tokens come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OAuthDef {
+    /// How they are asked for.
+    pub grant: Grant,
+    /// `tokenUrl`; validated like an address.
+    pub token_url: Spanned<String>,
+    /// `clientId`.
+    pub client_id: String,
+    /// `clientSecret`.
+    pub client_secret: Secret,
+    /// `authMode`: client and secret go as Basic authentication, else as parameters.
+    pub in_header: bool,
+    /// `requestParameters`.
+    pub parameters: Vec<(String, Secret)>,
+    /// `customHeaders`.
+    pub headers: Vec<(String, Secret)>,
+    /// `connectionTimeout`.
+    pub connect_timeout: Duration,
+    /// `socketTimeout`.
+    pub response_timeout: Duration,
+}
+
+/// The grant of a token request (RFC 6749).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Grant {
+    /// `clientCredentials`.
+    ClientCredentials,
+    /// `authorizationCode`: the refresh token of an earlier authorization.
+    RefreshToken(Secret),
+    /// `passwordCredentials`.
+    Password {
+        /// `username`.
+        user: String,
+        /// `password`.
+        password: Secret,
+    },
+}
+
+/// A text that is never printed.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(pub String);
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("***")
+    }
 }
 
 /// The settings common to all leaf endpoints (spec/endpoints.md 3). `None` = not written.
@@ -278,6 +360,83 @@ pub struct LeafDef {
     pub retry_enabled: Vec<i32>,
     /// `ax:tls`: the profile for https.
     pub tls: Option<Spanned<String>>,
+    /// `ax:probe="all"`: everybody is let in when a suspension is over; default one probe.
+    pub probe_all: bool,
+    /// `retryConfig/ax:httpStatusCodes`: answers that count as failures.
+    pub failing_statuses: Vec<u16>,
+    /// `ax:maxConnections` and what belongs to it.
+    pub limits: Option<LimitsDef>,
+    /// `ax:stateKey="authority"`: a state for each back end, where the message decides which it is.
+    pub state_by_authority: bool,
+    /// `ax:healthCheck`.
+    pub health: Option<Box<HealthDef>>,
+    /// `ax:slowStart`: how long after a recovery it gets less than its share.
+    pub slow_start: Option<Spanned<Duration>>,
+}
+
+/// `ax:healthCheck`: how the control plane asks whether a back end is in order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HealthDef {
+    /// What is asked.
+    pub kind: HealthKind,
+    /// Time between two checks.
+    pub interval: Duration,
+    /// Longest time of one.
+    pub timeout: Duration,
+    /// Successes in a row that bring the endpoint back.
+    pub rise: u32,
+    /// Failures in a row that take it out.
+    pub fall: u32,
+    /// The element.
+    pub span: Span,
+}
+
+/// What a health check asks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum HealthKind {
+    /// Whether it can be connected.
+    Tcp,
+    /// Whether a request is answered with one of these statuses.
+    Http(HttpCheck),
+    /// Whether an operation is.
+    Soap(SoapCheck),
+}
+
+/// A request of a health check.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HttpCheck {
+    /// Method.
+    pub method: String,
+    /// Path and query; `None` = those of the address.
+    pub path: Option<String>,
+    /// Statuses that are good, from and to.
+    pub statuses: Vec<(u16, u16)>,
+}
+
+/// A call of a health check.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SoapCheck {
+    /// Path and query; `None` = those of the address.
+    pub path: Option<String>,
+    /// SOAP 1.2, else 1.1.
+    pub soap12: bool,
+    /// The action, empty for none.
+    pub action: String,
+    /// What is inside the envelope's body: XML that means the same wherever it stands.
+    pub inside: String,
+    /// Statuses that are good, from and to.
+    pub statuses: Vec<(u16, u16)>,
+}
+
+/// How much a back end is given at the same time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LimitsDef {
+    /// `ax:maxConnections`: most connections in use, over all workers.
+    pub connections: u32,
+    /// `ax:maxPending`: most messages that wait for one.
+    pub pending: u32,
+    /// `ax:queueTimeout`: longest wait.
+    pub wait: Duration,
 }
 
 /// The settings of a leaf that change messages (spec/endpoints.md 17, 19.1).
@@ -407,6 +566,8 @@ pub struct LoadBalanceDef {
     pub max_attempts: Option<Spanned<u32>>,
     /// `ax:retryNonIdempotent`.
     pub retry_non_idempotent: Option<bool>,
+    /// `ax:slowStart`, for children that do not say it themselves.
+    pub slow_start: Option<Spanned<Duration>>,
     /// `session`.
     pub session: Option<SessionDef>,
     /// The `loadbalance` element.
@@ -431,6 +592,8 @@ pub struct MemberDef {
     pub http_port: Option<u16>,
     /// `httpsPort`.
     pub https_port: Option<u16>,
+    /// `ax:weight`.
+    pub weight: Option<Spanned<NonZeroU32>>,
     /// Settings of the member's leaf.
     pub leaf: LeafDef,
     /// The element.

@@ -8,6 +8,7 @@
 //!
 //! Where a row goes: a new kind is one arm in [`kind`], a new setting of leaves one line in [`leaf`].
 
+mod parts;
 mod writer;
 
 #[cfg(test)]
@@ -17,8 +18,9 @@ use std::time::Duration;
 
 pub(super) use self::writer::{Writer, escape};
 use super::model::{
-    EndpointDef, EndpointKind, FormatDef, LeafDef, LoadBalanceChildren, LoadBalanceDef, MemberDef,
-    PropertyDef, PropertyValue, Scope, SessionDef, SessionKind, TimeoutAction, WsdlSource,
+    EndpointDef, EndpointKind, FormatDef, HttpDef, LeafDef, LoadBalanceChildren, LoadBalanceDef,
+    MemberDef, PropertyDef, PropertyValue, Scope, SessionDef, SessionKind, TimeoutAction,
+    WsdlSource,
 };
 use super::source::Spanned;
 use super::wsdl::Name;
@@ -86,6 +88,7 @@ fn kind(kind: &EndpointKind, out: &mut Writer) {
             leaf(settings, out);
             out.close();
         }
+        EndpointKind::Http(http) => self::http(http, out),
         EndpointKind::Failover(group) => {
             out.open("failover");
             if !group.dynamic {
@@ -119,6 +122,7 @@ fn load_balance(group: &LoadBalanceDef, out: &mut Writer) {
         out.attribute("failover", "false");
     }
     attempts(&group.max_attempts, group.retry_non_idempotent, out);
+    own_millis("ax:slowStart", &group.slow_start, out);
     match &group.children {
         LoadBalanceChildren::Endpoints(children) => {
             children.iter().for_each(|child| write(child, out));
@@ -143,6 +147,7 @@ fn member(member: &MemberDef, out: &mut Writer) {
     out.attribute("hostName", &member.host.value);
     out.number("httpPort", member.http_port);
     out.number("httpsPort", member.https_port);
+    out.number("ax:weight", member.weight.as_ref().map(|w| w.value));
     leaf(&member.leaf, out);
     out.close();
 }
@@ -177,6 +182,20 @@ fn session(session: &SessionDef, out: &mut Writer) {
 
 /// The blocks of a leaf or member, in the order in which the originals write them.
 fn leaf(leaf: &LeafDef, out: &mut Writer) {
+    own_millis("ax:slowStart", &leaf.slow_start, out);
+    for (set, name, word) in [
+        (leaf.probe_all, "ax:probe", "all"),
+        (leaf.state_by_authority, "ax:stateKey", "authority"),
+    ] {
+        if set {
+            out.attribute(name, word);
+        }
+    }
+    if let Some(limits) = &leaf.limits {
+        out.number("ax:maxConnections", Some(limits.connections));
+        out.number("ax:maxPending", Some(limits.pending));
+        out.number("ax:queueTimeout", Some(limits.wait.as_millis()));
+    }
     if let Some(version) = leaf.format.addressing {
         out.open("enableAddressing");
         out.attribute("version", version.name());
@@ -214,12 +233,40 @@ fn leaf(leaf: &LeafDef, out: &mut Writer) {
         millis("retryDelay", &leaf.mark_delay, out);
         out.close();
     }
-    if !leaf.retry_disabled.is_empty() || !leaf.retry_enabled.is_empty() {
+    let statuses = &leaf.failing_statuses;
+    if !leaf.retry_disabled.is_empty() || !leaf.retry_enabled.is_empty() || !statuses.is_empty() {
         out.open("retryConfig");
         codes("disabledErrorCodes", &leaf.retry_disabled, out);
         codes("enabledErrorCodes", &leaf.retry_enabled, out);
+        if !statuses.is_empty() {
+            let words: Vec<String> = statuses.iter().map(u16::to_string).collect();
+            out.leaf("ax:httpStatusCodes", &words.join(","));
+        }
         out.close();
     }
+    if let Some(check) = &leaf.health {
+        parts::health(check, out);
+    }
+}
+
+fn own_millis(name: &str, duration: &Option<Spanned<Duration>>, out: &mut Writer) {
+    out.number(name, duration.as_ref().map(|d| d.value.as_millis()));
+}
+
+fn http(http: &HttpDef, out: &mut Writer) {
+    out.open("http");
+    let legacy = if http.legacy { "legacy-encoding:" } else { "" };
+    out.attribute(
+        "uri-template",
+        &format!("{legacy}{}", http.template.value.text()),
+    );
+    out.optional("method", text(&http.method));
+    format(&http.leaf.format, out);
+    leaf(&http.leaf, out);
+    if let Some(auth) = &http.auth {
+        parts::authentication(auth, out);
+    }
+    out.close();
 }
 
 /// The attributes that change messages; behind the kind's own.

@@ -3,6 +3,8 @@
 //! The only part of this room that does I/O. What the message must be looked at for (a `ClientID`, cookies, a repeat)
 //! was known when the tree was built (design 5): a plain address streams without anything being read.
 
+pub mod auth;
+mod authorized;
 mod facts;
 mod format;
 mod read;
@@ -11,6 +13,7 @@ mod request;
 mod soap;
 
 use std::cell::Cell;
+use std::future::poll_fn;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -26,19 +29,24 @@ use super::walk::{Decision, Failure, Retry, SessionEffect, Step, TryOf, Walk};
 use crate::codes::ErrorCode;
 use crate::config::model::{Scope, TimeoutAction};
 use crate::config::source::Span;
-use crate::exchange::{Body, Exchange, Fault, SessionPart, TryRecord};
+use crate::exchange::{Body, Exchange, Fault, Properties, SessionPart, TryRecord};
 use crate::observe::RequestId;
 use crate::soap::content::Extent;
+use crate::transport::gate::{Gate, Place};
 use crate::transport::http1::framing::Framing;
 use crate::transport::reply::give_back;
 use crate::transport::target::Target;
 use crate::transport::upstream::{self, Answer, Try, TryBody, TryError};
 use crate::transport::worker::Worker;
 
+use auth::TokenFetches;
 use facts::RequestFacts;
 use format::Changed;
 pub use rehearsal::{Rehearsal, Tried};
 use request::Outgoing;
+
+/// When a client may come again that an overloaded endpoint turned away (`Retry-After`).
+const OVERLOAD_PASSES: Duration = Duration::from_secs(1);
 
 /// Values of endpoint properties, computed by the room that knows expressions.
 pub trait PropertyValues {
@@ -115,6 +123,8 @@ pub struct Dispatch<'a> {
     pub hash_sessions: bool,
     /// Stands in for the network when the message is only thought through.
     pub rehearsal: Option<&'a dyn Rehearsal>,
+    /// Where tokens are fetched.
+    pub tokens: &'a TokenFetches,
 }
 
 impl Dispatch<'_> {
@@ -138,6 +148,9 @@ impl Dispatch<'_> {
             return Ok(());
         }
         let mut facts = RequestFacts::of(x, needs);
+        if needs.hash {
+            facts.hash(x, self.endpoints, root);
+        }
         let names_target = x.to.is_none()
             && self
                 .endpoints
@@ -160,15 +173,22 @@ impl Dispatch<'_> {
         loop {
             let facts_now = facts.facts(&cookies, self.policy.retry_non_idempotent);
             let mut walk = Walk::start(self.endpoints, root, facts_now, self.worker.random());
+            let mut kept = None;
             let failure = loop {
                 match walk.next(self.worker.now()) {
-                    Step::Fail(failure) => break failure,
+                    Step::Fail(failure) => match kept.take() {
+                        Some((leaf, answer, sent)) if failure.code.is_status() => {
+                            return self.deliver(x, leaf, answer, sent).await;
+                        }
+                        _ => break failure,
+                    },
                     Step::Try(this) => {
-                        if self
-                            .attempt(x, root, &facts, needs, &mut walk, this)
-                            .await?
-                        {
-                            return Ok(());
+                        kept = None;
+                        let tried = self.attempt(x, root, &facts, needs, &mut walk, this);
+                        match tried.await? {
+                            TryEnd::Answered => return Ok(()),
+                            TryEnd::Failed => {}
+                            TryEnd::Kept(leaf, answer, sent) => kept = Some((leaf, answer, sent)),
                         }
                     }
                 }
@@ -205,7 +225,7 @@ impl Dispatch<'_> {
         }
     }
 
-    /// One try. True: answered. False: the walk knows why it failed. An error ends the message.
+    /// One try. An error ends the message.
     async fn attempt(
         &self,
         x: &mut Exchange,
@@ -214,7 +234,7 @@ impl Dispatch<'_> {
         needs: Needs,
         walk: &mut Walk<'_, '_>,
         this: TryOf,
-    ) -> Result<bool, Fault> {
+    ) -> Result<TryEnd, Fault> {
         let Some(leaf) = self.endpoints.leaf(this.leaf) else {
             return Err(Fault::new(ErrorCode::NONE, "a try without a leaf"));
         };
@@ -234,9 +254,28 @@ impl Dispatch<'_> {
         let properties = self.node_properties(x, root, this.leaf);
         // What one child's properties set, the next one does not see (spec 9.3).
         let before = (!properties.is_empty()).then(|| (x.properties.clone(), x.axis2.clone()));
-        let prepared = Outgoing::prepare(self, x, (this.leaf, leaf), walk, facts, &properties);
-        let outgoing = match prepared {
-            Ok(outgoing) => outgoing,
+        let begun = self.worker.instant();
+        let rehearsed = self.rehearsal.map(|rehearsal| {
+            self.rehearse(rehearsal, x, root, leaf, facts, walk, this, &properties)
+        });
+        let busy = leaf.load.as_ref().map(|load| load.busy.one());
+        let place = match &leaf.gate {
+            Some(gate) if rehearsed.is_none() => Some(self.enter(x, gate).await),
+            _ => None,
+        };
+        let (place, result) = match (rehearsed, place.transpose()) {
+            (Some(Ok(Ok(()))), _) => return Ok(TryEnd::Answered),
+            (Some(Ok(Err(error))), _) => (None, Ok(Err(error))),
+            (Some(Err(fault)), _) => (None, Err(fault)),
+            (None, Err(error)) => (None, Ok(Err(error))),
+            (None, Ok(place)) => {
+                let sent =
+                    self.authorized(x, (this.leaf, leaf), walk, facts, &properties, needs.repeat);
+                (place, sent.await)
+            }
+        };
+        let result = match result {
+            Ok(result) => result,
             Err(fault) => {
                 walk.abandon();
                 self.events
@@ -244,54 +283,45 @@ impl Dispatch<'_> {
                 return Err(fault);
             }
         };
-        let begun = self.worker.instant();
-        let result = match self.rehearsal {
-            None => self.try_leaf(x, leaf, &outgoing, needs.repeat).await,
-            Some(rehearsal) => {
-                let tried = Tried {
-                    root,
-                    leaf: this.leaf,
-                    head: &outgoing.head,
-                    target: &outgoing.target,
-                    deadline: leaf.timeout.unwrap_or(self.worker.limits.response),
-                    decisions: walk.decisions(),
-                };
-                match rehearsal.result(&tried) {
-                    Ok(()) => {
-                        let (_, effect) =
-                            walk.succeeded(&ResponseFacts::default(), self.worker.now());
-                        rehearsal.answered(effect, walk.session_hash());
-                        x.replied = true;
-                        return Ok(true);
-                    }
-                    Err(failed) => Err(failed),
-                }
-            }
-        };
         let took = self.worker.look() - begun;
-        self.worker.recycle(outgoing.head);
+        if let Some(load) = &leaf.load
+            && self.rehearsal.is_none()
+        {
+            load.record(result.as_ref().err(), took, self.worker.now());
+        }
         match result {
-            Ok(answer) => {
+            Ok((mut answer, sent)) => {
+                (answer.upstream.busy, answer.upstream.place) = (busy, place);
+                leaf.stats.duration.record(took);
+                let status = answer.head.status;
+                let failing = leaf.failing_statuses.contains(&status);
+                let code = failing.then(|| ErrorCode::of_status(status));
                 x.trail.tries.push(TryRecord {
                     leaf: this.leaf.0,
-                    code: None,
+                    code,
                     tls_failed: false,
                     took,
                 });
-                leaf.stats.duration.record(took);
-                let sent = (outgoing.target, outgoing.changed);
+                if let Some(code) = code {
+                    let text =
+                        format!("{} answered {status}, which is listed as a failure", sent.0);
+                    let whole = answer.upstream.sending.is_none();
+                    restore(x, before);
+                    self.failed(x, leaf, walk, this, (code, None), true, whole, text);
+                    return Ok(TryEnd::Kept(this.leaf, answer, sent));
+                }
                 self.answered(x, needs, walk, this, answer, sent).await?;
-                Ok(true)
+                Ok(TryEnd::Answered)
             }
             Err(TryError::ClientGone) => {
                 walk.abandon();
                 request::answer_refused(x, request::BROKE_OFF);
-                Ok(true)
+                Ok(TryEnd::Answered)
             }
             Err(TryError::ClientRefused(refused)) => {
                 walk.abandon();
                 request::answer_refused(x, refused);
-                Ok(true)
+                Ok(TryEnd::Answered)
             }
             Err(TryError::Failed { code, stage, text }) => {
                 let tls_failed =
@@ -305,37 +335,143 @@ impl Dispatch<'_> {
                     tls_failed,
                     took,
                 });
-                if let Some((properties, axis2)) = before {
-                    (x.properties, x.axis2) = (properties, axis2);
-                }
+                restore(x, before);
+                let codes = (code, Some(ErrorCode(code.0 + stage.protocol_state())));
                 let may_have_run = stage > upstream::Stage::Head;
-                let retry = Retry {
-                    may_have_run,
-                    replayable: x.client.as_ref().is_none_or(|c| c.replayable())
-                        || matches!(x.request_body, Body::Whole(_)),
-                    idempotent: x.request.method.is_idempotent(),
-                };
-                let state_added = ErrorCode(code.0 + stage.protocol_state());
-                // The built-in response time does not make a POST run twice: only a timeout that the file sets does (design 15).
-                let built_in_timeout =
-                    code == ErrorCode::RESPONSE_TIMEOUT && leaf.timeout.is_none();
-                let retry = Retry {
-                    replayable: retry.replayable && (retry.idempotent || !built_in_timeout),
-                    ..retry
-                };
-                let transition = walk.failed(code, Some(state_added), retry, self.worker.now());
-                match transition {
-                    Some(_) => self.record(this.leaf, transition, Some(&text)),
-                    None => self.events.left_alone(this.leaf, code, self.request, &text),
-                }
-                x.fault = Some(Fault::new(code, text));
-                if may_have_run && retry.replayable && !retry.idempotent {
-                    self.events
-                        .repeated(&self.endpoints.node(this.leaf).path, code, self.request);
-                }
-                Ok(false)
+                self.failed(x, leaf, walk, this, codes, may_have_run, true, text);
+                Ok(TryEnd::Failed)
             }
         }
+    }
+
+    /// Tells the walk of a failed try; `codes` is the code, and the one with the protocol state added.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "all of it is what a failed try is"
+    )]
+    fn failed(
+        &self,
+        x: &mut Exchange,
+        leaf: &Leaf,
+        walk: &mut Walk<'_, '_>,
+        this: TryOf,
+        (code, state_added): (ErrorCode, Option<ErrorCode>),
+        may_have_run: bool,
+        whole: bool,
+        text: String,
+    ) {
+        let idempotent = x.request.method.is_idempotent();
+        let held = x.client.as_ref().is_none_or(|c| c.replayable())
+            || matches!(x.request_body, Body::Whole(_));
+        // The built-in response time does not make a POST run twice: only a timeout that the file sets does (design 15).
+        let built_in_timeout = code == ErrorCode::RESPONSE_TIMEOUT && leaf.timeout.is_none();
+        let retry = Retry {
+            may_have_run,
+            replayable: held && whole && (idempotent || !built_in_timeout),
+            idempotent,
+        };
+        let transition = walk.failed(code, state_added, retry, self.worker.now());
+        match transition {
+            Some(_) => self.record(this.leaf, transition, Some(&text)),
+            None => self.events.left_alone(this.leaf, code, self.request, &text),
+        }
+        x.fault = Some(Fault::new(code, text));
+        if may_have_run && retry.replayable && !idempotent {
+            self.events
+                .repeated(&self.endpoints.node(this.leaf).path, code, self.request);
+        }
+    }
+
+    /// Makes the back end's answer the message's, changed back where the request was changed.
+    async fn deliver(
+        &self,
+        x: &mut Exchange,
+        leaf: NodeId,
+        mut answer: Answer,
+        (target, changed): Sent,
+    ) -> Result<(), Fault> {
+        // Nothing is sent again once an answer has begun that goes on to the client.
+        if let Some(client) = x.client.as_mut()
+            && answer.upstream.sending.is_none()
+        {
+            client.body.replay.forget();
+        }
+        x.fault = None;
+        if let Some(changed) = &changed
+            && let Some(body) = self.change_back(x, leaf, changed, &mut answer).await?
+        {
+            x.response_body = if body.is_empty() {
+                Body::Empty
+            } else {
+                Body::Whole(body)
+            };
+            x.response = Some(answer.head);
+            give_back(self.worker, answer.upstream, &target);
+            return Ok(());
+        }
+        x.response_body = if answer.upstream.framing == Framing::None && answer.head.status != 101 {
+            Body::Empty
+        } else {
+            Body::Incoming
+        };
+        x.response = Some(answer.head);
+        x.upstream = Some((answer.upstream, target));
+        Ok(())
+    }
+
+    /// Thinks a try through: the outer error ends the message, as it cannot be written for this leaf. What an endpoint
+    /// proves itself by is not shown.
+    #[expect(clippy::too_many_arguments, reason = "all of it is what a try is")]
+    fn rehearse(
+        &self,
+        rehearsal: &dyn Rehearsal,
+        x: &mut Exchange,
+        root: NodeId,
+        leaf: &Leaf,
+        facts: &RequestFacts,
+        walk: &mut Walk<'_, '_>,
+        this: TryOf,
+        properties: &[(Scope, String, String)],
+    ) -> Result<Result<(), TryError>, Fault> {
+        let proof = leaf.auth.as_ref().map(auth::Auth::placeholder);
+        let outgoing =
+            Outgoing::prepare(self, x, (this.leaf, leaf), walk, facts, properties, proof)?;
+        let tried = Tried {
+            root,
+            leaf: this.leaf,
+            head: &outgoing.head,
+            target: &outgoing.target,
+            deadline: leaf.timeout.unwrap_or(self.worker.limits.response),
+            decisions: walk.decisions(),
+        };
+        let result = rehearsal.result(&tried);
+        if result.is_ok() {
+            let (_, effect) = walk.succeeded(&ResponseFacts::default(), self.worker.now());
+            rehearsal.answered(effect, walk.session_hash());
+            x.replied = true;
+        }
+        Ok(result)
+    }
+
+    /// Waits for a place at a back end that has a limit; a client that goes meanwhile leaves the row.
+    async fn enter(&self, x: &mut Exchange, gate: &Gate) -> Result<Place, TryError> {
+        let gone = async {
+            match x.client.as_mut() {
+                Some(client) => poll_fn(|cx| client.io.poll_gone(cx)).await,
+                None => std::future::pending().await,
+            }
+        };
+        let entered = tokio::select! {
+            biased;
+            entered = gate.enter() => entered,
+            () = gone => return Err(TryError::ClientGone),
+        };
+        self.worker.look();
+        entered.map_err(|why| TryError::Failed {
+            code: ErrorCode::OVERLOADED,
+            stage: upstream::Stage::Connect,
+            text: format!("the endpoint has as much to do as it may: {why}"),
+        })
     }
 
     async fn try_leaf(
@@ -347,6 +483,7 @@ impl Dispatch<'_> {
     ) -> Result<Answer, TryError> {
         let body = match outgoing.body.as_ref().unwrap_or(&x.request_body) {
             Body::Empty => TryBody::None,
+            _ if outgoing.without_body => TryBody::None,
             Body::Incoming => TryBody::Client { keep },
             Body::Whole(bytes) => TryBody::Bytes(bytes),
         };
@@ -359,19 +496,12 @@ impl Dispatch<'_> {
             framing: outgoing.framing,
             deadline: leaf.timeout.unwrap_or(self.worker.limits.response),
             connected: Cell::default(),
+            connections: leaf.load.as_ref().map(|load| &load.connections),
         };
         let answer = upstream::attempt(self.worker, x.client.as_deref_mut(), &this).await;
         x.trail.connect = this.connected.get();
         if let Some(took) = x.trail.connect {
             leaf.stats.connect.record(took);
-        }
-        if let Ok(answer) = &answer {
-            // Nothing is sent again once an answer has begun.
-            if let Some(client) = x.client.as_mut()
-                && answer.upstream.sending.is_none()
-            {
-                client.body.replay.forget();
-            }
         }
         answer
     }
@@ -418,26 +548,8 @@ impl Dispatch<'_> {
             }
         };
         self.record(this.leaf, transition, None);
-        x.fault = None;
-        if let Some(changed) = &changed
-            && let Some(body) = self.change_back(x, this.leaf, changed, &mut answer).await?
-        {
-            x.response_body = if body.is_empty() {
-                Body::Empty
-            } else {
-                Body::Whole(body)
-            };
-            x.response = Some(answer.head);
-            give_back(self.worker, answer.upstream, &target);
-            return Ok(());
-        }
-        x.response_body = if answer.upstream.framing == Framing::None && answer.head.status != 101 {
-            Body::Empty
-        } else {
-            Body::Incoming
-        };
-        x.response = Some(answer.head);
-        x.upstream = Some((answer.upstream, target));
+        self.deliver(x, this.leaf, answer, (target, changed))
+            .await?;
         Ok(())
     }
 
@@ -469,7 +581,10 @@ impl Dispatch<'_> {
             },
             _ => Fault::new(failure.code, said),
         };
-        x.retry_after = self.retry_after(failure.node, now);
+        x.retry_after = match failure.code {
+            ErrorCode::OVERLOADED => Some(OVERLOAD_PASSES),
+            _ => self.retry_after(failure.node, now),
+        };
         if failure.discard
             || self.endpoints.leaf(failure.node).is_some_and(|l| {
                 l.timeout_action == Some(TimeoutAction::Discard)
@@ -503,5 +618,25 @@ impl Dispatch<'_> {
             }
         }
         all
+    }
+}
+
+/// What became of a try.
+enum TryEnd {
+    /// There is an answer.
+    Answered,
+    /// The walk knows why not.
+    Failed,
+    /// The answer counts as a failure; it goes to the client when nobody else is tried.
+    Kept(NodeId, Answer, Sent),
+}
+
+/// Where a try went, and what the format settings of its leaf did to it.
+type Sent = (Arc<Target>, Option<Changed>);
+
+/// Takes back what the properties of a child set that did not answer.
+fn restore(x: &mut Exchange, before: Option<(Properties, Properties)>) {
+    if let Some((properties, axis2)) = before {
+        (x.properties, x.axis2) = (properties, axis2);
     }
 }

@@ -178,7 +178,14 @@ impl Endpoints {
     ) -> Result<Option<Transition>, SwitchError> {
         let node = self.node(self.resolve(id));
         Ok(match &node.kind {
-            NodeKind::Leaf(leaf) => leaf.state.order(order, note, now),
+            NodeKind::Leaf(leaf) => {
+                if let Some(authorities) = &leaf.authorities
+                    && order == Order::Active
+                {
+                    authorities.clear();
+                }
+                leaf.state.order(order, note, now)
+            }
             _ => {
                 let group = node.group().ok_or(SwitchError::NotUsable)?;
                 let before = group.order().set(order, Some(note));

@@ -91,7 +91,8 @@ impl RuleSettings {
 
     /// Classifies an error by its base code and, when the transport knows it, the code with the protocol state added.
     pub fn classify(&self, code: ErrorCode, state_added: Option<ErrorCode>) -> ErrorClass {
-        if self.never {
+        // An endpoint with much to do is not one that fails.
+        if self.never || code == ErrorCode::OVERLOADED {
             return ErrorClass::Ignored;
         }
         let listed = |list: &[i32]| contains(list, code, state_added);

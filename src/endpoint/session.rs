@@ -12,6 +12,7 @@ use smallvec::SmallVec;
 
 use crate::config::model::{SessionDef, SessionKind};
 use crate::config::source::Span;
+use crate::endpoint::tree::NodeId;
 
 pub mod http;
 mod simple_client;
@@ -44,6 +45,8 @@ pub struct Facts<'r> {
     pub path_session: Option<&'r str>,
     /// `[retry] non_idempotent`: what groups do that do not say it themselves.
     pub retry_non_idempotent: bool,
+    /// For groups that balance by a hash: the group, and the hash of what the message has.
+    pub keys: &'r [(NodeId, u64)],
 }
 
 impl Default for Facts<'_> {
@@ -54,6 +57,7 @@ impl Default for Facts<'_> {
             cookies: &[],
             path_session: None,
             retry_non_idempotent: true,
+            keys: &[],
         }
     }
 }

@@ -127,12 +127,19 @@ struct Inner {
     consecutive_timeouts: u32,
     order: Order,
     note: Option<Box<Note>>,
+    /// `ax:probe="all"`: no limit to the probes.
+    all_probe: bool,
+    /// Health checks hold it out.
+    by_check: bool,
 }
 
-/// The state of one leaf. Shared by generations, so it does not hold the rules: they are given with each outcome.
+/// The state of one leaf. Shared by generations, so it does not hold the rules: they are given with each outcome. How it is
+/// probed is a part of it: a leaf whose definition changes begins anew.
 #[derive(Debug)]
 pub struct StateCell {
     word: AtomicU64,
+    /// When it came back after a suspension, a pause or Off; 0 = it never was away.
+    recovered: AtomicU64,
     inner: Mutex<Inner>,
 }
 
@@ -140,6 +147,7 @@ impl Default for StateCell {
     fn default() -> Self {
         Self {
             word: AtomicU64::new(ADMIT),
+            recovered: AtomicU64::new(0),
             inner: Mutex::new(Inner {
                 state: EndpointState::Active,
                 epoch: 0,
@@ -153,12 +161,21 @@ impl Default for StateCell {
                 consecutive_timeouts: 0,
                 order: Order::Active,
                 note: None,
+                all_probe: false,
+                by_check: false,
             }),
         }
     }
 }
 
 impl StateCell {
+    /// A cell that lets everybody in when a suspension is over, as the originals do (`ax:probe="all"`), or one probe.
+    pub fn probed_by(all: bool) -> Self {
+        let cell = Self::default();
+        cell.inner.lock().all_probe = all;
+        cell
+    }
+
     /// Permission for one try now, or `None` when the endpoint is not ready.
     pub fn admit(&self, now: Tick) -> Option<Admission> {
         self.admit_as(false, now)
@@ -358,10 +375,48 @@ impl StateCell {
         let inner = self.inner.lock().clone();
         let cell = StateCell {
             word: AtomicU64::new(0),
+            recovered: AtomicU64::new(self.recovered.load(Ordering::Relaxed)),
             inner: Mutex::new(inner.clone()),
         };
         cell.publish(&inner);
         cell
+    }
+
+    /// Enough health checks passed: ends a pause or suspension. Off stays.
+    pub fn check_passed(&self, now: Tick, rule: Span) -> Option<Transition> {
+        if self.word.load(Ordering::Acquire) & ADMIT != 0 {
+            return None;
+        }
+        let mut inner = self.inner.lock();
+        match inner.state {
+            EndpointState::Timeout | EndpointState::Suspended => Some(Transition {
+                rule: Some(rule),
+                ..self.enter_active(&mut inner, now)
+            }),
+            EndpointState::Active | EndpointState::Off => None,
+        }
+    }
+
+    /// Enough health checks failed: holds the endpoint out for as long as `lease`, or longer where it is out for longer
+    /// already. Off stays. What a suspension by messages would be next is not changed.
+    pub fn check_failed(&self, now: Tick, lease: Duration, rule: Span) -> Option<Transition> {
+        let mut inner = self.inner.lock();
+        let from = inner.state;
+        if from == EndpointState::Off {
+            return None;
+        }
+        if from == EndpointState::Suspended {
+            inner.next_retry = inner.next_retry.max(now + lease);
+            return None;
+        }
+        inner.by_check = true;
+        inner.cause = Some(ErrorCode::HEALTH_CHECK);
+        inner.next_retry = now + lease;
+        inner.epoch += 1;
+        inner.probes = 0;
+        inner.enter(EndpointState::Suspended, now);
+        self.publish(&inner);
+        Some(inner.transition(from, lease, now, Some(rule)))
     }
 
     /// The values that the administration shows.
@@ -380,6 +435,14 @@ impl StateCell {
         }
     }
 
+    /// When the endpoint came back the last time, for a slow start; `None` while it never was away.
+    pub fn recovered(&self) -> Option<Tick> {
+        match self.recovered.load(Ordering::Relaxed) {
+            0 => None,
+            tick => Some(Tick(tick)),
+        }
+    }
+
     /// True while a person has switched the endpoint off.
     pub fn is_off(&self) -> bool {
         self.word.load(Ordering::Acquire) & ADMIT == 0
@@ -393,6 +456,8 @@ impl StateCell {
         inner.consecutive_suspensions = 0;
         inner.consecutive_timeouts = 0;
         inner.enter(EndpointState::Active, now);
+        // Before the word: who sees it active must not take it for one that never was away.
+        self.recovered.store(now.0.max(1), Ordering::Relaxed);
         self.publish(inner);
         inner.transition(from, Duration::ZERO, now, None)
     }
@@ -440,7 +505,9 @@ impl Inner {
     }
 
     fn probing(&self) -> bool {
-        self.state == EndpointState::Suspended && self.last_suspend_ms > 0
+        self.state == EndpointState::Suspended
+            && (self.last_suspend_ms > 0 || self.by_check)
+            && !self.all_probe
     }
 
     fn release(&mut self, admission: Admission) {
@@ -453,6 +520,7 @@ impl Inner {
         self.remaining = None;
         self.last_suspend_ms = 0;
         self.probes = 0;
+        self.by_check = false;
         self.cause = None;
         self.next_retry = Tick(0);
     }

@@ -9,27 +9,34 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use super::algorithm::{Algorithm, AlgorithmType, Weight};
+use super::algorithm::{Algorithm, AlgorithmType, GroupView, Settings};
+use super::authorities::Authorities;
+use super::dispatch::auth::Auth;
+use super::load::Load;
 use super::order::{GroupOrder, Order};
 use super::rules::{RetryRules, RuleSettings};
 use super::session::{Path, SessionSpec, SessionTable};
 use super::shape::Shape;
 use super::state::StateCell;
 use super::stats::{GroupStats, LeafStats};
-use crate::config::model::{LeafDef, PropertyDef, TimeoutAction};
+use crate::config::model::{HealthDef, LeafDef, PropertyDef, TimeoutAction};
 use crate::config::source::{Span, Spanned};
+use crate::transport::gate::Gate;
 use crate::transport::tls::ClientTls;
 use crate::util::clock::Tick;
 
+mod balance;
 mod build;
 mod fork;
 mod identity;
 mod link;
+mod measure;
 pub mod target;
 #[cfg(test)]
 pub(crate) mod tests;
 pub mod wsdl;
 
+pub use balance::HashRule;
 pub use build::Builder;
 pub use target::{Address, Target};
 use wsdl::WsdlTarget;
@@ -60,6 +67,8 @@ pub struct Needs {
     pub body: bool,
     /// The whole body of the request unless it is a multipart message.
     pub body_unless_parts: bool,
+    /// There is a group that balances by a hash of the message.
+    pub hash: bool,
 }
 
 impl Needs {
@@ -70,6 +79,7 @@ impl Needs {
         self.repeat |= other.repeat;
         self.body |= other.body;
         self.body_unless_parts |= other.body_unless_parts;
+        self.hash |= other.hash;
     }
 }
 
@@ -131,10 +141,24 @@ pub struct Leaf {
     pub rules: RuleSettings,
     /// Whether the group may go on after a code.
     pub retry: RetryRules,
+    /// Statuses of answers that count as failures.
+    pub failing_statuses: Box<[u16]>,
     /// State, kept over reloads while the definition stays the same.
     pub state: Arc<StateCell>,
     /// Counters, kept like the state.
     pub stats: Arc<LeafStats>,
+    /// How busy it is, where an algorithm goes by that.
+    pub load: Option<Load>,
+    /// What it proves itself by.
+    pub auth: Option<Auth>,
+    /// How many messages may use it at the same time.
+    pub gate: Option<Arc<Gate>>,
+    /// The states of its back ends, where each has its own.
+    pub authorities: Option<Arc<Authorities>>,
+    /// How the control plane asks whether it is in order.
+    pub health: Option<Arc<HealthDef>>,
+    /// `ax:slowStart`, when the leaf says it itself.
+    pub slow_start: Option<Duration>,
     definition: u64,
 }
 
@@ -172,8 +196,14 @@ pub struct LoadBalance {
     pub failover: bool,
     /// Row of the algorithm.
     pub algorithm_type: &'static AlgorithmType,
-    /// Weights in declaration order.
-    pub weights: Vec<Weight>,
+    /// What the algorithm is made from.
+    pub settings: Settings,
+    /// What of a message it goes by, when it is a hash.
+    pub hash: Option<HashRule>,
+    /// `ax:slowStart` of the group, for children that do not say it themselves.
+    pub slow_start: Option<Duration>,
+    /// The group or one of its children has a slow start.
+    slow: bool,
     /// Affinity, when there is one.
     pub session: Option<Session>,
     algorithm: Arc<dyn Algorithm>,
@@ -416,9 +446,7 @@ impl Failover {
 
 impl LoadBalance {
     /// Asks the algorithm.
-    pub(super) fn pick(&self, usable: &mut dyn FnMut(NodeId) -> bool, seed: u64) -> Option<NodeId> {
-        let children = &self.group.children;
-        let position = self.algorithm.pick(&mut |i| usable(children[i]), seed)?;
-        Some(children[position])
+    pub(super) fn pick(&self, view: &mut dyn GroupView, seed: u64) -> Option<NodeId> {
+        Some(self.group.children[self.algorithm.pick(view, seed)?])
     }
 }

@@ -9,13 +9,14 @@
 //! when nothing could be tried. A load-balance group with failover off ends the message, enclosing groups are not asked
 //! (11). Without sessions nothing is allocated for trees of ordinary size.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use smallvec::SmallVec;
 
 use super::session::{Facts, ResponseFacts, SessionSpec};
-use super::state::{EndpointState, Transition};
+use super::state::{Admission, EndpointState, StateCell, Transition};
 use super::stats::add;
 use super::tree::{Endpoints, Failover, Leaf, LoadBalance, Node, NodeId, NodeKind};
 use crate::codes::ErrorCode;
@@ -27,6 +28,7 @@ mod decision;
 mod outcome;
 #[cfg(test)]
 mod tests;
+mod view;
 
 use affinity::{Affine, AnsweredIn};
 pub use decision::{Decision, Why};
@@ -92,6 +94,8 @@ pub struct Walk<'e, 'r> {
     last: Option<LastError>,
     /// What the first group that gave up said; it tells more than what its enclosing groups conclude from it.
     reason: Option<ErrorCode>,
+    /// The state that the running try reports to instead of its leaf's: that of the back end it found.
+    back_end: Option<(Arc<StateCell>, Admission)>,
     /// True once any try of this message may have run at a back end.
     may_have_run: bool,
     tries: u32,
@@ -111,6 +115,7 @@ impl<'e, 'r> Walk<'e, 'r> {
             sessions: SmallVec::new(),
             answered_in: None,
             last: None,
+            back_end: None,
             reason: None,
             may_have_run: false,
             tries: 0,
@@ -158,9 +163,16 @@ impl<'e, 'r> Walk<'e, 'r> {
         };
         let endpoints = self.endpoints;
         let leaf = endpoints.leaf(running.leaf)?;
-        let transition =
+        let transition = if leaf.authorities.is_some() {
+            leaf.state.abandon(running.admission);
+            let back_end = self.back_end.take();
+            back_end.and_then(|(state, admission)| {
+                state.on_error(&leaf.rules, admission, code, state_added, now)
+            })
+        } else {
             leaf.state
-                .on_error(&leaf.rules, running.admission, code, state_added, now);
+                .on_error(&leaf.rules, running.admission, code, state_added, now)
+        };
         leaf.stats.in_flight.fetch_sub(1, Ordering::Relaxed);
         leaf.stats.count_error(code);
         if transition.is_some_and(|t| t.to == EndpointState::Suspended) {
@@ -200,7 +212,10 @@ impl<'e, 'r> Walk<'e, 'r> {
         let Some(leaf) = self.endpoints.leaf(running.leaf) else {
             return (None, SessionEffect::None);
         };
-        let transition = leaf.state.on_success(running.admission, now);
+        let transition = match self.back_end.take() {
+            Some((state, admission)) => state.on_success(admission, now),
+            None => leaf.state.on_success(running.admission, now),
+        };
         leaf.stats.in_flight.fetch_sub(1, Ordering::Relaxed);
         add(&leaf.stats.successes);
         (transition, self.learn(response, now))
@@ -214,7 +229,20 @@ impl<'e, 'r> Walk<'e, 'r> {
                 leaf.state.abandon(running.admission);
                 leaf.stats.in_flight.fetch_sub(1, Ordering::Relaxed);
             }
+            if let Some((state, admission)) = self.back_end.take() {
+                state.abandon(admission);
+            }
         }
+    }
+
+    /// The running try found its back end, which has a state of its own; false: that does not let it in. To be called once
+    /// for a try; without it the try reports to nobody.
+    pub fn found(&mut self, state: Arc<StateCell>, now: Tick) -> bool {
+        if self.back_end.is_some() {
+            return true;
+        }
+        self.back_end = state.admit(now).map(|admission| (state, admission));
+        self.back_end.is_some()
     }
 
     /// The session types whose ids must be taken out of the request of the running try: it begins a new session there.
@@ -386,7 +414,8 @@ impl<'e, 'r> Walk<'e, 'r> {
     }
 
     fn pick_balanced(&mut self, lb: &LoadBalance, now: Tick) -> Option<NodeId> {
-        let chosen = lb.pick(&mut |c| self.usable(c, now), self.seed)?;
+        let group = self.frames.last().map_or(NodeId(0), |frame| frame.node);
+        let chosen = view::pick(self, lb, group, now)?;
         self.decide(chosen, Why::Algorithm);
         Some(chosen)
     }

@@ -30,6 +30,7 @@ pub fn status_of(code: ErrorCode, format: Format) -> u16 {
             ErrorCode::NO_READY_CHILD
             | ErrorCode::NOT_READY
             | ErrorCode::WSDL_NOT_READY
+            | ErrorCode::OVERLOADED
             | ErrorCode::SESSION_NOT_READY => 503,
             ErrorCode::NOT_SUPPORTED => 501,
             ErrorCode::NONE | ErrorCode::ENDPOINT_MISSING => 500,

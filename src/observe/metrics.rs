@@ -129,6 +129,8 @@ pub struct EndpointMetrics {
     pub suspensions: u64,
     /// Until when it is left out, milliseconds since 1970.
     pub suspended_until_unix_ms: Option<u64>,
+    /// Connections in use, messages waiting for one and messages refused, where there is a limit.
+    pub limited: Option<[u64; 3]>,
     /// Time from the start of a try to the head of its answer.
     pub duration: HistogramSnapshot,
     /// Time to connect.

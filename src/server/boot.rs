@@ -13,11 +13,12 @@ use super::reload::{Reloads, Shared};
 use super::reloader::Reloader;
 use super::watch::Watch;
 use super::worker::Listening;
-use super::{listen, systemd, worker, wsdl};
+use super::{health, listen, systemd, tokens, worker, wsdl};
 use crate::admin::{Admin, AdminAddr, Token};
 use crate::config::diagnostic::{Diagnostic, Severity};
 use crate::config::render;
 use crate::endpoint::allow::AllowList;
+use crate::endpoint::dispatch::auth::TokenFetches;
 use crate::observe::{EventLog, LineWriter, LogFormat};
 use crate::settings::{self, Settings};
 use crate::transport::http1::parse::{FIELDS_MAX, HeadLimits};
@@ -232,6 +233,7 @@ fn serve(
     for (kind, address) in &opened.opened {
         println!("listening {kind} {address}");
     }
+    let (fetches, asked_for) = TokenFetches::channel(tokens::WAITING_MAX);
     let mut threads = Vec::new();
     for (index, counters) in counters.into_iter().enumerate() {
         let listeners = opened
@@ -252,6 +254,7 @@ fn serve(
             counters,
             events: events.clone(),
             access,
+            tokens: fetches.clone(),
             stop: stopping.clone(),
         };
         threads.push(
@@ -296,6 +299,9 @@ fn serve(
         .thread_name("axon-control")
         .enable_all()
         .build()?;
+    // It ends with the last worker, which may still need a token while it drains.
+    drop(fetches);
+    runtime.spawn(tokens::serve(asked_for));
     runtime.block_on(control_plane(
         options,
         shared,
@@ -341,6 +347,7 @@ async fn control_plane(
     tokio::spawn(super::orders::end_orders(shared.clone()));
     tokio::spawn(sweep_sessions(shared.clone()));
     tokio::spawn(wsdl::keep_reading(shared.clone()));
+    tokio::spawn(health::supervise(shared.clone()));
     let (Ok(mut hangup), Ok(mut terminate)) = (
         signal(SignalKind::hangup()),
         signal(SignalKind::terminate()),

@@ -403,8 +403,13 @@ fn endpoint_metrics(generation: &Generation, view: &NodeView) -> EndpointMetrics
             None => requests.push((outcome, *n)),
         }
     }
+    let gate = generation
+        .endpoints
+        .leaf(view.id)
+        .and_then(|leaf| leaf.gate.clone());
     EndpointMetrics {
         endpoint: view.path.clone(),
+        limited: gate.map(|gate| [gate.in_use(), gate.pending(), gate.refused()]),
         state: view.state.name(),
         in_flight: view.in_flight,
         requests,

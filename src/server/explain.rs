@@ -21,6 +21,7 @@ use crate::config::diagnostic::Severity;
 use crate::config::render;
 use crate::endpoint::allow::AllowList;
 use crate::endpoint::dispatch::Dispatch;
+use crate::endpoint::dispatch::auth::TokenFetches;
 use crate::endpoint::{Endpoints, NodeId};
 use crate::exchange::{Arrival, Body, Exchange};
 use crate::mediation::Cx;
@@ -154,6 +155,8 @@ fn run(
     let code = |leaf| script.code(&generation.endpoints, leaf);
     let record = Record::new(generation, &code);
     let id = RequestIds::with_prefix(0).next(None, None);
+    // Nobody fetches: a rehearsal asks for no token.
+    let (tokens, _) = TokenFetches::channel(1);
     let sender = Rehearsed {
         bound: Bound(Dispatch {
             worker: &worker,
@@ -164,6 +167,7 @@ fn run(
             request: &id,
             hash_sessions: true,
             rehearsal: Some(&record),
+            tokens: &tokens,
         }),
         record: &record,
     };

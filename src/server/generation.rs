@@ -273,8 +273,8 @@ fn compile_properties(
         let list: Vec<Property> = node
             .properties
             .iter()
-            // Weights are read when the group is built; nobody else asks for them.
-            .filter(|def| def.name.value != "loadbalance.weight")
+            // They are read when the group is built; nobody else asks for them.
+            .filter(|def| !def.name.value.starts_with("loadbalance."))
             .filter_map(|def| {
                 let value = match &def.value {
                     PropertyValue::Literal(text) => Value::Literal(text.value.clone()),

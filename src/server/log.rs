@@ -57,6 +57,9 @@ pub fn state_event(
 /// How the length of a pause or suspension came about.
 fn how(rules: &RuleSettings, transition: &Transition) -> Option<String> {
     let code = transition.code?;
+    if code == ErrorCode::HEALTH_CHECK {
+        return Some("until enough checks pass".to_owned());
+    }
     match transition.to {
         EndpointState::Timeout => Some(format!(
             "{} of {} tolerated errors left",
@@ -291,7 +294,9 @@ pub fn outcome_of(code: ErrorCode) -> &'static str {
             "session_unavailable"
         }
         ErrorCode::ENDPOINT_MISSING => "no_endpoint",
+        ErrorCode::OVERLOADED => "overload",
         ErrorCode::RECEIVER_RECEIVE => "client_abort",
+        code if code.is_status() => "failed_status",
         _ => "rejected",
     }
 }

@@ -14,6 +14,7 @@ use super::generation::Generation;
 use super::log::{Events, outcome, session_use, try_outcome};
 use crate::endpoint::NodeId;
 use crate::endpoint::dispatch::Dispatch;
+use crate::endpoint::dispatch::auth::TokenFetches;
 use crate::endpoint::tree::NodeKind;
 use crate::exchange::{Arrival, Body, Exchange, Fault};
 use crate::mediation::{Cx, LocalBoxFuture, ReadBytes, SendTo, Sender};
@@ -47,6 +48,8 @@ pub struct Service {
     pub listener: String,
     /// Its TLS profile, when it is one for HTTPS.
     pub tls: Option<String>,
+    /// Where tokens are fetched.
+    pub tokens: TokenFetches,
 }
 
 impl Handler for Service {
@@ -87,6 +90,7 @@ impl Handler for Service {
             request: &id,
             hash_sessions: self.access.is_some(),
             rehearsal: None,
+            tokens: &self.tokens,
         });
         generation
             .mediation

@@ -13,6 +13,7 @@ use tokio::sync::watch;
 use super::counters::Counters;
 use super::generation::Generation;
 use super::serve::Service;
+use crate::endpoint::dispatch::auth::TokenFetches;
 use crate::observe::{EventLog, Lines, LogFormat, RequestIds};
 use crate::transport::limits::Limits;
 use crate::transport::listener::{self, Protocol};
@@ -39,6 +40,8 @@ pub struct Plan {
     pub events: Arc<EventLog>,
     /// Takes access lines, one handle per listener.
     pub access: Vec<Option<(LogFormat, Lines)>>,
+    /// Where tokens are fetched.
+    pub tokens: TokenFetches,
     /// Turns true when the stop begins.
     pub stop: watch::Receiver<bool>,
 }
@@ -94,6 +97,7 @@ async fn serve(plan: Plan) {
             access,
             listener: listening.name,
             tls: listening.tls,
+            tokens: plan.tokens.clone(),
         });
         first.get_or_insert_with(|| service.clone());
         tokio::task::spawn_local(listener::accept(

@@ -346,6 +346,7 @@ impl<'t> World<'t> {
         let running = &mut self.running[request];
         let message = &self.messages[running.message];
         let facts = Facts {
+            keys: &[],
             client_id: message.request.client_id.as_deref(),
             service_group_id: message.request.service_group_id.as_deref(),
             cookies: &message.cookies,

@@ -92,6 +92,19 @@ impl Io {
         }
     }
 
+    /// Ready when the peer has closed its side or the stream broke. What it sent and nobody read yet hides that.
+    pub fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut byte = [0];
+        let socket = match &mut self.kind {
+            Kind::Plain(stream) => &*stream,
+            Kind::Tls(stream) => stream.get_ref().0,
+        };
+        match socket.poll_peek(cx, &mut ReadBuf::new(&mut byte)) {
+            Poll::Ready(Ok(0) | Err(_)) => Poll::Ready(()),
+            Poll::Ready(Ok(_)) | Poll::Pending => Poll::Pending,
+        }
+    }
+
     /// Reads into the buffer, whose storage is borrowed only when something is there. `Ok(0)`: the peer closed.
     pub fn poll_fill(&mut self, cx: &mut Context<'_>, buf: &mut Buf) -> Poll<io::Result<usize>> {
         let Some(room) = buf.room() else {

@@ -187,6 +187,7 @@ pub fn give_back(worker: &Worker, mut upstream: Box<Upstream>, target: &Arc<Targ
             .min(Duration::from_secs(u64::from(s.saturating_sub(1))))
     });
     upstream.buf.release();
+    (upstream.busy, upstream.place) = (None, None);
     worker
         .pool
         .borrow_mut()

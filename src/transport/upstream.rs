@@ -15,6 +15,8 @@ use tokio::time::Instant;
 use super::alarm::Alarm;
 use super::buffer::Buf;
 use super::downstream::Client;
+use super::gate::Place;
+use super::gauge::{Counted, Gauge};
 use super::head::{Method, ResponseHead};
 use super::http1::framing::{Decoder, Framing};
 use super::http1::parse::{self, ResponseParsed};
@@ -46,6 +48,12 @@ pub struct Upstream {
     pub keep_alive: bool,
     /// Its own limit on idle time, when it told one.
     pub keep_alive_s: Option<u32>,
+    /// Held while a message uses the connection, where that is counted.
+    pub busy: Option<Counted>,
+    /// Held while a message uses the connection, where that is limited.
+    pub place: Option<Place>,
+    /// Held while the connection is open, where that is counted.
+    open: Option<Counted>,
 }
 
 impl Upstream {
@@ -58,6 +66,9 @@ impl Upstream {
             sending: None,
             keep_alive: false,
             keep_alive_s: None,
+            busy: None,
+            place: None,
+            open: None,
         }
     }
 
@@ -136,6 +147,8 @@ pub struct Try<'a> {
     pub deadline: Duration,
     /// Set here when a connection was made: how long that took.
     pub connected: Cell<Option<Duration>>,
+    /// Counts the connections that this try opens.
+    pub connections: Option<&'a Gauge>,
 }
 
 /// How far a try got (spec/endpoints.md 7.1: the protocol state that pass-through adds to a code).
@@ -274,7 +287,8 @@ async fn tries(
             Some(idle) => (idle, true),
             None => {
                 let begun = Instant::now();
-                let upstream = connect(worker, this.target, progress).await?;
+                let mut upstream = connect(worker, this.target, progress).await?;
+                upstream.open = this.connections.map(Gauge::one);
                 this.connected.set(Some(begun.elapsed()));
                 (upstream, false)
             }

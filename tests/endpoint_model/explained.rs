@@ -185,6 +185,7 @@ fn explained(world: &World, message: &Message, now: u64) -> Way {
     };
     let worker = Worker::standing(limits, 1, Tick(now));
     let id = RequestIds::with_prefix(0).next(None, None);
+    let (tokens, _) = axon::endpoint::dispatch::auth::TokenFetches::channel(1);
     let dispatch = Dispatch {
         worker: &worker,
         endpoints: &copy,
@@ -194,6 +195,7 @@ fn explained(world: &World, message: &Message, now: u64) -> Way {
         request: &id,
         hash_sessions: false,
         rehearsal: Some(&script),
+        tokens: &tokens,
     };
     {
         let mut sent = pin!(dispatch.send(&mut x, world.root()));

@@ -286,6 +286,7 @@ impl Maker<'_> {
             failover,
             max_attempts: limit.map(spanned),
             retry_non_idempotent: repeat,
+            slow_start: None,
             session: session.as_ref().map(|s| SessionDef {
                 kind: spanned(SessionKind::SimpleClient),
                 timeout: s.timeout.map(millis),

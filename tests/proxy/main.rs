@@ -9,13 +9,17 @@
 
 mod admin;
 mod affinity;
+mod balancing;
 mod content;
 mod default_endpoint;
 mod drain;
 mod explain;
 mod failover;
 mod formats;
+mod health;
 mod http1;
+mod http_endpoint;
+mod limits;
 mod load_balance;
 mod logs;
 mod orders;

@@ -1,6 +1,8 @@
 //! Leaving out what fails, and coming back (spec/endpoints.md 6).
 
-use crate::support::{Act, Backend, Down, Proxy, address, endpoint, eventually, quote};
+use std::time::Duration;
+
+use crate::support::{Act, Backend, Down, Proxy, address, child, endpoint, eventually, ok, quote};
 
 const LONG: &str = "<suspendOnFailure><initialDuration>60000</initialDuration></suspendOnFailure>";
 
@@ -84,4 +86,104 @@ fn a_code_that_is_not_listed_suspends_nothing() {
     let mut client = proxy.client();
     assert_eq!([client.get("/").status, client.get("/").status], [502, 502]);
     assert_eq!(proxy.state("e"), "active");
+}
+
+fn statuses(list: &str, more: &str) -> String {
+    format!(
+        "<retryConfig><ax:httpStatusCodes xmlns:ax=\"urn:axon:1\">{list}</ax:httpStatusCodes></retryConfig>{more}"
+    )
+}
+
+fn answering(status: u16, body: &str) -> Backend {
+    let answer = format!(
+        "HTTP/1.1 {status} X\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    Backend::start(move |_| Act::Write(answer.clone().into_bytes()))
+}
+
+#[test]
+fn a_listed_status_is_a_failure_of_the_child_and_the_next_one_answers() {
+    let (busy, good) = (answering(503, "busy"), Backend::named("good"));
+    let group = format!(
+        "<failover>{}{}</failover>",
+        child("busy", busy.address, &statuses("502, 503", "")),
+        child("good", good.address, "")
+    );
+    let proxy = Proxy::serving(&endpoint("g", &group));
+    let body = format!("<a>{}</a>", "x".repeat(50_000));
+    assert_eq!(proxy.client().post("/", &body).text(), "good");
+    assert_eq!(good.seen()[0].body, body.as_bytes());
+    assert_eq!(proxy.state("g/busy"), "suspended");
+    let cause = proxy.endpoint("g/busy")["cause"]["code"].clone();
+    assert_eq!(cause, 1_000_503);
+    assert_eq!(proxy.client().post("/", "<a/>").text(), "good");
+    assert_eq!(busy.hits(), 1);
+}
+
+#[test]
+fn a_status_that_is_not_listed_is_an_answer() {
+    let (broken, good) = (answering(500, "fault"), Backend::named("good"));
+    let group = format!(
+        "<failover>{}{}</failover>",
+        child("broken", broken.address, &statuses("502,503", "")),
+        child("good", good.address, "")
+    );
+    let proxy = Proxy::serving(&endpoint("g", &group));
+    let answer = proxy.client().post("/", "<a/>");
+    assert_eq!((answer.status, answer.text().as_str()), (500, "fault"));
+    assert_eq!(proxy.state("g/broken"), "active");
+}
+
+#[test]
+fn the_last_childs_answer_goes_to_the_client_whatever_its_status() {
+    let (one, two) = (answering(503, "one"), answering(503, "two"));
+    let group = format!(
+        "<failover>{}{}</failover>",
+        child("one", one.address, &statuses("503", "")),
+        child("two", two.address, &statuses("503", ""))
+    );
+    let proxy = Proxy::serving(&endpoint("g", &group));
+    let mut client = proxy.client();
+    let answer = client.get("/");
+    assert_eq!((answer.status, answer.text().as_str()), (503, "two"));
+    assert_eq!(proxy.state("g/two"), "suspended");
+    // Suspended now, both of them: the group's own answer.
+    let answer = client.post("/", "<a/>").text();
+    assert!(answer.contains("303000"), "{answer}");
+}
+
+#[test]
+fn everybody_may_probe_where_the_file_says_so() {
+    for (probe, expected) in [("one", 1), ("all", 4)] {
+        let server = Backend::start(|request| match request.number {
+            0 => Act::WriteAndClose(Vec::new()),
+            _ => Act::Late(Duration::from_millis(700), ok("back")),
+        });
+        let text = format!(
+            "<endpoint xmlns=\"http://ws.apache.org/ns/synapse\" xmlns:ax=\"urn:axon:1\" name=\"e\">\
+             <address uri=\"http://{}/svc\" ax:probe=\"{probe}\"><suspendOnFailure>\
+             <errorCodes>101505</errorCodes><initialDuration>200</initialDuration></suspendOnFailure>\
+             <markForSuspension><errorCodes>-1</errorCodes></markForSuspension></address></endpoint>",
+            server.address
+        );
+        let proxy = Proxy::with(
+            &[
+                ("e.xml", text),
+                ("axon.toml", "[timers]\nhold_ms = 0\n".to_owned()),
+            ],
+            &["--no-watch"],
+        );
+        assert_eq!(proxy.client().get("/").status, 502);
+        std::thread::sleep(Duration::from_millis(300));
+        let clients: Vec<_> = (0..4)
+            .map(|_| {
+                let mut client = proxy.client();
+                client.send("GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+                client
+            })
+            .collect();
+        let statuses = clients.into_iter().map(|mut client| client.answer().status);
+        assert_eq!(statuses.filter(|s| *s == 200).count(), expected, "{probe}");
+    }
 }

@@ -16,18 +16,36 @@ pub(super) fn parse(element: &Element, diagnostics: &mut Diagnostics) -> Option<
     let leaf = leaf::parse(element, &vocabulary::ADDRESS, diagnostics);
     let written = element.req_attr("uri", diagnostics)?;
     let uri = Spanned::new(written.value.trim().to_owned(), written.span);
+    tls_without_effect(leaf.settings.tls.as_ref(), &uri.value, diagnostics);
+    match refused(&uri, diagnostics) {
+        Some(kind) => kind,
+        None => Some(leaf.into_kind(|leaf| EndpointKind::Address(AddressDef { uri, leaf }))),
+    }
+}
+
+/// Warns of a profile for https where messages go out over http.
+pub(super) fn tls_without_effect(
+    tls: Option<&Spanned<String>>,
+    uri: &str,
+    diagnostics: &mut Diagnostics,
+) {
+    if let Some(tls) = tls.filter(|_| is_plain(uri)) {
+        diagnostics.warn(
+            DiagnosticCode::NoEffect,
+            tls.span,
+            "ax:tls has no effect on an http address: messages go out unprotected",
+            "write https in the address, or remove the attribute",
+        );
+    }
+}
+
+/// Reports an address that cannot be sent to: `None` when it can, else the kind that stands for it, or an error.
+pub(super) fn refused(
+    uri: &Spanned<String>,
+    diagnostics: &mut Diagnostics,
+) -> Option<Option<EndpointKind>> {
     match check(&uri.value) {
-        Ok(()) => {
-            if let Some(tls) = leaf.settings.tls.as_ref().filter(|_| is_plain(&uri.value)) {
-                diagnostics.warn(
-                    DiagnosticCode::NoEffect,
-                    tls.span,
-                    "ax:tls has no effect on an http address: messages go out unprotected",
-                    "write https in the address, or remove the attribute",
-                );
-            }
-            Some(leaf.into_kind(|leaf| EndpointKind::Address(AddressDef { uri, leaf })))
-        }
+        Ok(()) => None,
         Err(Problem::Scheme(scheme)) => {
             let row = DiagnosticCode::UnsupportedScheme.row();
             let text = unsupported_transport(&scheme);
@@ -37,12 +55,14 @@ pub(super) fn parse(element: &Element, diagnostics: &mut Diagnostics) -> Option<
                 format!("{text} is not supported"),
                 row.help,
             );
-            Some(EndpointKind::Unsupported(Spanned::new(text, uri.span)))
+            Some(Some(EndpointKind::Unsupported(Spanned::new(
+                text, uri.span,
+            ))))
         }
         Err(Problem::Bad(message)) => {
             let help = DiagnosticCode::BadAddress.row().help;
             diagnostics.error_help(DiagnosticCode::BadAddress, uri.span, message, help);
-            None
+            Some(None)
         }
     }
 }

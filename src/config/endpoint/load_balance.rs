@@ -30,6 +30,7 @@ pub(super) fn parse(
         failover,
         max_attempts: value::max_attempts(element, diagnostics),
         retry_non_idempotent: value::axon_switch(element, "retryNonIdempotent", diagnostics),
+        slow_start: value::axon_millis(element, "slowStart", diagnostics),
         session: bound,
         span: element.span,
     })

@@ -2,8 +2,11 @@
 //!
 //! Synapse gives members no settings of their own; here the blocks of a leaf may stand in the member, or in the group for all its members.
 
+use std::num::NonZeroU32;
+
 use super::{suspension, value, vocabulary};
 use crate::codes::DiagnosticCode;
+use crate::config::AXON_NS;
 use crate::config::diagnostic::Diagnostics;
 use crate::config::model::MemberDef;
 use crate::config::source::Spanned;
@@ -20,6 +23,7 @@ pub(super) fn parse(
     Some(MemberDef {
         http_port: port(element, "httpPort", diagnostics),
         https_port: port(element, "httpsPort", diagnostics),
+        weight: weight(element, diagnostics),
         leaf: suspension::parse(&[element, group], diagnostics),
         span: element.span,
         host: host?,
@@ -47,6 +51,23 @@ fn host(element: &Element, diagnostics: &mut Diagnostics) -> Option<Spanned<Stri
         return None;
     }
     Some(Spanned::new(bare.to_owned(), written.span))
+}
+
+/// `ax:weight`: its share, for algorithms that go by weights.
+fn weight(element: &Element, diagnostics: &mut Diagnostics) -> Option<Spanned<NonZeroU32>> {
+    let text = element.attribute_ns(AXON_NS, "weight")?;
+    let number = value::number::<u32>("ax:weight", text, diagnostics)?;
+    let weight = NonZeroU32::new(number.value);
+    if weight.is_none() {
+        let row = DiagnosticCode::BadWeight.row();
+        diagnostics.error_help(
+            row.code,
+            text.span,
+            "ax:weight may not be 0",
+            "use 1 or more, or remove the member",
+        );
+    }
+    Some(Spanned::new(weight?, text.span))
 }
 
 /// A port; -1 is what Synapse writes for "none".

@@ -5,8 +5,10 @@
 
 use std::time::Duration;
 
-use super::value::{self, child_codes, child_millis, child_number, number};
-use super::vocabulary;
+use super::value::{
+    self, axon_choice, axon_millis, child_codes, child_millis, child_number, number,
+};
+use super::{health, limits, vocabulary};
 use crate::codes::DiagnosticCode;
 use crate::config::diagnostic::Diagnostics;
 use crate::config::model::{LeafDef, TimeoutAction};
@@ -49,8 +51,44 @@ pub(super) fn parse(from: &[&Element], diagnostics: &mut Diagnostics) -> LeafDef
         vocabulary::check(retry, &vocabulary::RETRY, diagnostics);
         leaf.retry_disabled = child_codes(retry, "disabledErrorCodes", diagnostics);
         leaf.retry_enabled = child_codes(retry, "enabledErrorCodes", diagnostics);
+        leaf.failing_statuses = statuses(retry, diagnostics);
+    }
+    leaf.health = health::parse(from, diagnostics).map(Box::new);
+    // On a group these attributes are the group's own.
+    if let Some(own) = from.first() {
+        leaf.limits = limits::parse(own, diagnostics);
+        leaf.slow_start = axon_millis(own, "slowStart", diagnostics);
+        leaf.state_by_authority =
+            axon_choice(own, "stateKey", &["endpoint", "authority"], diagnostics) == Some(1);
+        leaf.probe_all = axon_choice(own, "probe", &["one", "all"], diagnostics) == Some(1);
     }
     leaf
+}
+
+/// `ax:httpStatusCodes`: the statuses that count as failures, in either namespace.
+fn statuses(retry: &Element, diagnostics: &mut Diagnostics) -> Vec<u16> {
+    let Some(element) = retry.elements().find(|e| e.name == "httpStatusCodes") else {
+        return Vec::new();
+    };
+    let text = element.text_spanned();
+    let items = text.value.split([',', ' ', '\t', '\r', '\n']);
+    let parsed: Option<Vec<u16>> = items
+        .filter(|item| !item.is_empty())
+        .map(|item| {
+            item.parse()
+                .ok()
+                .filter(|status| (200..=599).contains(status))
+        })
+        .collect();
+    if parsed.is_none() {
+        diagnostics.error_help(
+            DiagnosticCode::BadNumber,
+            text.span,
+            "httpStatusCodes holds something that is not the status of an answer",
+            "write statuses between 200 and 599, separated by commas: 502,503,504",
+        );
+    }
+    parsed.unwrap_or_default()
 }
 
 /// True for a duration that is an expression.

@@ -309,7 +309,6 @@ fn what_later_versions_run_is_unsupported_and_never_sent_as_it_is() {
         "<address uri=\"http://h/\"><enableAddressing separateListener=\"true\"/></address>",
         "<address uri=\"http://h/\"><timeout><duration>{get-property('t')}</duration></timeout></address>",
         "<address uri=\"jms:/q\"/>",
-        "<http uri-template=\"http://h/\"/>",
         "<recipientlist/>",
         "<recipientList/>",
         "<dynamicLoadBalance/>",
@@ -391,4 +390,220 @@ fn a_broken_child_breaks_its_group_and_every_problem_is_told() {
         model.endpoints[0].kind,
         EndpointKind::Unsupported(_)
     ));
+}
+
+fn http(attributes: &str, inside: &str) -> HttpDef {
+    match good(&format!("<http {attributes}>{inside}</http>")) {
+        EndpointKind::Http(http) => http,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn an_http_endpoint_is_read_with_its_settings() {
+    let http = http(
+        "uri-template=\" legacy-encoding:http://h/{uri.var.a} \" method=\"Get\" version=\"1.1\"",
+        "<timeout><duration>70</duration></timeout>",
+    );
+    assert_eq!(http.template.value.text(), "http://h/{uri.var.a}");
+    assert!(http.legacy);
+    assert_eq!(http.method.unwrap().value, "GET");
+    assert_eq!(http.leaf.timeout.unwrap().value, Duration::from_millis(70));
+    let whole = self::http("uri-template=\"{uri.var.url}\"", "");
+    assert_eq!(whole.template.value.text(), "{+uri.var.url}");
+}
+
+#[test]
+fn slips_in_an_http_endpoint_have_their_place() {
+    for (attributes, code) in [
+        ("", Code::MissingAttribute),
+        ("uri-template=\"\"", Code::MissingAttribute),
+        ("uri-template=\"http://h/{a\"", Code::BadAddress),
+        ("uri-template=\"no url\"", Code::BadAddress),
+        (
+            "uri-template=\"http://h:port/{uri.var.a}\"",
+            Code::BadAddress,
+        ),
+        ("uri-template=\"ftp://h/\"", Code::UnsupportedScheme),
+        ("uri-template=\"http://h/{other}\"", Code::NoEffect),
+        ("uri-template=\"http://h/\" method=\"brew\"", Code::BadValue),
+        ("uri-template=\"http://h/\" version=\"3\"", Code::BadValue),
+        ("uri-template=\"http://h/\" version=\"2.0\"", Code::NoEffect),
+        (
+            "uri-template=\"http://h/\" uritemplate=\"x\"",
+            Code::UnknownAttribute,
+        ),
+    ] {
+        assert_eq!(
+            codes(&format!("<http {attributes}/>")),
+            [code],
+            "{attributes}"
+        );
+    }
+}
+
+#[test]
+fn authentication_is_read_and_its_slips_are_named() {
+    let inside = |auth: &str| format!("<authentication>{auth}</authentication>");
+    let address = "uri-template=\"http://h/\"";
+    let basic = "<basicAuth><username>u</username><password>p</password></basicAuth>";
+    let auth = http(address, &inside(basic)).auth.unwrap();
+    assert!(
+        matches!(&*auth, AuthDef::Basic { user, password } if user == "u" && password.0 == "p")
+    );
+    assert!(
+        !format!("{auth:?}").contains("\"p\""),
+        "secrets are not printed"
+    );
+    let grant = |kind: &str, more: &str| {
+        inside(&format!(
+            "<oauth><{kind}><tokenUrl>http://t/</tokenUrl><clientId>i</clientId>\
+             <clientSecret>s</clientSecret>{more}</{kind}></oauth>"
+        ))
+    };
+    let more = "<authMode>PAYLOAD</authMode><requestParameters><parameter name=\"a\">b</parameter>\
+         </requestParameters><customHeaders><header name=\"c\">d</header></customHeaders>\
+         <connectionTimeout>100</connectionTimeout><socketTimeout>200</socketTimeout>";
+    let auth = http(address, &grant("clientCredentials", more)).auth;
+    let Some(AuthDef::OAuth(oauth)) = auth.map(|auth| *auth) else {
+        panic!("no oauth");
+    };
+    assert_eq!(oauth.grant, Grant::ClientCredentials);
+    assert!(!oauth.in_header);
+    assert_eq!((oauth.parameters.len(), oauth.headers.len()), (1, 1));
+    assert_eq!(oauth.connect_timeout, Duration::from_millis(100));
+    assert_eq!(oauth.response_timeout, Duration::from_millis(200));
+    let refresh = grant("authorizationCode", "<refreshToken>r</refreshToken>");
+    let Some(AuthDef::OAuth(oauth)) = http(address, &refresh).auth.map(|auth| *auth) else {
+        panic!("no oauth");
+    };
+    assert_eq!(oauth.grant, Grant::RefreshToken(Secret("r".to_owned())));
+    for (auth, code) in [
+        (inside(""), Code::MissingAttribute),
+        (inside("<oauth/>"), Code::MissingAttribute),
+        (
+            inside("<basicAuth><username>u</username></basicAuth>"),
+            Code::MissingAttribute,
+        ),
+        (grant("authorizationCode", ""), Code::MissingAttribute),
+        (
+            grant("clientCredentials", "<authMode>x</authMode>"),
+            Code::BadValue,
+        ),
+        (
+            grant("clientCredentials", "<proxyConfigs/>"),
+            Code::NotSupportedYet,
+        ),
+        (
+            inside("<basicAuth><username>{$ctx:u}</username><password>p</password></basicAuth>"),
+            Code::NotSupportedYet,
+        ),
+    ] {
+        assert_eq!(
+            codes(&format!("<http {address}>{auth}</http>")),
+            [code],
+            "{auth}"
+        );
+    }
+}
+
+#[test]
+fn limits_and_other_attributes_of_axons_own_are_read() {
+    let read = |attributes: &str| match good(&format!("<address uri=\"http://h/\" {attributes}/>"))
+    {
+        EndpointKind::Address(address) => address.leaf,
+        other => panic!("{other:?}"),
+    };
+    let limits = read("ax:maxConnections=\"5\"").limits.unwrap();
+    assert_eq!((limits.connections, limits.pending), (5, 1024));
+    assert_eq!(limits.wait, Duration::from_secs(5));
+    let all = read("ax:maxConnections=\"1\" ax:maxPending=\"0\" ax:queueTimeout=\"7\"");
+    assert_eq!(
+        all.limits,
+        Some(LimitsDef {
+            connections: 1,
+            pending: 0,
+            wait: Duration::from_millis(7)
+        })
+    );
+    assert!(read("ax:probe=\"all\"").probe_all && !read("ax:probe=\"one\"").probe_all);
+    assert_eq!(
+        read("ax:slowStart=\"9\"").slow_start.unwrap().value,
+        Duration::from_millis(9)
+    );
+    for (attributes, code) in [
+        ("ax:maxConnections=\"0\"", Code::BadValue),
+        ("ax:maxPending=\"5\"", Code::NoEffect),
+        ("ax:probe=\"two\"", Code::BadValue),
+        ("ax:slowStart=\"x\"", Code::BadNumber),
+    ] {
+        let inside = format!("<address uri=\"http://h/\" {attributes}/>");
+        assert_eq!(codes(&inside), [code], "{attributes}");
+    }
+    let listed =
+        leaf("<retryConfig><ax:httpStatusCodes>502, 503</ax:httpStatusCodes></retryConfig>");
+    assert_eq!(listed.failing_statuses, [502, 503]);
+    let bad = "<address uri=\"http://h/\"><retryConfig><ax:httpStatusCodes>99</ax:httpStatusCodes></retryConfig></address>";
+    assert_eq!(codes(bad), [Code::BadNumber]);
+}
+
+#[test]
+fn a_health_check_is_read_with_its_defaults() {
+    let check = |text: &str| leaf(text).health.unwrap();
+    let tcp = check("<ax:healthCheck type=\"tcp\"/>");
+    assert_eq!(tcp.kind, HealthKind::Tcp);
+    assert_eq!((tcp.rise, tcp.fall), (2, 3));
+    assert_eq!(tcp.interval, Duration::from_secs(5));
+    let all = check(
+        "<ax:healthCheck type=\"http\" method=\"head\" path=\"/h?x\" status=\"200-299, 401\" interval=\"100\" timeout=\"7\" rise=\"1\" fall=\"9\"/>",
+    );
+    let HealthKind::Http(http) = all.kind else {
+        panic!("no http check");
+    };
+    assert_eq!(http.method, "HEAD");
+    assert_eq!(http.path.as_deref(), Some("/h?x"));
+    assert_eq!(http.statuses, [(200, 299), (401, 401)]);
+    assert_eq!((all.rise, all.fall), (1, 9));
+    let soap = check(
+        "<ax:healthCheck type=\"soap\" action=\"urn:a\" version=\"1.2\"><ax:body><p:q xmlns:p=\"urn:p\" b=\"&lt;\"><p:r/><s xmlns=\"\">t</s></p:q></ax:body></ax:healthCheck>",
+    );
+    let HealthKind::Soap(soap) = soap.kind else {
+        panic!("no soap check");
+    };
+    assert!(soap.soap12 && soap.action == "urn:a");
+    let envelope = roxmltree::Document::parse(&soap.inside).unwrap();
+    let q = envelope
+        .descendants()
+        .find(|n| n.has_tag_name(("urn:p", "q")))
+        .unwrap();
+    assert_eq!(q.attribute("b"), Some("<"));
+    let names: Vec<_> = q
+        .children()
+        .map(|n| (n.tag_name().namespace(), n.tag_name().name()))
+        .collect();
+    assert_eq!(names, [(Some("urn:p"), "r"), (Some(""), "s")]);
+}
+
+#[test]
+fn slips_in_a_health_check_are_named() {
+    for (attributes, code) in [
+        ("", Code::MissingAttribute),
+        ("type=\"udp\"", Code::BadValue),
+        ("type=\"tcp\" interval=\"99\"", Code::BadValue),
+        ("type=\"tcp\" timeout=\"0\"", Code::BadValue),
+        ("type=\"tcp\" rise=\"0\"", Code::BadValue),
+        ("type=\"tcp\" fall=\"x\"", Code::BadNumber),
+        ("type=\"tcp\" path=\"/\"", Code::NoEffect),
+        ("type=\"http\" path=\"health\"", Code::BadValue),
+        ("type=\"http\" status=\"300-200\"", Code::BadValue),
+        ("type=\"http\" status=\"2xx\"", Code::BadValue),
+        ("type=\"http\" method=\"POST\"", Code::BadValue),
+        ("type=\"soap\" version=\"2\"", Code::BadValue),
+        ("type=\"tcp\" every=\"5\"", Code::UnknownAttribute),
+    ] {
+        let inside = format!("<address uri=\"http://h/\"><ax:healthCheck {attributes}/></address>");
+        assert_eq!(codes(&inside), [code], "{attributes}");
+    }
+    // Without the prefix it is read as well, rather than ignored silently.
+    assert!(leaf("<healthCheck type=\"tcp\"/>").health.is_some());
 }

@@ -240,6 +240,17 @@ pub(super) fn axon_name(element: &Element, attribute: &str) -> Option<Spanned<St
     Some(Spanned::new(text.value.trim().to_owned(), text.span))
 }
 
+/// An attribute of axon's own namespace as milliseconds.
+pub(super) fn axon_millis(
+    element: &Element,
+    attribute: &str,
+    diagnostics: &mut Diagnostics,
+) -> Option<Spanned<Duration>> {
+    let text = element.attribute_ns(crate::config::AXON_NS, attribute)?;
+    let ms = number::<u64>(&format!("ax:{attribute}"), text, diagnostics)?;
+    Some(Spanned::new(Duration::from_millis(ms.value), ms.span))
+}
+
 /// `ax:maxAttempts`: at least one.
 pub(super) fn max_attempts(
     element: &Element,

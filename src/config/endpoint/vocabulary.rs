@@ -105,7 +105,15 @@ pub const WSDL: Vocabulary = Vocabulary {
 pub const DEFAULT: Vocabulary = Vocabulary {
     element: "default",
     attributes: &["format", "optimize", "encoding", "trace", "statistics"],
-    axon: &["tls"],
+    axon: &[
+        "slowStart",
+        "probe",
+        "stateKey",
+        "maxConnections",
+        "maxPending",
+        "queueTimeout",
+        "tls",
+    ],
     once: &[
         "enableAddressing",
         "enableSec",
@@ -125,6 +133,116 @@ pub const ADDRESSING: Vocabulary = Vocabulary {
     attributes: &["version", "separateListener"],
     axon: &[],
     once: &[],
+    many: &[],
+};
+
+/// `http`.
+pub const HTTP: Vocabulary = Vocabulary {
+    element: "http",
+    attributes: &[
+        "uri-template",
+        "method",
+        "version",
+        "format",
+        "optimize",
+        "encoding",
+        "trace",
+        "statistics",
+    ],
+    once: &[
+        "enableAddressing",
+        "enableSec",
+        "enableRM",
+        "timeout",
+        "markForSuspension",
+        "suspendOnFailure",
+        "suspendDurationOnFailure",
+        "retryConfig",
+        "authentication",
+        "serverPushSequence",
+    ],
+    ..DEFAULT
+};
+
+/// `authentication`.
+pub const AUTHENTICATION: Vocabulary = Vocabulary {
+    element: "authentication",
+    attributes: &[],
+    axon: &[],
+    once: &["basicAuth", "oauth"],
+    many: &[],
+};
+
+/// `basicAuth`.
+pub const BASIC_AUTH: Vocabulary = Vocabulary {
+    element: "basicAuth",
+    attributes: &[],
+    axon: &[],
+    once: &["username", "password"],
+    many: &[],
+};
+
+/// `oauth`.
+pub const OAUTH: Vocabulary = Vocabulary {
+    element: "oauth",
+    attributes: &[],
+    axon: &[],
+    once: &[
+        "clientCredentials",
+        "authorizationCode",
+        "passwordCredentials",
+    ],
+    many: &[],
+};
+
+/// What the three grants have in common.
+const GRANT: &[&str] = &[
+    "tokenUrl",
+    "clientId",
+    "clientSecret",
+    "refreshToken",
+    "username",
+    "password",
+    "authMode",
+    "requestParameters",
+    "customHeaders",
+    "proxyConfigs",
+    "useGlobalProxyConfigs",
+    "connectionTimeout",
+    "connectionRequestTimeout",
+    "socketTimeout",
+];
+
+/// `clientCredentials`.
+pub const CLIENT_CREDENTIALS: Vocabulary = Vocabulary {
+    element: "clientCredentials",
+    attributes: &[],
+    axon: &[],
+    once: GRANT,
+    many: &[],
+};
+
+/// `authorizationCode`.
+pub const AUTHORIZATION_CODE: Vocabulary = Vocabulary {
+    element: "authorizationCode",
+    ..CLIENT_CREDENTIALS
+};
+
+/// `passwordCredentials`.
+pub const PASSWORD_CREDENTIALS: Vocabulary = Vocabulary {
+    element: "passwordCredentials",
+    ..CLIENT_CREDENTIALS
+};
+
+/// `ax:healthCheck`.
+pub const HEALTH: Vocabulary = Vocabulary {
+    element: "healthCheck",
+    attributes: &[
+        "type", "interval", "timeout", "rise", "fall", "method", "path", "status", "action",
+        "version",
+    ],
+    axon: &[],
+    once: &["body"],
     many: &[],
 };
 
@@ -182,7 +300,7 @@ pub const FAILOVER: Vocabulary = Vocabulary {
 pub const LOAD_BALANCE: Vocabulary = Vocabulary {
     element: "loadbalance",
     attributes: &["policy", "algorithm", "failover", "buildMessage"],
-    axon: &["maxAttempts", "retryNonIdempotent", "tls"],
+    axon: &["maxAttempts", "retryNonIdempotent", "slowStart", "tls"],
     once: MEMBER.once,
     many: &["endpoint", "member"],
 };
@@ -191,7 +309,15 @@ pub const LOAD_BALANCE: Vocabulary = Vocabulary {
 pub const MEMBER: Vocabulary = Vocabulary {
     element: "member",
     attributes: &["hostName", "httpPort", "httpsPort"],
-    axon: &["tls"],
+    axon: &[
+        "weight",
+        "slowStart",
+        "probe",
+        "maxConnections",
+        "maxPending",
+        "queueTimeout",
+        "tls",
+    ],
     once: &[
         "timeout",
         "markForSuspension",
@@ -236,6 +362,13 @@ pub const ALL: &[&Vocabulary] = &[
     &WSDL,
     &DEFAULT,
     &ADDRESSING,
+    &HTTP,
+    &AUTHENTICATION,
+    &BASIC_AUTH,
+    &OAUTH,
+    &CLIENT_CREDENTIALS,
+    &AUTHORIZATION_CODE,
+    &PASSWORD_CREDENTIALS,
     &TIMEOUT,
     &SUSPEND,
     &MARK,
@@ -247,6 +380,15 @@ pub const ALL: &[&Vocabulary] = &[
     &PROPERTY,
     &PARAMETER,
 ];
+
+/// Children of an element that only axon knows: no schema of the originals has them.
+fn own_children(element: &str) -> &'static [&'static str] {
+    match element {
+        "retryConfig" => &["httpStatusCodes"],
+        "address" | "default" | "http" | "wsdl" | "member" | "loadbalance" => &["healthCheck"],
+        _ => &[],
+    }
+}
 
 /// The table of an element, by its canonical name.
 pub fn of(element: &str) -> Option<&'static Vocabulary> {
@@ -277,7 +419,7 @@ pub fn check(element: &Element, words: &Vocabulary, diagnostics: &mut Diagnostic
             continue;
         }
         let ours = [SYNAPSE_NS, AXON_NS, ""].contains(&child.namespace.as_str());
-        let once = words.once.contains(&name);
+        let once = words.once.contains(&name) || own_children(words.element).contains(&name);
         if !ours || !(once || words.many.contains(&name)) {
             let known = words.once.iter().chain(words.many).copied();
             diagnostics.warn(

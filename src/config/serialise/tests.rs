@@ -5,9 +5,11 @@ use proptest::prelude::*;
 use super::*;
 use crate::config::loader::{self, parse_bytes};
 use crate::config::model::{
-    AddressDef, AddressingVersion, FailoverDef, FormatDef, MessageFormat, Optimize,
+    AddressDef, AddressingVersion, AuthDef, FailoverDef, FormatDef, Grant, HealthDef, HealthKind,
+    HttpCheck, LimitsDef, MessageFormat, OAuthDef, Optimize, Secret, SoapCheck,
 };
 use crate::config::source::{FileId, Span};
+use crate::config::uri_template::Template;
 use crate::config::xml::Element;
 
 const NOWHERE: Span = Span {
@@ -85,6 +87,42 @@ fn codes_of_some() -> impl Strategy<Value = Vec<i32>> {
     proptest::collection::vec(prop_oneof![Just(-1), 101_500..101_510, any::<i32>()], 0..3)
 }
 
+fn a_check() -> impl Strategy<Value = HealthDef> {
+    let statuses = proptest::collection::vec((200..300_u16, 300..600_u16), 1..3);
+    let path = proptest::option::of("/[a-z]{0,3}(\\?[a-z]&[b-c])?");
+    let http = (path.clone(), statuses.clone()).prop_map(|(path, statuses)| {
+        HealthKind::Http(HttpCheck {
+            method: "HEAD".to_owned(),
+            path,
+            statuses,
+        })
+    });
+    let inside = prop_oneof![
+        Just(""),
+        Just("<a xmlns=\"urn:a\">&lt; &amp;</a><b xmlns=\"\"></b>")
+    ];
+    let soap = (path, statuses, any::<bool>(), "[a-z:]{0,4}", inside).prop_map(
+        |(path, statuses, soap12, action, inside)| {
+            HealthKind::Soap(SoapCheck {
+                path,
+                soap12,
+                action,
+                inside: inside.to_owned(),
+                statuses,
+            })
+        },
+    );
+    let kind = prop_oneof![Just(HealthKind::Tcp), http, soap];
+    (kind, 100..9999_u64, 1..9_u32).prop_map(|(kind, ms, count)| HealthDef {
+        kind,
+        interval: Duration::from_millis(ms),
+        timeout: Duration::from_millis(ms + 1),
+        rise: count,
+        fall: count + 1,
+        span: NOWHERE,
+    })
+}
+
 prop_compose! {
     fn a_leaf()(
         timeout in duration(),
@@ -96,8 +134,21 @@ prop_compose! {
         )),
         mark in proptest::option::of((codes_of_some(), proptest::option::of(0..9_u32), duration())),
         retry in (codes_of_some(), codes_of_some()),
+        own in (duration(), any::<[bool; 2]>(), proptest::collection::vec(200..600_u16, 0..3)),
+        limits in proptest::option::of((1..9_u32, 0..9_u32, 0..99_u64)),
+        health in proptest::option::of(a_check().prop_map(Box::new).boxed()),
     ) -> LeafDef {
         let mut leaf = LeafDef {
+            slow_start: own.0,
+            probe_all: own.1[0],
+            state_by_authority: own.1[1],
+            failing_statuses: own.2,
+            limits: limits.map(|(connections, pending, wait)| LimitsDef {
+                connections,
+                pending,
+                wait: Duration::from_millis(wait),
+            }),
+            health,
             timeout,
             timeout_action: action.map(at),
             retry_disabled: retry.0,
@@ -119,6 +170,38 @@ prop_compose! {
         }
         leaf
     }
+}
+
+fn an_authentication() -> impl Strategy<Value = AuthDef> {
+    let basic = (word(), word()).prop_map(|(user, password)| AuthDef::Basic {
+        user,
+        password: Secret(password),
+    });
+    let grant = prop_oneof![
+        Just(Grant::ClientCredentials),
+        word().prop_map(|token| Grant::RefreshToken(Secret(token))),
+        (word(), word()).prop_map(|(user, password)| Grant::Password {
+            user,
+            password: Secret(password)
+        }),
+    ];
+    let fields = || proptest::collection::vec((word(), word().prop_map(Secret)), 0..3);
+    let oauth = (grant, word(), any::<bool>(), fields(), fields(), 1..999_u64).prop_map(
+        |(grant, client, in_header, parameters, headers, ms)| {
+            AuthDef::OAuth(Box::new(OAuthDef {
+                grant,
+                token_url: at("http://t/x?y&z".to_owned()),
+                client_id: client.clone(),
+                client_secret: Secret(client),
+                in_header,
+                parameters,
+                headers,
+                connect_timeout: Duration::from_millis(ms),
+                response_timeout: Duration::from_millis(ms + 1),
+            }))
+        },
+    );
+    prop_oneof![basic, oauth]
 }
 
 prop_compose! {
@@ -163,9 +246,17 @@ prop_compose! {
     fn a_member()(
         host in "[a-z]{1,8}",
         ports in (proptest::option::of(1..9999_u16), proptest::option::of(1..9999_u16)),
-        leaf in a_leaf(),
+        weight in proptest::option::of((1..9_u32).prop_map(|n| n.try_into().unwrap())),
+        leaf in a_leaf().boxed(),
     ) -> MemberDef {
-        MemberDef { host: at(host), http_port: ports.0, https_port: ports.1, leaf, span: NOWHERE }
+        MemberDef {
+            host: at(host),
+            http_port: ports.0,
+            https_port: ports.1,
+            weight: weight.map(at),
+            leaf,
+            span: NOWHERE,
+        }
     }
 }
 
@@ -209,71 +300,93 @@ fn an_endpoint() -> impl Strategy<Value = EndpointDef> {
     let single = prop_oneof![
         (
             "[a-z]{1,8}(/[a-z&]{0,4})?(\\?a=b&c=d)?",
-            a_leaf(),
-            a_format()
+            a_leaf().boxed(),
+            a_format().boxed()
         )
             .prop_map(|(rest, mut leaf, format)| {
                 leaf.format = format;
                 let uri = at(format!("http://{rest}"));
                 EndpointKind::Address(AddressDef { uri, leaf })
             }),
-        a_leaf().prop_map(EndpointKind::Default),
-    ];
-    around(single).prop_recursive(3, 24, 4, |inner| {
-        // The same key twice among siblings is refused: each child has its own.
-        let children =
-            (proptest::collection::vec(inner, 1..4), 0..3_usize).prop_map(|(mut list, keys)| {
-                for nth in 0..keys {
-                    list.push(EndpointDef {
-                        name: None,
-                        kind: EndpointKind::Indirect(at(format!("k{nth}"))),
-                        on_error: None,
-                        properties: Vec::new(),
-                        description: None,
-                        span: NOWHERE,
-                    });
-                }
-                list
-            });
-        let rules = (
-            proptest::option::of(1..9_u32),
-            proptest::option::of(any::<bool>()),
-        );
-        let failover = (children.clone(), any::<bool>(), rules.clone()).prop_map(
-            |(children, dynamic, rules)| {
-                EndpointKind::Failover(FailoverDef {
-                    children,
-                    dynamic,
-                    max_attempts: rules.0.map(at),
-                    retry_non_idempotent: rules.1,
-                    span: NOWHERE,
-                })
-            },
-        );
-        let chosen = prop_oneof![
-            children.prop_map(LoadBalanceChildren::Endpoints),
-            proptest::collection::vec(a_member(), 1..3).prop_map(LoadBalanceChildren::Members),
-        ];
-        let balance = (
-            chosen,
-            proptest::option::of(word()),
+        a_leaf().boxed().prop_map(EndpointKind::Default),
+        (
+            a_leaf().boxed(),
             any::<bool>(),
-            rules,
-            proptest::option::of(a_session()),
+            proptest::option::of(an_authentication().prop_map(Box::new).boxed())
         )
-            .prop_map(|(children, algorithm, failover, rules, session)| {
-                EndpointKind::LoadBalance(LoadBalanceDef {
-                    children,
-                    algorithm: algorithm.map(at),
-                    failover,
-                    max_attempts: rules.0.map(at),
-                    retry_non_idempotent: rules.1,
-                    session,
-                    span: NOWHERE,
+            .prop_map(|(leaf, legacy, auth)| {
+                let template = Template::parse("http://h/{uri.var.a}{?query.param.b}").unwrap();
+                EndpointKind::Http(HttpDef {
+                    template: at(template),
+                    legacy,
+                    method: legacy.then(|| at("PUT".to_owned())),
+                    auth,
+                    leaf,
                 })
-            });
-        around(prop_oneof![failover, balance])
-    })
+            },),
+    ];
+    around(single.boxed())
+        .boxed()
+        .prop_recursive(3, 24, 4, |inner| {
+            // The same key twice among siblings is refused: each child has its own.
+            let children = (proptest::collection::vec(inner, 1..4), 0..3_usize).prop_map(
+                |(mut list, keys)| {
+                    for nth in 0..keys {
+                        list.push(EndpointDef {
+                            name: None,
+                            kind: EndpointKind::Indirect(at(format!("k{nth}"))),
+                            on_error: None,
+                            properties: Vec::new(),
+                            description: None,
+                            span: NOWHERE,
+                        });
+                    }
+                    list
+                },
+            );
+            let rules = (
+                proptest::option::of(1..9_u32),
+                proptest::option::of(any::<bool>()),
+            );
+            let failover = (children.clone(), any::<bool>(), rules.clone()).prop_map(
+                |(children, dynamic, rules)| {
+                    EndpointKind::Failover(FailoverDef {
+                        children,
+                        dynamic,
+                        max_attempts: rules.0.map(at),
+                        retry_non_idempotent: rules.1,
+                        span: NOWHERE,
+                    })
+                },
+            );
+            let chosen = prop_oneof![
+                children.prop_map(LoadBalanceChildren::Endpoints),
+                proptest::collection::vec(a_member(), 1..3).prop_map(LoadBalanceChildren::Members),
+            ];
+            let balance = (
+                chosen,
+                proptest::option::of(word()),
+                any::<bool>(),
+                rules,
+                proptest::option::of(a_session()),
+                duration(),
+            )
+                .prop_map(
+                    |(children, algorithm, failover, rules, session, slow_start)| {
+                        EndpointKind::LoadBalance(LoadBalanceDef {
+                            children,
+                            algorithm: algorithm.map(at),
+                            failover,
+                            max_attempts: rules.0.map(at),
+                            retry_non_idempotent: rules.1,
+                            slow_start,
+                            session,
+                            span: NOWHERE,
+                        })
+                    },
+                );
+            around(prop_oneof![failover, balance])
+        })
 }
 
 proptest! {

@@ -48,6 +48,16 @@ impl Writer {
         self.out.push_str(markup);
     }
 
+    /// An element with a name that holds text alone.
+    pub(in crate::config) fn named(&mut self, element: &str, name: &str, text: &str) {
+        self.line();
+        self.out.push_str(&format!("<{element} name=\""));
+        escape(name, true, &mut self.out);
+        self.out.push_str("\">");
+        escape(text, false, &mut self.out);
+        self.out.push_str(&format!("</{element}>"));
+    }
+
     /// An attribute of the element that was opened last.
     pub(in crate::config) fn attribute(&mut self, name: &str, value: &str) {
         self.out.push_str(&format!(" {name}=\""));

@@ -5,7 +5,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::{Algorithm, Setup};
+use super::{Algorithm, GroupView, Setup};
 
 /// See the module.
 #[derive(Debug)]
@@ -17,23 +17,20 @@ pub struct RoundRobin {
 impl RoundRobin {
     /// For a group of as many children as there are weights.
     pub fn new(setup: &Setup<'_>) -> Self {
-        let count = setup.weights.len();
         Self {
-            count,
-            next: AtomicUsize::new(if setup.position < count {
-                setup.position
-            } else {
-                0
-            }),
+            count: setup.settings.weights.len(),
+            next: AtomicUsize::new(setup.start()),
         }
     }
 }
 
 impl Algorithm for RoundRobin {
-    fn pick(&self, ready: &mut dyn FnMut(usize) -> bool, _seed: u64) -> Option<usize> {
+    fn pick(&self, group: &mut dyn GroupView, _seed: u64) -> Option<usize> {
         loop {
             let start = self.next.load(Ordering::Acquire);
-            let chosen = (start..self.count).chain(0..start).find(|&i| ready(i))?;
+            let chosen = (start..self.count)
+                .chain(0..start)
+                .find(|&i| group.ready(i))?;
             let after = if chosen + 1 == self.count {
                 0
             } else {
@@ -58,12 +55,12 @@ impl Algorithm for RoundRobin {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::endpoint::algorithm::Weight;
+    use crate::endpoint::algorithm::testing::settings;
     use std::sync::Barrier;
 
     fn of(count: usize) -> RoundRobin {
         RoundRobin::new(&Setup {
-            weights: &vec![Weight::MIN; count],
+            settings: &settings(&vec![1; count]),
             position: 0,
         })
     }
@@ -71,25 +68,27 @@ mod tests {
     #[test]
     fn goes_round_in_declaration_order() {
         let rr = of(3);
-        let picks: Vec<_> = (0..6).map(|_| rr.pick(&mut |_| true, 0).unwrap()).collect();
+        let picks: Vec<_> = (0..6)
+            .map(|_| rr.pick(&mut |_: usize| true, 0).unwrap())
+            .collect();
         assert_eq!(picks, [0, 1, 2, 0, 1, 2]);
     }
 
     #[test]
     fn finding_nothing_does_not_move_the_position() {
         let rr = of(3);
-        assert_eq!(rr.pick(&mut |_| true, 0), Some(0));
+        assert_eq!(rr.pick(&mut |_: usize| true, 0), Some(0));
         for _ in 0..5 {
-            assert_eq!(rr.pick(&mut |_| false, 0), None);
+            assert_eq!(rr.pick(&mut |_: usize| false, 0), None);
         }
-        assert_eq!(rr.pick(&mut |_| true, 0), Some(1));
+        assert_eq!(rr.pick(&mut |_: usize| true, 0), Some(1));
     }
 
     #[test]
     fn skips_what_is_not_ready() {
         let rr = of(3);
         let picks: Vec<_> = (0..5)
-            .map(|_| rr.pick(&mut |i| i != 1, 0).unwrap())
+            .map(|_| rr.pick(&mut |i: usize| i != 1, 0).unwrap())
             .collect();
         assert_eq!(picks, [0, 2, 0, 2, 0]);
     }
@@ -104,7 +103,7 @@ mod tests {
                     s.spawn(|| {
                         barrier.wait();
                         (0..600)
-                            .map(|_| rr.pick(&mut |_| true, 0).unwrap())
+                            .map(|_| rr.pick(&mut |_: usize| true, 0).unwrap())
                             .collect::<Vec<_>>()
                     })
                 })

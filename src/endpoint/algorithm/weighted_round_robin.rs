@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use super::{Algorithm, Setup, Weight};
+use super::{Algorithm, GroupView, Setup, Weight};
 
 /// Weight many in a row.
 #[derive(Debug)]
@@ -22,31 +22,27 @@ pub struct Burst {
 impl Burst {
     /// Starts a burst at the given position.
     pub fn new(setup: &Setup<'_>) -> Self {
-        let start = if setup.position < setup.weights.len() {
-            setup.position
-        } else {
-            0
-        };
-        let left = setup.weights.get(start).map_or(0, |w| w.get());
+        let (start, weights) = (setup.start(), &setup.settings.weights);
+        let left = weights.get(start).map_or(0, |w| w.get());
         Self {
-            weights: setup.weights.into(),
+            weights: weights.clone().into(),
             current: Mutex::new((start, left)),
         }
     }
 }
 
 impl Algorithm for Burst {
-    fn pick(&self, ready: &mut dyn FnMut(usize) -> bool, _seed: u64) -> Option<usize> {
+    fn pick(&self, group: &mut dyn GroupView, _seed: u64) -> Option<usize> {
         let count = self.weights.len();
         let mut current = self.current.lock();
         let (start, left) = *current;
-        if left > 0 && ready(start) {
+        if left > 0 && group.ready(start) {
             current.1 = left - 1;
             return Some(start);
         }
         let chosen = (start + 1..count)
             .chain(0..(start + 1).min(count))
-            .find(|&i| ready(i))?;
+            .find(|&i| group.ready(i))?;
         *current = (chosen, self.weights[chosen].get() - 1);
         Some(chosen)
     }
@@ -74,22 +70,23 @@ impl Smooth {
     /// Starts with all counters at zero.
     pub fn new(setup: &Setup<'_>) -> Self {
         Self {
-            weights: setup.weights.into(),
-            counters: Mutex::new(vec![0; setup.weights.len()].into()),
+            weights: setup.settings.weights.clone().into(),
+            counters: Mutex::new(vec![0; setup.settings.weights.len()].into()),
         }
     }
 }
 
 impl Algorithm for Smooth {
-    fn pick(&self, ready: &mut dyn FnMut(usize) -> bool, _seed: u64) -> Option<usize> {
+    fn pick(&self, group: &mut dyn GroupView, _seed: u64) -> Option<usize> {
         let mut counters = self.counters.lock();
         let mut total = 0;
         let mut best: Option<usize> = None;
         for (i, weight) in self.weights.iter().enumerate() {
-            if !ready(i) {
+            if !group.ready(i) {
                 continue;
             }
-            let weight = i64::from(weight.get());
+            // In thousandths, as a child in its slow start has less than a whole share.
+            let weight = i64::from(weight.get()) * i64::from(group.share(i).max(1));
             total += weight;
             counters[i] += weight;
             if best.is_none_or(|b| counters[i] > counters[b]) {
@@ -100,10 +97,6 @@ impl Algorithm for Smooth {
         // Among the ready the sum of the counters stays what it was, so none can run away.
         counters[chosen] -= total;
         Some(chosen)
-    }
-
-    fn position(&self) -> usize {
-        0
     }
 
     fn fork(&self) -> Option<Arc<dyn Algorithm>> {
@@ -117,21 +110,18 @@ impl Algorithm for Smooth {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn weights(list: &[u32]) -> Vec<Weight> {
-        list.iter().map(|&w| Weight::new(w).unwrap()).collect()
-    }
+    use crate::endpoint::algorithm::testing::settings;
 
     fn picks(algorithm: &dyn Algorithm, count: usize, ready: impl Fn(usize) -> bool) -> Vec<usize> {
         (0..count)
-            .map(|_| algorithm.pick(&mut |i| ready(i), 0).unwrap())
+            .map(|_| algorithm.pick(&mut |i: usize| ready(i), 0).unwrap())
             .collect()
     }
 
     #[test]
     fn t_k_burst_order_of_the_java_class() {
         let burst = Burst::new(&Setup {
-            weights: &weights(&[1, 3, 2]),
+            settings: &settings(&[1, 3, 2]),
             position: 0,
         });
         assert_eq!(
@@ -143,7 +133,7 @@ mod tests {
     #[test]
     fn t_k_smooth_order_of_the_alias() {
         let smooth = Smooth::new(&Setup {
-            weights: &weights(&[1, 3, 2]),
+            settings: &settings(&[1, 3, 2]),
             position: 0,
         });
         assert_eq!(
@@ -155,7 +145,7 @@ mod tests {
     #[test]
     fn burst_leaves_out_a_child_that_is_down_and_keeps_the_others_weights() {
         let burst = Burst::new(&Setup {
-            weights: &weights(&[1, 2, 3]),
+            settings: &settings(&[1, 2, 3]),
             position: 0,
         });
         assert_eq!(picks(&burst, 7, |i| i != 2), [0, 1, 1, 0, 1, 1, 0]);
@@ -163,9 +153,8 @@ mod tests {
 
     #[test]
     fn shares_follow_the_weights_over_6000_picks() {
-        let w = weights(&[1, 3, 2]);
         let setup = Setup {
-            weights: &w,
+            settings: &settings(&[1, 3, 2]),
             position: 0,
         };
         for algorithm in [&Burst::new(&setup) as &dyn Algorithm, &Smooth::new(&setup)] {
@@ -178,12 +167,12 @@ mod tests {
     #[test]
     fn smooth_stays_bounded_while_children_come_and_go() {
         let smooth = Smooth::new(&Setup {
-            weights: &weights(&[5, 1, 2]),
+            settings: &settings(&[5, 1, 2]),
             position: 0,
         });
         for n in 0..10_000usize {
-            let _ = smooth.pick(&mut |i| (n / 7 + i) % 3 != 0, 0);
+            let _ = smooth.pick(&mut |i: usize| !(n / 7 + i).is_multiple_of(3), 0);
         }
-        assert!(smooth.counters.lock().iter().all(|c| c.abs() <= 64));
+        assert!(smooth.counters.lock().iter().all(|c| c.abs() <= 64_000));
     }
 }

@@ -2,8 +2,9 @@
 
 use smallvec::SmallVec;
 
+use crate::endpoint::algorithm::hash_of;
 use crate::endpoint::session::Facts;
-use crate::endpoint::tree::Needs;
+use crate::endpoint::tree::{Endpoints, HashRule, Needs, NodeId};
 use crate::exchange::Exchange;
 use crate::soap::scan::ScannedHeader;
 use crate::transport::head::ResponseHead;
@@ -14,6 +15,7 @@ use crate::transport::headers::Name;
 pub struct RequestFacts {
     cookies: SmallVec<[String; 1]>,
     path_session: Option<String>,
+    keys: SmallVec<[(NodeId, u64); 1]>,
     /// What the SOAP header says.
     pub header: ScannedHeader,
 }
@@ -33,6 +35,7 @@ impl RequestFacts {
                 .filter_map(text)
                 .collect(),
             path_session: path_session(x.request.target()),
+            keys: SmallVec::new(),
             header: ScannedHeader::default(),
         }
     }
@@ -50,8 +53,47 @@ impl RequestFacts {
             cookies,
             path_session: self.path_session.as_deref(),
             retry_non_idempotent,
+            keys: &self.keys,
         }
     }
+
+    /// Hashes what the groups at and below a node balance by; a message without it has no key there.
+    pub fn hash(&mut self, x: &Exchange, endpoints: &Endpoints, root: NodeId) {
+        let rules = endpoints.hash_rules(root).into_iter();
+        self.keys = rules
+            .filter_map(|(group, rule)| Some((group, key(x, rule)?)))
+            .collect();
+    }
+}
+
+fn key(x: &Exchange, rule: &HashRule) -> Option<u64> {
+    match rule {
+        HashRule::Source => Some(match x.arrival.peer.ip().to_canonical() {
+            std::net::IpAddr::V4(ip) => hash_of(&ip.octets()),
+            std::net::IpAddr::V6(ip) => hash_of(&ip.octets()),
+        }),
+        HashRule::Header(name) => x.request.headers.find(name).map(hash_of),
+        HashRule::Uri(with_query) => {
+            let target = x.request.target();
+            let path = target.split(|&b| b == b'?').next().unwrap_or_default();
+            Some(hash_of(if *with_query { target } else { path }))
+        }
+        HashRule::Cookie(name) => x
+            .request
+            .headers
+            .values(Name::Cookie)
+            .find_map(|value| cookie(value, name.as_bytes()))
+            .map(hash_of),
+    }
+}
+
+/// The value of a cookie in a `Cookie` field.
+fn cookie<'v>(field: &'v [u8], name: &[u8]) -> Option<&'v [u8]> {
+    field.split(|&b| b == b';').find_map(|pair| {
+        let pair = pair.trim_ascii();
+        let value = pair.strip_prefix(name)?.strip_prefix(b"=")?;
+        (!value.is_empty()).then_some(value)
+    })
 }
 
 /// The value of a `;jsessionid=` path parameter.
@@ -81,6 +123,15 @@ pub fn unix_seconds() -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_cookie_is_found_by_its_whole_name() {
+        let field = b"xid=0; id=a=b;id2=c";
+        assert_eq!(cookie(field, b"id"), Some(&b"a=b"[..]));
+        assert_eq!(cookie(field, b"id2"), Some(&b"c"[..]));
+        assert_eq!(cookie(field, b"i"), None);
+        assert_eq!(cookie(b"id=", b"id"), None);
+    }
 
     #[test]
     fn a_session_in_the_path_is_found_in_any_case_and_not_in_the_query() {

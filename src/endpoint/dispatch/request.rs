@@ -43,6 +43,8 @@ pub struct Outgoing {
     pub body: Option<Body>,
     /// What the leaf's format settings did.
     pub changed: Option<Changed>,
+    /// The endpoint's own method has no body, so the message's stays behind.
+    pub without_body: bool,
 }
 
 impl Outgoing {
@@ -54,6 +56,7 @@ impl Outgoing {
         walk: &Walk<'_, '_>,
         facts: &RequestFacts,
         properties: &[(Scope, String, String)],
+        authorization: Option<&[u8]>,
     ) -> Result<Outgoing, Fault> {
         let mut overrides: SmallVec<[Override<'_>; 2]> = SmallVec::new();
         for (scope, name, value) in properties {
@@ -73,17 +76,31 @@ impl Outgoing {
             }
             (shaped, changed) = (made, Some(what));
         }
+        if let Some(value) = authorization {
+            overrides.push(Override::set("Authorization", value));
+        }
+        // A format chooses the method too, and wins.
+        let own_method = own_method(leaf).filter(|_| shaped.method.is_none());
+        let without_body = own_method.is_some_and(|method| {
+            matches!(Method::of(method), Method::Get | Method::Head)
+                && method != x.request.method_text()
+        });
         let body = match std::mem::take(&mut shaped.body) {
             NewBody::Same => None,
             NewBody::Empty => Some(Body::Empty),
             NewBody::Bytes(bytes) => Some(Body::Whole(bytes.into())),
         };
-        let sent = body.as_ref().unwrap_or(&x.request_body);
+        let sent = match body.as_ref().unwrap_or(&x.request_body) {
+            _ if without_body => &Body::Empty,
+            sent => sent,
+        };
         let own = |field: &str| {
             let mut names = properties.iter().filter(|p| p.0 == Scope::Transport);
             names.any(|(_, name, _)| name.eq_ignore_ascii_case(field))
         };
-        if !own("Content-Type") {
+        if without_body {
+            overrides.push(Override::remove("Content-Type"));
+        } else if !own("Content-Type") {
             match std::mem::take(&mut shaped.content_type) {
                 Field::Set(value) => {
                     overrides.push(Override::set_owned("Content-Type", value.into_bytes()));
@@ -110,7 +127,7 @@ impl Outgoing {
         };
         let method_text = match shaped.method {
             Some(method) => Cow::Borrowed(method.as_bytes()),
-            None => method(x),
+            None => own_method.map_or_else(|| method(x), Cow::Borrowed),
         };
         // Whether it is a REST message was said by the client, not by the method that a format chose.
         let asked = match shaped.method {
@@ -126,8 +143,9 @@ impl Outgoing {
             target: &url,
             host: own_host.map_or(place.target.authority.as_bytes(), str::as_bytes),
             framing: body_framing,
-            empty_length: client.is_some_and(|c| c.body.empty_length)
-                || shaped.method == Some("POST") && body_framing == Framing::None,
+            empty_length: !without_body
+                && (client.is_some_and(|c| c.body.empty_length)
+                    || shaped.method == Some("POST") && body_framing == Framing::None),
             upgrade: client.is_some_and(|c| c.upgrade)
                 && matches!(x.request_body, Body::Incoming | Body::Empty),
         };
@@ -142,6 +160,7 @@ impl Outgoing {
             method: Method::of(&method_text),
             framing,
             upgrade,
+            without_body,
             target: place.target,
             body,
             changed,
@@ -157,6 +176,8 @@ pub struct Place<'a> {
     path: Cow<'a, str>,
     /// The message's own path replaces the address's, which has none (members).
     own_path: bool,
+    /// The rest of the request's path belongs behind it, for REST messages.
+    suffix: bool,
 }
 
 impl<'a> Place<'a> {
@@ -180,6 +201,24 @@ impl<'a> Place<'a> {
                 Some(known) => Ok(Place::owned(known.address.clone().protected(&leaf.tls))),
                 None => Err(bad_address(leaf, "its WSDL is not known yet")),
             },
+            LeafTarget::Http(http) => {
+                let place = match http.fixed() {
+                    Some(address) => Place::fixed(address, false),
+                    None => {
+                        let url = http.expand(|name| x.properties.value(name));
+                        let url = url.map_err(|text| Fault::new(ErrorCode::NOT_READY, text))?;
+                        let address = Address::parse(&url).ok_or_else(|| {
+                            bad_address(leaf, "the expanded template is no http URL")
+                        })?;
+                        Place::owned(address.protected(&leaf.tls))
+                    }
+                };
+                Ok(Place {
+                    // An endpoint with a method of its own is a whole request (spec/endpoints.md 4.4).
+                    suffix: http.method.is_none(),
+                    ..place
+                })
+            }
             LeafTarget::Template(parts) => {
                 let text = expand(parts, |name| x.properties.value(name).map(str::to_owned));
                 let address = Address::parse(&text)
@@ -221,6 +260,7 @@ impl<'a> Place<'a> {
             target: address.target.clone(),
             path: Cow::Borrowed(&address.path_and_query),
             own_path,
+            suffix: true,
         }
     }
 
@@ -229,6 +269,7 @@ impl<'a> Place<'a> {
             target: address.target,
             path: Cow::Owned(address.path_and_query.to_string()),
             own_path: false,
+            suffix: true,
         }
     }
 }
@@ -238,6 +279,14 @@ fn bad_address(leaf: &Leaf, reason: &str) -> Fault {
         ErrorCode::NONE,
         format!("{} cannot be sent to: {reason}", leaf.target.describe()),
     )
+}
+
+/// The method that the endpoint itself sets.
+fn own_method(leaf: &Leaf) -> Option<&[u8]> {
+    match &leaf.target {
+        LeafTarget::Http(http) => http.method.as_deref().map(str::as_bytes),
+        _ => None,
+    }
 }
 
 /// The method to send: the request's, or what `HTTP_METHOD` says when it is a method.
@@ -283,7 +332,7 @@ fn address_and_suffix<'p>(
         Suffix::Never => false,
         Suffix::OfRest => is_rest(x, method),
     };
-    if suffix.is_empty() || !goes {
+    if suffix.is_empty() || !place.suffix || !goes {
         return Cow::Borrowed(place.path.as_bytes());
     }
     Cow::Owned(join(place.path.as_bytes(), suffix))

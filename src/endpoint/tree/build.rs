@@ -6,33 +6,35 @@ use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use super::identity::{self, Old, Signature};
+use super::target::HttpTarget;
 use super::{
     Endpoints, Failover, Group, Leaf, LoadBalance, MemberId, Needs, Node, NodeId, NodeKind,
-    ReloadReport, Session, Target, WsdlTarget, link,
+    ReloadReport, Session, Target, WsdlTarget, balance, link,
 };
 use crate::codes::DiagnosticCode;
 use crate::config::diagnostic::Diagnostics;
 use crate::config::model::{
-    EndpointDef, EndpointKind, FailoverDef, LeafDef, LoadBalanceChildren, LoadBalanceDef,
-    MemberDef, PropertyDef, PropertyValue, WsdlDef,
+    EndpointDef, EndpointKind, FailoverDef, HttpDef, LeafDef, LoadBalanceChildren, LoadBalanceDef,
+    MemberDef, PropertyDef, WsdlDef,
 };
 use crate::config::source::{Span, Spanned};
 use crate::config::wsdl::{Library, Resolution};
-use crate::endpoint::algorithm::{self, AlgorithmType, Setup, Weight};
+use crate::endpoint::algorithm::{self, AlgorithmType, Settings, Setup};
+use crate::endpoint::authorities::Authorities;
+use crate::endpoint::dispatch::auth::Auth;
 use crate::endpoint::rules::{RetryRules, RuleSettings};
 use crate::endpoint::session::{DEFAULT_WINDOW, SessionSpec, SessionTable};
 use crate::endpoint::shape::Shape;
 use crate::endpoint::state::StateCell;
 use crate::endpoint::tree::wsdl::Known;
 use crate::soap::charset::Charset;
+use crate::transport::gate::{Gate, GateLimits};
 use crate::transport::tls::{ClientTls, TlsSet};
 
 /// Sessions per group when the settings say nothing.
 pub const SESSIONS_PER_GROUP: usize = 1_000_000;
 
-const WEIGHT: &str = "loadbalance.weight";
 const PRESERVE_ENVELOPE: &str = "PRESERVE_ENVELOPE";
-const STYLE: &str = "loadbalance.style";
 
 /// Builds one generation.
 pub struct Builder<'p> {
@@ -53,7 +55,7 @@ pub struct Builder<'p> {
 
 /// A child as the file has it.
 #[derive(Clone, Copy)]
-enum Child<'d> {
+pub(super) enum Child<'d> {
     Endpoint(&'d EndpointDef),
     /// With the group's `failover`.
     Member(&'d MemberDef, bool),
@@ -132,6 +134,7 @@ impl<'p> Builder<'p> {
     pub fn finish(mut self, problems: &mut Diagnostics) -> (Endpoints, ReloadReport) {
         link::resolve(&mut self.nodes, &self.roots, &self.tops, &mut self.problems);
         link::check(&mut self.nodes, &mut self.problems);
+        link::measure(&mut self.nodes);
         for problem in self.problems.list() {
             problems.push(problem.clone());
         }
@@ -195,6 +198,7 @@ impl<'p> Builder<'p> {
                 let kind = self.leaf(Target::Message, rules, leaf, &Signature::of(def), &place);
                 self.shaped(kind, leaf, &def.properties)
             }
+            EndpointKind::Http(http) => self.http(http, def, &place),
             EndpointKind::Failover(f) => self.failover(f, &place),
             EndpointKind::LoadBalance(l) => self.load_balance(l, &def.properties, &place),
             EndpointKind::Indirect(key) => NodeKind::Missing(key.clone()),
@@ -244,6 +248,32 @@ impl<'p> Builder<'p> {
         Ok(Target::Wsdl(Arc::new(target)))
     }
 
+    fn http(&mut self, http: &HttpDef, def: &EndpointDef, place: &Place) -> NodeKind {
+        let unusable = || {
+            let text = http.template.value.text().to_owned();
+            NodeKind::Unsupported(Spanned::new(text, http.template.span))
+        };
+        let method = http.method.as_ref().map(|m| m.value.as_str());
+        let Some(target) = HttpTarget::new(http.template.value.clone(), http.legacy, method) else {
+            return unusable();
+        };
+        let rules = RuleSettings::new(&http.leaf, def.span);
+        let target = Target::Http(Arc::new(target));
+        let mut kind = self.leaf(target, rules, &http.leaf, &Signature::of(def), place);
+        if let (NodeKind::Leaf(leaf), Some(auth)) = (&mut kind, &http.auth) {
+            let old = match self.old_node(place.old).map(|node| &node.kind) {
+                Some(NodeKind::Leaf(old)) => old.auth.as_ref(),
+                _ => None,
+            };
+            match Auth::new(auth, old, &leaf.tls) {
+                Some(auth) => leaf.auth = Some(auth),
+                // Messages must not go out without what they have to prove.
+                None => return unusable(),
+            }
+        }
+        self.shaped(kind, &http.leaf, &def.properties)
+    }
+
     fn push(&mut self, mut node: Node, place: &Place) -> NodeId {
         node.member = match self.old_node(place.old) {
             Some(old) => old.member,
@@ -274,6 +304,16 @@ impl<'p> Builder<'p> {
             // Here and not on a worker, which has no time to read the system's authorities; a failure is that of each send.
             let _ = tls.prepare();
         }
+        if let Some(health) = &def.health
+            && target.authority().is_none()
+        {
+            self.problems.warn(
+                DiagnosticCode::NoEffect,
+                health.span,
+                "the health check has no effect: where this endpoint sends to is known per message only",
+                "give the endpoint a fixed address, or remove the check",
+            );
+        }
         let old = self.old_node(place.old);
         let (state, stats) = match old.map(|node| &node.kind) {
             Some(NodeKind::Leaf(leaf)) if leaf.definition == definition => {
@@ -287,7 +327,7 @@ impl<'p> Builder<'p> {
                     &mut self.report.added
                 };
                 list.push(place.path.clone());
-                let state = StateCell::default();
+                let state = StateCell::probed_by(def.probe_all);
                 // What a person ordered stays, whatever else changes.
                 if let Some(NodeKind::Leaf(leaf)) = old.map(|node| &node.kind) {
                     state.obey(&leaf.state);
@@ -295,15 +335,45 @@ impl<'p> Builder<'p> {
                 (Arc::new(state), Arc::default())
             }
         };
+        // What is under way goes on, whatever became of the definition.
+        let old = match old.map(|node| &node.kind) {
+            Some(NodeKind::Leaf(leaf)) => Some(leaf),
+            _ => None,
+        };
+        let load = old.and_then(|leaf| leaf.load.clone());
+        // One address has one state, whatever it is kept by.
+        let many = def.state_by_authority && target.authority().is_none();
+        let authorities = many.then(|| {
+            let same = old.filter(|leaf| leaf.definition == definition);
+            let same = same.and_then(|leaf| leaf.authorities.clone());
+            same.unwrap_or_else(|| Arc::new(Authorities::new(def.probe_all)))
+        });
+        let gate = def.limits.map(|limits| {
+            let limits = GateLimits {
+                places: limits.connections,
+                waiting: limits.pending,
+                wait: limits.wait,
+            };
+            let same = old.and_then(|leaf| leaf.gate.as_ref());
+            let same = same.filter(|gate| gate.limits() == limits);
+            same.map_or_else(|| Arc::new(Gate::new(limits)), Arc::clone)
+        });
         NodeKind::Leaf(Leaf {
             target,
             written: Arc::new(def.clone()),
             tls,
             shape: None,
+            authorities,
+            health: def.health.as_deref().cloned().map(Arc::new),
+            load,
+            gate,
+            auth: None,
+            slow_start: def.slow_start.as_ref().map(|s| s.value),
             timeout: def.timeout.as_ref().map(|t| t.value),
             timeout_action: def.timeout_action.as_ref().map(|a| a.value),
             rules,
             retry: RetryRules::new(def),
+            failing_statuses: def.failing_statuses.as_slice().into(),
             state,
             stats,
             definition,
@@ -344,7 +414,7 @@ impl<'p> Builder<'p> {
                 return NodeKind::Unsupported(Spanned::new(message, name.span));
             }
         }
-        let check = literal(properties, PRESERVE_ENVELOPE)
+        let check = balance::literal(properties, PRESERVE_ENVELOPE)
             .is_some_and(|value| value.value.trim().eq_ignore_ascii_case("true"));
         let of_port = leaf.target.wsdl().is_some() && def.format.format.is_none();
         leaf.shape = Shape::new(&def.format, charset, check, of_port).map(Box::new);
@@ -390,11 +460,7 @@ impl<'p> Builder<'p> {
             .algorithm
             .as_ref()
             .map_or(("roundRobin", def.span), |a| (a.value.as_str(), a.span));
-        let burst = literal(properties, STYLE).is_some_and(|style| style.value.trim() == "burst");
-        let found = algorithm::lookup(name).map(|row| match algorithm::lookup(algorithm::BURST) {
-            Some(burst_row) if burst && row.weighted => burst_row,
-            _ => row,
-        });
+        let found = balance::row(name, properties);
         let Some(algorithm_type) = found else {
             let message = format!("no balancing algorithm is named \"{}\"", name.trim());
             let help = format!("use one of: {}", algorithm::names());
@@ -402,12 +468,28 @@ impl<'p> Builder<'p> {
             self.problems.error_help(code, span, message.clone(), help);
             return NodeKind::Unsupported(Spanned::new(message, span));
         };
-        let weights = match weights(algorithm_type, &children, properties) {
-            Ok(weights) => weights,
+        let built = balance::settings(algorithm_type, &children, properties).and_then(|settings| {
+            Ok((
+                settings,
+                balance::hash_rule(algorithm_type, def, properties)?,
+            ))
+        });
+        if let Some(written) = &def.slow_start
+            && algorithm_type.slow_start == algorithm::SlowStart::Without
+        {
+            self.problems.warn(
+                DiagnosticCode::NoEffect,
+                written.span,
+                "ax:slowStart has no effect here: a message belongs to one child by its hash",
+                "remove it, or use an algorithm without a hash",
+            );
+        }
+        let (settings, hash) = match built {
+            Ok(built) => built,
             Err(bad) => {
-                let code = DiagnosticCode::BadWeight;
-                self.problems.error(code, bad.span, bad.value.clone());
-                return NodeKind::Unsupported(bad);
+                self.problems
+                    .error_help(bad.code, bad.span, bad.message.clone(), bad.help);
+                return NodeKind::Unsupported(Spanned::new(bad.message, bad.span));
             }
         };
         let mut group = self.group(&children, place);
@@ -426,12 +508,15 @@ impl<'p> Builder<'p> {
             };
             Session { spec, table }
         });
-        let algorithm = self.algorithm(algorithm_type, &weights, &group, old);
+        let algorithm = self.algorithm(algorithm_type, &settings, &group, old);
         NodeKind::LoadBalance(LoadBalance {
             group,
             failover: def.failover,
             algorithm_type,
-            weights,
+            settings,
+            hash,
+            slow_start: def.slow_start.as_ref().map(|s| s.value),
+            slow: false,
             session,
             algorithm,
         })
@@ -441,7 +526,7 @@ impl<'p> Builder<'p> {
     fn algorithm(
         &self,
         algorithm_type: &'static AlgorithmType,
-        weights: &[Weight],
+        settings: &Settings,
         group: &Group,
         old: Option<&'p LoadBalance>,
     ) -> Arc<dyn algorithm::Algorithm> {
@@ -463,13 +548,13 @@ impl<'p> Builder<'p> {
                 .iter()
                 .map(|id| previous.node(*id).member);
             if old.algorithm_type.name == algorithm_type.name
-                && old.weights == weights
+                && old.settings == *settings
                 && old_members.eq(group.children.iter().map(member))
             {
                 return old.algorithm.clone();
             }
         }
-        let setup = Setup { weights, position };
+        let setup = Setup { settings, position };
         Arc::from((algorithm_type.build)(&setup))
     }
 
@@ -550,46 +635,4 @@ impl<'p> Builder<'p> {
 
 fn empty_group(span: Span) -> NodeKind {
     NodeKind::Unsupported(Spanned::new("a group without children".to_owned(), span))
-}
-
-/// One weight per child: its own property, else the group's, else 1 (spec 13.3).
-fn weights(
-    algorithm_type: &AlgorithmType,
-    children: &[Child<'_>],
-    group: &[PropertyDef],
-) -> Result<Vec<Weight>, Spanned<String>> {
-    if !algorithm_type.weighted {
-        return Ok(vec![Weight::MIN; children.len()]);
-    }
-    children
-        .iter()
-        .map(|child| {
-            let own = match child {
-                Child::Endpoint(def) => find(&def.properties, WEIGHT),
-                Child::Member(..) => None,
-            };
-            let Some(property) = own.or_else(|| find(group, WEIGHT)) else {
-                return Ok(Weight::MIN);
-            };
-            let (PropertyValue::Literal(text) | PropertyValue::Expression(text)) = &property.value;
-            let is_literal = matches!(property.value, PropertyValue::Literal(_));
-            let weight = text.value.trim().parse().ok().filter(|_| is_literal);
-            weight.ok_or_else(|| {
-                let message = format!("\"{}\" is no weight", text.value.trim());
-                Spanned::new(message, text.span)
-            })
-        })
-        .collect()
-}
-
-/// The last property of that name, which wins (spec 18).
-fn find<'d>(list: &'d [PropertyDef], name: &str) -> Option<&'d PropertyDef> {
-    list.iter().rfind(|p| p.name.value.trim() == name)
-}
-
-fn literal<'d>(list: &'d [PropertyDef], name: &str) -> Option<&'d Spanned<String>> {
-    match &find(list, name)?.value {
-        PropertyValue::Literal(text) => Some(text),
-        PropertyValue::Expression(_) => None,
-    }
 }

@@ -41,7 +41,7 @@ fn fork(node: &Node) -> Node {
             fork_group(&mut lb.group);
             lb.algorithm = lb.algorithm.fork().unwrap_or_else(|| {
                 let setup = Setup {
-                    weights: &lb.weights,
+                    settings: &lb.settings,
                     position: lb.algorithm.position(),
                 };
                 Arc::from((lb.algorithm_type.build)(&setup))

@@ -32,6 +32,7 @@ const INDIRECT: u8 = 5;
 const UNSUPPORTED: u8 = 6;
 const MEMBER: u8 = 7;
 const WSDL: u8 = 8;
+const HTTP: u8 = 9;
 
 impl Signature {
     /// Of an `endpoint` element.
@@ -52,6 +53,12 @@ impl Signature {
                 (WSDL, false)
             }
             EndpointKind::Default(_) => (DEFAULT, false),
+            EndpointKind::Http(http) => {
+                http.template.value.text().hash(&mut hasher);
+                http.legacy.hash(&mut hasher);
+                http.method.as_ref().map(|m| &m.value).hash(&mut hasher);
+                (HTTP, false)
+            }
             EndpointKind::Failover(f) => {
                 hash_children(&f.children, &mut hasher);
                 (FAILOVER, true)
@@ -177,5 +184,8 @@ pub(super) fn definition(signature: &Signature, leaf: &LeafDef) -> u64 {
     leaf.retry_disabled.hash(h);
     leaf.retry_enabled.hash(h);
     leaf.tls.as_ref().map(|name| &name.value).hash(h);
+    leaf.probe_all.hash(h);
+    leaf.state_by_authority.hash(h);
+    leaf.failing_statuses.hash(h);
     hasher.finish()
 }

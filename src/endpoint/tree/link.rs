@@ -15,6 +15,7 @@ use crate::config::suggest::nearest;
 
 /// How many unknown keys get a word that was perhaps meant: each costs a look at all names.
 const SUGGESTED_MAX: usize = 100;
+use crate::endpoint::dispatch::auth::Auth;
 
 /// Turns every key whose name is defined into a reference.
 ///
@@ -139,10 +140,13 @@ fn own_needs(node: &Node) -> Needs {
                 needs.body = shape.reads_this(Some(b"multipart/related"));
                 needs.body_unless_parts = !needs.body;
             }
+            // A request whose token is refused is sent once more with a new one.
+            needs.repeat = matches!(leaf.auth, Some(Auth::Token(_)));
         }
         NodeKind::Failover(f) => needs.repeat = f.group.children.len() > 1,
         NodeKind::LoadBalance(l) => {
             needs.repeat = l.group.children.len() > 1 && (l.failover || l.session.is_some());
+            needs.hash = l.hash.is_some();
             match l.session.as_ref().map(|s| s.spec.kind) {
                 Some(SessionKind::Http) => needs.cookies = true,
                 Some(SessionKind::SimpleClient) => needs.client_id = true,
@@ -153,6 +157,42 @@ fn own_needs(node: &Node) -> Needs {
         _ => {}
     }
     needs
+}
+
+/// Lets the leaves be measured whose group goes by their load, and finds the groups that have a slow start.
+pub(super) fn measure(nodes: &mut [Node]) {
+    for at in 0..nodes.len() {
+        let NodeKind::LoadBalance(group) = &nodes[at].kind else {
+            continue;
+        };
+        if group.algorithm_type.loads {
+            let mut todo = group.group.children.clone();
+            // Nothing leads back to itself any more, so this ends.
+            while let Some(id) = todo.pop() {
+                let mut position = 0;
+                while let Some(next) = below(&nodes[id.0 as usize], position) {
+                    todo.push(next);
+                    position += 1;
+                }
+                if let NodeKind::Leaf(leaf) = &mut nodes[id.0 as usize].kind {
+                    leaf.load.get_or_insert_default();
+                }
+            }
+        }
+        let NodeKind::LoadBalance(group) = &nodes[at].kind else {
+            continue;
+        };
+        let slow = group.slow_start.is_some() || group.group.children.iter().any(|id| {
+            let mut id = *id;
+            while let NodeKind::Indirect(_, target) = nodes[id.0 as usize].kind {
+                id = target;
+            }
+            matches!(&nodes[id.0 as usize].kind, NodeKind::Leaf(leaf) if leaf.slow_start.is_some())
+        });
+        if let NodeKind::LoadBalance(group) = &mut nodes[at].kind {
+            group.slow = slow;
+        }
+    }
 }
 
 fn cut(node: &mut Node, what: &str, problems: &mut Diagnostics) {

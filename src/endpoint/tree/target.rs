@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::wsdl::WsdlTarget;
+use crate::config::uri_template::{Template, decode_percent, percent};
 use crate::transport::target::Target as Authority;
 use crate::transport::tls::ClientTls;
 
@@ -14,6 +15,8 @@ pub enum Target {
     Fixed(Address),
     /// `address` with `${property}` placeholders; expanded per message, then taken apart.
     Template(Arc<[Part]>),
+    /// `http`: a URI template, expanded per message, then taken apart.
+    Http(Arc<HttpTarget>),
     /// `member`: scheme of the incoming message, path and query of its target.
     Member(Member),
     /// `wsdl`: the address of a port, once its document is known.
@@ -38,6 +41,98 @@ pub enum Part {
     Literal(Arc<str>),
     /// The value of a message property; without one the placeholder stays as it stands.
     Property(Arc<str>),
+}
+
+/// `http` (spec/endpoints.md 4.4).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HttpTarget {
+    template: Template,
+    /// The values are encoded already.
+    legacy: bool,
+    /// Without variables: the address.
+    fixed: Option<Address>,
+    /// The method to send, when the endpoint sets one.
+    pub method: Option<Box<str>>,
+}
+
+impl HttpTarget {
+    /// From a definition; `None` when a template without variables is no http URL.
+    pub fn new(template: Template, legacy: bool, method: Option<&str>) -> Option<Self> {
+        let constant = template.variables().next().is_none();
+        let fixed = constant
+            .then(|| Address::parse(&template.expand(|_| None)))
+            .map(|address| address.ok_or(()))
+            .transpose()
+            .ok()?;
+        Some(Self {
+            template,
+            legacy,
+            fixed,
+            method: method.map(Box::from),
+        })
+    }
+
+    /// The address, when it is the same for all messages.
+    pub fn fixed(&self) -> Option<&Address> {
+        self.fixed.as_ref()
+    }
+
+    /// The URL for a message with those values; an error names the variable that is missing.
+    ///
+    /// The newer code base sends the template as it stands when a message has no value at all. That is no URL while a
+    /// variable of the path is in it, so it is refused here; a query without values is just left out.
+    pub fn expand<'v>(&self, value: impl Fn(&str) -> Option<&'v str>) -> Result<String, String> {
+        if self.template.variables().all(|name| value(name).is_none())
+            && let Some(missing) = self.template.path_variables().next()
+        {
+            return Err(format!(
+                "uri-template \"{}\" has no value: set the property {missing} before the message is sent",
+                self.template.text()
+            ));
+        }
+        if !self.legacy {
+            return Ok(self.template.expand(|name| value(name).map(Cow::Borrowed)));
+        }
+        let decoded = |name: &str| value(name).map(|text| Cow::Owned(decode_percent(text)));
+        Ok(legacy_url(&decode_percent(&self.template.expand(decoded))))
+    }
+}
+
+/// A decoded URL with what may not stand in it encoded again, part by part; a `%` is always such a character.
+fn legacy_url(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let authority_end = text.find("://").map_or(0, |at| {
+        let rest = &text[at + 3..];
+        at + 3 + rest.find(['/', '?', '#']).unwrap_or(rest.len())
+    });
+    let (mut query, mut fragment) = (false, false);
+    for (at, c) in text.char_indices() {
+        let divides = match c {
+            '?' if !query && !fragment => {
+                query = true;
+                true
+            }
+            '#' if !fragment => {
+                fragment = true;
+                true
+            }
+            _ => false,
+        };
+        let legal = c.is_ascii_alphanumeric()
+            || "-._~!$&'()*+,;=:@/".contains(c)
+            || c == '?' && (query || fragment)
+            // Brackets stand around an IPv6 address.
+            || "[]".contains(c) && at < authority_end;
+        if divides || legal {
+            out.push(c);
+        } else {
+            let mut bytes = [0; 4];
+            for byte in c.encode_utf8(&mut bytes).bytes() {
+                percent(&mut out, byte);
+            }
+        }
+    }
+    out
 }
 
 /// A `member`: both ports resolved (spec/endpoints.md 12).
@@ -83,6 +178,10 @@ impl Target {
                 http: member.http,
                 https: member.https.protected(tls),
             }),
+            Self::Http(http) => Self::Http(Arc::new(HttpTarget {
+                fixed: http.fixed.clone().map(|address| address.protected(tls)),
+                ..Arc::unwrap_or_clone(http)
+            })),
             // What a message makes of these is protected when it is known.
             other @ (Self::Wsdl(_) | Self::Template(_) | Self::Message) => other,
         }
@@ -95,6 +194,7 @@ impl Target {
             Self::Member(_) => "member",
             Self::Wsdl(_) => "wsdl",
             Self::Message => "default",
+            Self::Http(_) => "http",
         }
     }
 
@@ -107,6 +207,7 @@ impl Target {
                 let known = wsdl.current()?;
                 Some(Cow::Owned(known.address.target.authority.to_string()))
             }
+            Self::Http(http) => Some(Cow::Borrowed(&http.fixed()?.target.authority)),
             Self::Template(_) | Self::Message => None,
         }
     }
@@ -137,6 +238,7 @@ impl Target {
         match self {
             Self::Fixed(address) => address.to_string(),
             Self::Template(parts) => expand(parts, |_| None),
+            Self::Http(http) => http.template.text().to_owned(),
             Self::Member(member) if member.http.target.port == member.https.target.port => {
                 format!("//{}", member.http.target.authority)
             }
@@ -328,6 +430,58 @@ mod tests {
             Target::parse("http://h/${open"),
             Some(Target::Fixed(_))
         ));
+    }
+
+    fn http(template: &str, legacy: bool) -> HttpTarget {
+        HttpTarget::new(Template::parse(template).unwrap(), legacy, None).unwrap()
+    }
+
+    #[test]
+    fn a_template_is_filled_in_and_refused_without_what_its_path_needs() {
+        let target = http(
+            "http://{uri.var.host}:81/a/{uri.var.id}{?query.param.q}",
+            false,
+        );
+        let some = |name: &str| match name {
+            "uri.var.host" => Some("h"),
+            "uri.var.id" => Some("1/2 3"),
+            _ => None,
+        };
+        assert_eq!(
+            target.expand(some).as_deref(),
+            Ok("http://h:81/a/1%2F2%203")
+        );
+        let error = target.expand(|_| None).unwrap_err();
+        assert!(error.contains("uri.var.host"), "{error}");
+        let query = http("http://h/a{?query.param.q}", false);
+        assert_eq!(query.expand(|_| None).as_deref(), Ok("http://h/a"));
+        assert_eq!(
+            query.expand(|_| Some("b c")).as_deref(),
+            Ok("http://h/a?query.param.q=b%20c")
+        );
+    }
+
+    #[test]
+    fn legacy_values_are_decoded_and_only_what_is_illegal_is_encoded_again() {
+        let target = http("{+uri.var.url}", true);
+        let expand = |url: &'static str| target.expand(move |_| Some(url)).unwrap();
+        assert_eq!(
+            expand("http%3A%2F%2Fh%3A81%2Fa%20b%3Fc%3Dd%26e"),
+            "http://h:81/a%20b?c=d&e"
+        );
+        assert_eq!(
+            expand("http://h/50%25/\u{fc}?a?b#c#d"),
+            "http://h/50%25/%C3%BC?a?b#c%23d"
+        );
+        assert_eq!(expand("http://[::1]:81/[x]"), "http://[::1]:81/%5Bx%5D");
+    }
+
+    #[test]
+    fn a_template_without_variables_is_an_address() {
+        assert!(http("http://h:81/a", false).fixed().is_some());
+        assert!(http("http://h/{uri.var.a}", false).fixed().is_none());
+        let bad = Template::parse("ftp://h/").unwrap();
+        assert_eq!(HttpTarget::new(bad, false, None), None);
     }
 
     #[test]

@@ -66,6 +66,7 @@ pub(crate) fn balance_def(children: Vec<EndpointDef>) -> LoadBalanceDef {
         failover: true,
         max_attempts: None,
         retry_non_idempotent: None,
+        slow_start: None,
         session: None,
         span: PLACE,
     }
@@ -111,6 +112,7 @@ pub(crate) fn members(hosts: &[&str], failover: bool) -> EndpointDef {
         http_port: Some(80),
         https_port: None,
         leaf: LeafDef::default(),
+        weight: None,
         span: PLACE,
     };
     endpoint(EndpointKind::LoadBalance(LoadBalanceDef {
@@ -131,7 +133,7 @@ pub(crate) fn weighted(algorithm: &str, weights: &[(&str, &str)]) -> EndpointDef
     }))
 }
 
-fn property(name: &str, value: &str) -> PropertyDef {
+pub(crate) fn property(name: &str, value: &str) -> PropertyDef {
     PropertyDef {
         name: spanned(name.to_owned()),
         value: PropertyValue::Literal(spanned(value.to_owned())),
@@ -370,7 +372,7 @@ fn round_robin_goes_on_where_it_was() {
         let NodeKind::LoadBalance(lb) = &built.endpoints.node(id).kind else {
             panic!("a load-balance group");
         };
-        let child = lb.pick(&mut |_| true, 0).unwrap();
+        let child = lb.pick(&mut |_: usize| true, 0).unwrap();
         let leaf = built.endpoints.leaf(child).unwrap();
         leaf.target.describe()
     };
@@ -488,7 +490,7 @@ fn algorithm_and_weights_are_checked() {
     else {
         panic!("a load-balance group");
     };
-    assert_eq!(lb.weights[0].get(), 7);
+    assert_eq!(lb.settings.weights[0].get(), 7);
 }
 
 #[test]
@@ -513,7 +515,7 @@ fn the_groups_weight_is_the_childrens_default() {
     else {
         panic!("a load-balance group");
     };
-    assert_eq!(lb.weights[0].get(), 4);
+    assert_eq!(lb.settings.weights[0].get(), 4);
 }
 
 #[test]

@@ -5,6 +5,7 @@ use crate::config::model::{
 use crate::endpoint::rules::tests::{PLACE, ms, spanned};
 use crate::endpoint::tree::tests::*;
 
+mod balancing;
 mod groups;
 mod sessions;
 
@@ -24,6 +25,7 @@ struct World {
     down: Vec<(&'static str, ErrorCode)>,
     retry: Retry,
     now: Tick,
+    seed: u64,
     set_cookie: Vec<String>,
     service_group_id: Option<String>,
 }
@@ -54,6 +56,7 @@ impl World {
             down: Vec::new(),
             retry: CONNECT,
             now: Tick(0),
+            seed: 0,
             set_cookie: Vec::new(),
             service_group_id: None,
         }
@@ -75,7 +78,7 @@ impl World {
 
     fn walk<'e, 'r>(&'e self, facts: Facts<'r>) -> Walk<'e, 'r> {
         let e = &self.built.endpoints;
-        Walk::start(e, e.named("e").unwrap(), facts, 0)
+        Walk::start(e, e.named("e").unwrap(), facts, self.seed)
     }
 
     /// Tries running now, over all leaves, whose states are checked by the way.

@@ -252,6 +252,26 @@ impl Scrape {
                     .flatten()
                     .map(|(result, n)| (labels!["endpoint" = name(e), "result" = result], n))
             }),
+        )?;
+        let limited = |at: usize| {
+            endpoints.iter().filter_map(move |e| {
+                Some((labels!["endpoint" = e.endpoint.clone()], e.limited?[at]))
+            })
+        };
+        f.gauges(
+            "axon_endpoint_connections_in_use",
+            "Connections in use of an endpoint with ax:maxConnections",
+            limited(0).map(|(labels, n)| (labels, n as f64)),
+        )?;
+        f.gauges(
+            "axon_endpoint_pending",
+            "Messages that wait for a connection of an endpoint with ax:maxConnections",
+            limited(1).map(|(labels, n)| (labels, n as f64)),
+        )?;
+        f.counters(
+            "axon_endpoint_overloads",
+            "Messages that got no connection of an endpoint with ax:maxConnections",
+            limited(2),
         )
     }
 

@@ -1,0 +1,241 @@
+//! What health checks do to a leaf's state (spec/endpoints.md 6.5 rule 7, users-ask U18): decisions only, the control plane
+//! makes the checks.
+//!
+//! Some failures in a row take the leaf out, some successes in a row bring it back, also from a suspension that messages
+//! caused: checks may shorten one. Off is never touched. A leaf that a check took out is held out by a lease that each further
+//! failure renews: when the checks end (a reload without them, say), it comes back by itself.
+
+use std::time::Duration;
+
+use super::state::{EndpointState, StateCell, Transition};
+use crate::config::model::{HealthDef, SoapCheck};
+use crate::config::source::Span;
+use crate::util::clock::Tick;
+
+/// The checks of one leaf, counted.
+#[derive(Debug)]
+pub struct Health {
+    rise: u32,
+    fall: u32,
+    lease: Duration,
+    rule: Span,
+    good: u32,
+    bad: u32,
+    /// Since when the leaf was in its state at the last look.
+    since: Option<(EndpointState, Tick)>,
+}
+
+impl Health {
+    /// Nothing counted yet.
+    pub fn new(def: &HealthDef) -> Self {
+        Self {
+            rise: def.rise,
+            fall: def.fall,
+            lease: (def.interval + def.timeout) * 2,
+            rule: def.span,
+            good: 0,
+            bad: 0,
+            since: None,
+        }
+    }
+
+    /// Takes the outcome of one check in.
+    pub fn observe(&mut self, passed: bool, state: &StateCell, now: Tick) -> Option<Transition> {
+        let snapshot = state.snapshot();
+        let since = Some((snapshot.state, snapshot.since));
+        if since != self.since {
+            // What was good before a message found it bad counts no longer.
+            (self.good, self.since) = (0, since);
+        }
+        let transition = if passed {
+            self.bad = 0;
+            self.good = self.good.saturating_add(1);
+            (self.good >= self.rise).then(|| state.check_passed(now, self.rule))
+        } else {
+            self.good = 0;
+            self.bad = self.bad.saturating_add(1);
+            (self.bad >= self.fall).then(|| state.check_failed(now, self.lease, self.rule))
+        };
+        transition.flatten()
+    }
+}
+
+/// The envelope of a call, and the fields that go with it.
+pub fn envelope(call: &SoapCheck) -> (String, Vec<(&'static str, String)>) {
+    let (namespace, headers) = match (call.soap12, call.action.as_str()) {
+        (false, action) => (
+            "http://schemas.xmlsoap.org/soap/envelope/",
+            vec![
+                ("Content-Type", "text/xml; charset=UTF-8".to_owned()),
+                ("SOAPAction", format!("\"{action}\"")),
+            ],
+        ),
+        (true, action) => {
+            let action = match action {
+                "" => String::new(),
+                action => format!("; action=\"{action}\""),
+            };
+            let media_type = format!("application/soap+xml; charset=UTF-8{action}");
+            (
+                "http://www.w3.org/2003/05/soap-envelope",
+                vec![("Content-Type", media_type)],
+            )
+        }
+    };
+    let inside = &call.inside;
+    let text =
+        format!("<s:Envelope xmlns:s=\"{namespace}\"><s:Body>{inside}</s:Body></s:Envelope>");
+    (text, headers)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::codes::ErrorCode;
+    use crate::config::model::{HealthKind, LeafDef};
+    use crate::endpoint::rules::tests::{PLACE, ms, rules};
+    use EndpointState::{Active, Off, Suspended};
+
+    fn health(rise: u32, fall: u32) -> Health {
+        Health::new(&HealthDef {
+            kind: HealthKind::Tcp,
+            interval: ms(1000),
+            timeout: ms(500),
+            rise,
+            fall,
+            span: PLACE,
+        })
+    }
+
+    fn state(cell: &StateCell) -> EndpointState {
+        cell.snapshot().state
+    }
+
+    #[test]
+    fn it_falls_and_rises_after_so_many_in_a_row() {
+        let (mut health, cell) = (health(2, 3), StateCell::default());
+        for (second, passed, expected) in [
+            (1, false, Active),
+            (2, false, Active),
+            (3, true, Active),
+            (4, false, Active),
+            (5, false, Active),
+            (6, false, Suspended),
+            (7, true, Suspended),
+            (8, false, Suspended),
+            (9, true, Suspended),
+            (10, true, Active),
+        ] {
+            let now = Tick(second * 1000);
+            let before = state(&cell);
+            let transition = health.observe(passed, &cell, now);
+            assert_eq!(state(&cell), expected, "{second}");
+            assert_eq!(transition.is_some(), before != expected, "{second}");
+            if let Some(transition) = transition {
+                assert_eq!(transition.rule, Some(PLACE));
+                assert_eq!((transition.from, transition.to), (before, expected));
+            }
+        }
+    }
+
+    #[test]
+    fn out_it_is_not_asked_and_its_lease_ends_without_checks() {
+        let (mut health, cell) = (health(1, 1), StateCell::default());
+        let down = health.observe(false, &cell, Tick(1000)).unwrap();
+        assert_eq!(down.code, Some(ErrorCode::HEALTH_CHECK));
+        assert!(!cell.is_ready(Tick(3999)));
+        health.observe(false, &cell, Tick(2000));
+        assert!(!cell.is_ready(Tick(4999)), "renewed");
+        assert!(cell.is_ready(Tick(5000)), "nobody checks any more");
+        // Then it is probed like any other.
+        assert!(cell.admit(Tick(5000)).unwrap().is_probe());
+        assert!(!cell.is_ready(Tick(5000)));
+    }
+
+    #[test]
+    fn a_suspension_by_messages_is_shortened_by_checks_after_it() {
+        let (mut health, cell) = (health(2, 3), StateCell::default());
+        for second in 1..5 {
+            assert_eq!(health.observe(true, &cell, Tick(second * 1000)), None);
+        }
+        let admission = cell.admit(Tick(5000)).unwrap();
+        let settings = rules(LeafDef::default());
+        cell.on_error(
+            &settings,
+            admission,
+            ErrorCode::CONNECT_FAILED,
+            None,
+            Tick(5000),
+        );
+        assert_eq!(
+            health.observe(true, &cell, Tick(6000)),
+            None,
+            "one after it"
+        );
+        let back = health.observe(true, &cell, Tick(7000)).unwrap();
+        assert_eq!((back.from, back.to), (Suspended, Active));
+        // The progression begins anew.
+        let admission = cell.admit(Tick(7000)).unwrap();
+        let again = cell.on_error(
+            &settings,
+            admission,
+            ErrorCode::CONNECT_FAILED,
+            None,
+            Tick(7000),
+        );
+        assert_eq!(again.unwrap().pause, ms(30_000));
+    }
+
+    #[test]
+    fn a_failing_check_never_shortens_a_suspension() {
+        let (mut health, cell) = (health(2, 1), StateCell::default());
+        let admission = cell.admit(Tick(0)).unwrap();
+        cell.on_error(
+            &rules(LeafDef::default()),
+            admission,
+            ErrorCode::CONNECT_FAILED,
+            None,
+            Tick(0),
+        );
+        assert_eq!(health.observe(false, &cell, Tick(1000)), None);
+        assert!(!cell.is_ready(Tick(29_999)));
+        assert!(cell.is_ready(Tick(30_000)));
+    }
+
+    #[test]
+    fn a_call_says_its_action_as_its_version_does() {
+        let call = |soap12| SoapCheck {
+            path: None,
+            soap12,
+            action: "urn:a".to_owned(),
+            inside: "<p/>".to_owned(),
+            statuses: Vec::new(),
+        };
+        let (text, headers) = envelope(&call(false));
+        assert!(text.contains("<s:Body><p/></s:Body>"), "{text}");
+        assert_eq!(headers[1], ("SOAPAction", "\"urn:a\"".to_owned()));
+        let (_, headers) = envelope(&call(true));
+        let media_type = "application/soap+xml; charset=UTF-8; action=\"urn:a\"";
+        assert_eq!(headers, [("Content-Type", media_type.to_owned())]);
+    }
+
+    #[test]
+    fn off_is_never_touched() {
+        let (mut health, cell) = (health(1, 1), StateCell::default());
+        cell.switch_off(Tick(0));
+        for (second, passed) in [(1, true), (2, false), (3, true)] {
+            assert_eq!(health.observe(passed, &cell, Tick(second * 1000)), None);
+            assert_eq!(state(&cell), Off);
+        }
+    }
+
+    #[test]
+    fn a_message_under_way_does_not_undo_what_a_check_found() {
+        let (mut health, cell) = (health(1, 1), StateCell::default());
+        let admission = cell.admit(Tick(0)).unwrap();
+        health.observe(false, &cell, Tick(1000));
+        assert_eq!(cell.on_success(admission, Tick(1500)), None);
+        assert_eq!(state(&cell), Suspended);
+        cell.check_invariants();
+    }
+}

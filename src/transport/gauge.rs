@@ -1,0 +1,50 @@
+//! How many of something there are now, over all workers.
+//!
+//! Whoever opens one holds a [`Counted`] for as long as it is there, so nothing that is dropped on the way (a client that
+//! went, a try that failed) is forgotten in the count.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// A count that goes up and down. Clones count the same.
+#[derive(Clone, Debug, Default)]
+pub struct Gauge(Arc<AtomicU64>);
+
+/// One of what a [`Gauge`] counts, until it is dropped.
+#[derive(Debug)]
+pub struct Counted(Arc<AtomicU64>);
+
+impl Gauge {
+    /// Counts one more.
+    pub fn one(&self) -> Counted {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        Counted(self.0.clone())
+    }
+
+    /// How many there are.
+    pub fn now(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_dropped_is_not_counted_any_more() {
+        let gauge = Gauge::default();
+        let (one, other) = (gauge.one(), gauge.clone().one());
+        assert_eq!(gauge.now(), 2);
+        drop(one);
+        assert_eq!(gauge.now(), 1);
+        drop(other);
+        assert_eq!(gauge.now(), 0);
+    }
+}

@@ -3,6 +3,10 @@
 //! Owned by the connection's task and passed down as `&mut`; the answer returns up the same calls.
 //! Sits below mediation and endpoints, which both work on it, and above the transport, whose types it holds.
 
+mod copies;
+mod entries;
+mod whole;
+
 use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -20,6 +24,9 @@ use crate::transport::head::{RequestHead, ResponseHead};
 use crate::transport::target::Target;
 use crate::transport::upstream::Upstream;
 use crate::util::clock::Tick;
+
+pub use copies::{Copies, CopyDone, CopyReport};
+pub use entries::Entries;
 
 /// Which way the current message goes (Synapse: request or response flow).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -218,6 +225,10 @@ pub struct Exchange {
     pub client: Option<Box<Client>>,
     /// The connection that an [`Incoming`](Body::Incoming) answer comes from.
     pub upstream: Option<(Box<Upstream>, Arc<Target>)>,
+    /// Texts that the configuration holds, when it holds any.
+    pub entries: Option<Arc<Entries>>,
+    /// Copies of the request that were sent instead of it and whose answers come one by one.
+    pub copies: Option<Box<Copies>>,
     /// What the sender did.
     pub trail: Trail,
     /// One past the SOAP header of the request's body, when it was read that far (for affinity).
@@ -264,6 +275,8 @@ impl Exchange {
             to: None,
             client: None,
             upstream: None,
+            entries: None,
+            copies: None,
             trail: Trail::default(),
             header_end: None,
             answer_format: None,

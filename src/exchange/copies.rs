@@ -1,0 +1,94 @@
+//! Copies of a message: each is an exchange of its own, sent by itself, and comes back with its answer or its failure.
+
+use tokio::sync::mpsc;
+
+use super::{Arrival, Body, Exchange, Fault, Trail};
+
+/// The copies of one message that are under way.
+#[derive(Debug)]
+pub struct Copies {
+    /// How many were sent.
+    pub sent: usize,
+    done: mpsc::UnboundedReceiver<CopyDone>,
+}
+
+/// One copy that came back.
+#[derive(Debug)]
+pub struct CopyDone {
+    /// The copy; its answer is in it when the result is good.
+    pub exchange: Box<Exchange>,
+    /// What came of sending it.
+    pub result: Result<(), Fault>,
+}
+
+/// Takes copies that came back; as many as there are copies, so that the queue needs no other bound.
+#[derive(Clone, Debug)]
+pub struct CopyReport(mpsc::UnboundedSender<CopyDone>);
+
+impl Copies {
+    /// A place where so many copies come back to.
+    pub fn new(sent: usize) -> (CopyReport, Copies) {
+        let (sender, done) = mpsc::unbounded_channel();
+        (CopyReport(sender), Copies { sent, done })
+    }
+
+    /// The next one that comes back, in the order of coming; `None` when all have.
+    pub async fn next(&mut self) -> Option<CopyDone> {
+        self.done.recv().await
+    }
+}
+
+impl CopyReport {
+    /// Gives a copy back; it is given back again when nobody waits for it any more.
+    pub fn done(&self, copy: CopyDone) -> Result<(), Box<Exchange>> {
+        self.0.send(copy).map_err(|back| back.0.exchange)
+    }
+}
+
+impl Exchange {
+    /// A copy of the current request, without the client. Its body has to be held whole or empty: it is shared.
+    pub fn copy(&self) -> Box<Exchange> {
+        debug_assert!(self.request_body != Body::Incoming);
+        let Arrival { peer, local, https } = self.arrival;
+        let mut copy = Exchange::new(
+            Arrival { peer, local, https },
+            self.started,
+            self.request.clone(),
+            self.request_body.clone(),
+        );
+        copy.rest_suffix = self.rest_suffix;
+        copy.properties = self.properties.clone();
+        copy.axis2 = self.axis2.clone();
+        copy.to.clone_from(&self.to);
+        copy.header_end = self.header_end;
+        copy.entries.clone_from(&self.entries);
+        Box::new(copy)
+    }
+
+    /// Makes the answer of a copy the answer to this message.
+    pub fn adopt(&mut self, mut copy: Box<Exchange>) {
+        self.take_trail(&mut copy);
+        self.direction = copy.direction;
+        self.response = copy.response;
+        self.response_body = copy.response_body;
+        self.upstream = copy.upstream;
+        self.axis2 = copy.axis2;
+        self.retry_after = copy.retry_after;
+        self.fault_made = copy.fault_made;
+        self.replied = copy.replied;
+    }
+
+    /// Adds what was tried for a copy to what is known of this message.
+    pub fn take_trail(&mut self, copy: &mut Exchange) {
+        let Trail {
+            tries,
+            connect,
+            session,
+            failure,
+            ..
+        } = std::mem::take(&mut copy.trail);
+        let trail = &mut self.trail;
+        trail.tries.extend(tries);
+        (trail.connect, trail.session, trail.failure) = (connect, session, failure);
+    }
+}

@@ -12,6 +12,7 @@ pub mod loader;
 pub mod model;
 pub mod properties;
 pub mod proxy;
+pub mod registry;
 pub mod render;
 pub mod schema;
 pub mod serialise;

@@ -15,6 +15,8 @@
 //! - [`walk`]: one message's way through the tree: try, next try, or failure.
 //! - [`order`]: what a person wants of an endpoint.
 //! - [`health`]: what health checks do to a state.
+//! - [`membership`]: where the members of dynamic groups come from.
+//! - [`recipients`]: the addresses of recipient lists that messages compute.
 //! - [`hold`]: when a refusal is worth a short wait.
 //! - [`stats`], [`inspect`]: what the administration sees.
 
@@ -26,7 +28,9 @@ pub mod health;
 pub mod hold;
 pub mod inspect;
 pub mod load;
+pub mod membership;
 pub mod order;
+pub mod recipients;
 pub mod rules;
 pub mod session;
 pub mod shape;

@@ -9,6 +9,7 @@
 
 pub mod answer;
 mod content;
+mod copies;
 pub mod expression;
 pub mod mediator;
 pub mod message;
@@ -25,6 +26,7 @@ mod tests;
 use std::collections::HashMap;
 
 pub use answer::default_fault;
+pub use copies::Rest;
 pub use mediator::{List, Mediator, Scene, Step};
 pub use parse::{EndpointNames, EndpointParser};
 pub use proxy::{Publication, Seen};
@@ -162,6 +164,7 @@ impl Mediation {
             }
             Route::Endpoint(id) => match self.send(x, cx, SendTo::Endpoint(id)).await {
                 Ok(()) if x.response.is_some() => x.replied = true,
+                Ok(()) if x.copies.is_some() => self.first_answer(x, cx).await,
                 Ok(()) => {}
                 Err(fault) => self.unhandled(x, cx, fault),
             },
@@ -202,6 +205,9 @@ impl Mediation {
             && x.response.is_none()
         {
             ended = run.send_on(endpoint, x).await;
+        }
+        if x.copies.is_some() && self.after_copies(&run, flow, ended, x, cx).await {
+            return;
         }
         if !x.replied && x.direction == Direction::Request && x.response.is_some() {
             x.direction = Direction::Response;

@@ -7,13 +7,16 @@
 mod boot;
 mod call;
 mod control;
+mod copies;
 mod counters;
 mod explain;
 mod generation;
 mod health;
 mod listen;
 mod log;
+mod members;
 mod orders;
+mod registry;
 mod reload;
 mod reloader;
 mod serve;

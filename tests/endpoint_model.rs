@@ -46,6 +46,7 @@ fn send(world: &World, message: &Message, now: u64) -> (Vec<usize>, Option<i32>)
     let mut tried = Vec::new();
     loop {
         match walk.next(Tick(now)) {
+            Step::Copies(_) => unreachable!("there are no lists in this world"),
             Step::Fail(failure) => return (tried, Some(failure.code.0)),
             Step::Try(attempt) => {
                 let leaf = world.leaf_number(attempt.leaf);
@@ -145,6 +146,7 @@ fn overlapping_messages_never_break_the_rules() {
             let number = message.number as usize;
             if !trying[number] {
                 match walk.next(Tick(now)) {
+                    Step::Copies(_) => unreachable!("there are no lists in this world"),
                     Step::Fail(_) => drop(running.swap_remove(at)),
                     Step::Try(attempt) => {
                         assert!(!tried.contains(&attempt.leaf), "seed {seed}: asked twice");

@@ -57,12 +57,14 @@ diagnostics! {
     BadMediator = 213, "a mediator lacks a setting, or has one that it cannot have", "see the mediator's reference";
     MissingElement = 214, "a required element is missing", "add the element";
     OldSpelling = 215, "an old word, or one that published pages spell otherwise than Synapse reads it", "axon fmt --upgrade rewrites it";
+    JavaEndpoint = 219, "the endpoint is a Java class", "use address, key-expression, recipientlist, or loadbalance with an algorithm; until then the endpoint answers with a fault that names this place";
     DuplicateName = 301, "a name is defined twice", "rename or remove one of the two";
     DuplicateKey = 302, "the same key is used twice among siblings", "remove one of the two";
     UnresolvedKey = 303, "a key names an endpoint that is not defined", "define the endpoint, or correct the key; until then sending to it fails with 305100";
     KeyCycle = 304, "endpoint references lead back to themselves, or groups nest deeper than 32", "break the circle; sending through it fails with 305100";
     UnknownSequence = 305, "a sequence that is referred to does not exist", "define it, or correct the key; a message that gets there fails";
-    UnknownEntry = 309, "no local entry has this key", "define a localEntry of that key; registries are not read";
+    UnresolvedTemplate = 306, "an endpoint uses a template that is not defined", "define the template, or correct its name; until then sending to the endpoint fails with 305100";
+    UnknownEntry = 309, "no local entry has this key", "define a localEntry of that key; publishWSDL does not read the registry";
     BadNumber = 401, "a number was expected", "write digits only; durations are in milliseconds";
     NegativeNumber = 402, "the number may not be negative", "use zero or more";
     BadValue = 403, "the value is not one of those possible here", "use one of the values in the message";
@@ -75,6 +77,7 @@ diagnostics! {
     BadExpression = 410, "an expression is not valid XPath", "correct it at the given place";
     BadRegex = 411, "a regular expression is not valid", "correct it at the given place";
     DoubtfulExpression = 412, "an expression uses a prefix, a function or a variable that does not exist", "declare the prefix on the element or around it, or correct the name; until then a message that gets there fails";
+    UnknownProvider = 413, "nothing finds members by that name", "use static, dns or file";
     Unresolved = 501, "a placeholder cannot be filled in", "define what it names, or give a default: ${env.NAME:-value}";
     WsdlMissing = 601, "the WSDL endpoint has neither a uri nor a definition inside", "add uri=\"file:...\" or uri=\"http://...\", or put the definition inside the wsdl element";
     WsdlUnreadable = 602, "the WSDL document cannot be read", "check the path or URL; a relative path starts from the file's folder, the configuration root or the working directory";

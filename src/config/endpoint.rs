@@ -5,6 +5,8 @@
 //! [`vocabulary`]. Where Synapse ignores a slip silently, this reader warns.
 
 mod address;
+mod class;
+mod dynamic;
 mod failover;
 mod format;
 mod group;
@@ -17,8 +19,11 @@ mod limits;
 mod load_balance;
 mod member;
 mod property;
+pub mod recipient_list;
+mod resolving;
 mod session;
 mod suspension;
+pub mod template;
 mod value;
 pub mod vocabulary;
 mod wsdl;
@@ -105,14 +110,11 @@ fn kind(element: &Element, diagnostics: &mut Diagnostics) -> Option<EndpointKind
     if element.attribute("key").is_some() {
         return indirect::parse(element, kinds.first().copied(), diagnostics);
     }
-    for attribute in ["key-expression", "template"] {
-        if let Some(value) = element.attribute(attribute) {
-            return Some(unsupported(
-                format!("an endpoint with {attribute}"),
-                value.span,
-                diagnostics,
-            ));
-        }
+    if element.attribute("key-expression").is_some() {
+        return resolving::parse(element, kinds.first().copied(), diagnostics);
+    }
+    if element.attribute("template").is_some() {
+        return template::parse(element, kinds.first().copied(), diagnostics);
     }
     let Some(&first) = kinds.first() else {
         return no_kind(element, diagnostics);
@@ -142,6 +144,19 @@ fn kind(element: &Element, diagnostics: &mut Diagnostics) -> Option<EndpointKind
         }
         "loadbalance" => {
             load_balance::parse(first, group_session, diagnostics).map(EndpointKind::LoadBalance)
+        }
+        "class" => class::parse(first, diagnostics),
+        "dynamicLoadbalance" => {
+            let group = dynamic::parse(first, group_session, diagnostics);
+            group.map(|group| EndpointKind::DynamicLoadBalance(Box::new(group)))
+        }
+        "serviceDynamicLoadbalance" => {
+            session_without_effect(group_session, diagnostics);
+            dynamic::parse_services(first, diagnostics).map(EndpointKind::ServiceDynamicLoadBalance)
+        }
+        "recipientlist" => {
+            session_without_effect(group_session, diagnostics);
+            recipient_list::parse(first, diagnostics).map(EndpointKind::RecipientList)
         }
         other => {
             let security = first.elements().find(|e| e.name == "enableSec");

@@ -59,7 +59,7 @@ pub const ARTIFACTS: &[Artifact] = &[
     artifact("messageProcessor", "name", &[], Support::Later),
     artifact("inboundEndpoint", "name", &[], Support::Later),
     artifact("import", "name", &[], Support::Later),
-    artifact("registry", "provider", &[], Support::Noted),
+    artifact("registry", "provider", &[], Support::Runs),
     artifact("taskManager", "provider", &[], Support::Noted),
 ];
 

@@ -7,6 +7,7 @@
 //! Bounds: 10,000 files, 16 MiB each.
 
 mod artifact;
+mod entries;
 mod structure;
 mod tree;
 
@@ -21,6 +22,7 @@ pub(super) use self::artifact::is_root;
 use self::artifact::Space;
 use super::decode::decode;
 use super::diagnostic::Diagnostics;
+use super::endpoint::template::Templates;
 use super::model::Model;
 use super::source::{FileId, Span};
 use super::substitution::Substitution;
@@ -103,8 +105,17 @@ impl<'a> Loader<'a> {
         }
     }
 
-    /// Takes the second look, at what is allowed but probably not meant.
+    /// What needs all files to be read: what the registry gives, endpoints that use templates, and a second look at what is
+    /// allowed but probably not meant.
     fn finish(mut self) -> (Model, Diagnostics) {
+        self.read_registry();
+        let mut endpoints = std::mem::take(&mut self.model.endpoints);
+        let mut keyed = std::mem::take(&mut self.model.keyed);
+        let mut templates = Templates::of(&self.model.templates, &self.model.sources, self.env);
+        for endpoint in endpoints.iter_mut().chain(&mut keyed) {
+            templates.expand(endpoint, &mut self.diagnostics);
+        }
+        (self.model.endpoints, self.model.keyed) = (endpoints, keyed);
         lint::run(&self.model, &mut self.diagnostics);
         (self.model, self.diagnostics)
     }

@@ -2,10 +2,13 @@
 //!
 //! Nothing here knows the run time. Each room builds its own run-time types from this.
 
+use std::collections::{BTreeMap, HashMap};
 use std::num::NonZeroU32;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
+use super::registry::Print;
 use super::source::{Sources, Span, Spanned};
 use super::uri_template::Template;
 use super::wsdl::{Addresses, Name};
@@ -26,6 +29,14 @@ pub struct Model {
     pub proxies: Vec<ProxyDef>,
     /// Local entries in load order.
     pub entries: Vec<EntryDef>,
+    /// Endpoint templates in load order.
+    pub templates: Vec<TemplateDef>,
+    /// Endpoints of local entries and of the registry; the name of each is its key. They are reached by key only.
+    pub keyed: Vec<EndpointDef>,
+    /// Local entries as text, by key; those of other servers are not among them.
+    pub texts: HashMap<String, Arc<str>>,
+    /// The registry.
+    pub registry: Option<RegistryDef>,
     /// Artifacts that are well-formed but not served by this version, with the reason.
     pub unsupported: Vec<UnsupportedDef>,
 }
@@ -178,6 +189,32 @@ pub enum EntryContent {
     Source(Spanned<String>),
 }
 
+/// `registry`: a folder whose files are read by key (spec/mediation.md 6).
+#[derive(Debug, Clone)]
+pub struct RegistryDef {
+    /// The folder, when it was found.
+    pub folder: Option<PathBuf>,
+    /// `cachableDuration`: how often the files are looked at.
+    pub period: Duration,
+    /// The folder just before the files were read.
+    pub print: Print,
+    /// The files as they were when the configuration was loaded, by key.
+    pub texts: Arc<BTreeMap<String, Arc<str>>>,
+    /// The `registry` element.
+    pub span: Span,
+}
+
+/// A `template` that holds an endpoint (spec/endpoints.md 5.3).
+#[derive(Debug, Clone)]
+pub struct TemplateDef {
+    /// Name.
+    pub name: Spanned<String>,
+    /// Names of its parameters; `name` and `uri` are always among them without being listed.
+    pub parameters: Vec<String>,
+    /// The `endpoint` element, placeholders included.
+    pub endpoint: Element,
+}
+
 /// An `endpoint` element (spec/endpoints.md 2).
 #[derive(Debug, Clone)]
 pub struct EndpointDef {
@@ -210,10 +247,40 @@ pub enum EndpointKind {
     Failover(FailoverDef),
     /// `loadbalance`, with or without `session`.
     LoadBalance(LoadBalanceDef),
+    /// `dynamicLoadbalance`.
+    DynamicLoadBalance(Box<DynamicLoadBalanceDef>),
+    /// `serviceDynamicLoadbalance`.
+    ServiceDynamicLoadBalance(ServiceDynamicDef),
+    /// `recipientlist`.
+    RecipientList(RecipientListDef),
     /// `key="..."`.
     Indirect(Spanned<String>),
+    /// `key-expression="..."`.
+    Resolving(ResolvingDef),
+    /// `template="..."`.
+    Template(TemplateUse),
     /// A kind that this version does not serve; the text names it. Sending to it fails with a located fault.
     Unsupported(Spanned<String>),
+}
+
+/// `key-expression` (spec/endpoints.md 5.2).
+#[derive(Debug, Clone)]
+pub struct ResolvingDef {
+    /// The expression, as written; whoever evaluates it compiles it.
+    pub expression: Spanned<String>,
+    /// The `endpoint` element, which holds the prefixes that the expression uses.
+    pub element: Element,
+}
+
+/// `template` (spec/endpoints.md 5.3).
+#[derive(Debug, Clone)]
+pub struct TemplateUse {
+    /// Name of the template.
+    pub template: Spanned<String>,
+    /// `name` and `uri` of the element and its `parameter` children, in this order.
+    pub values: Vec<(String, Spanned<String>)>,
+    /// What the template gives with these values; `None` while there is no such template, or when it is wrong.
+    pub endpoint: Option<Box<EndpointDef>>,
 }
 
 /// `address`.
@@ -581,6 +648,79 @@ pub enum LoadBalanceChildren {
     Endpoints(Vec<EndpointDef>),
     /// `member` children.
     Members(Vec<MemberDef>),
+}
+
+/// A load balance whose members come from elsewhere (spec/endpoints.md 15).
+#[derive(Debug, Clone)]
+pub struct DynamicLoadBalanceDef {
+    /// Where the members come from.
+    pub membership: MembershipDef,
+    /// Settings of each member.
+    pub leaf: LeafDef,
+    /// The group. Its members are those that were found last; whoever builds it puts them there.
+    pub group: LoadBalanceDef,
+}
+
+/// Where the members of a group come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MembershipDef {
+    /// `ax:provider`, else `class`, as written.
+    pub provider: Spanned<String>,
+    /// Settings by name, in the order of the file.
+    pub settings: Vec<(String, Spanned<String>)>,
+    /// The element.
+    pub span: Span,
+}
+
+/// `serviceDynamicLoadbalance`: a group for each service, chosen by the host that a request names.
+#[derive(Debug, Clone)]
+pub struct ServiceDynamicDef {
+    /// The services; never empty.
+    pub services: Vec<ServiceDef>,
+    /// The element.
+    pub span: Span,
+}
+
+/// One service.
+#[derive(Debug, Clone)]
+pub struct ServiceDef {
+    /// Its hosts, in lower case.
+    pub hosts: Vec<Spanned<String>>,
+    /// Its domain, which names its group.
+    pub domain: Spanned<String>,
+    /// The group.
+    pub group: DynamicLoadBalanceDef,
+}
+
+/// `recipientlist` (spec/endpoints.md 16).
+#[derive(Debug, Clone)]
+pub struct RecipientListDef {
+    /// Who gets a copy.
+    pub recipients: RecipientsDef,
+    /// The `recipientlist` element.
+    pub span: Span,
+}
+
+/// Who gets a copy of a message.
+#[derive(Debug, Clone)]
+pub enum RecipientsDef {
+    /// `endpoint` children, or the addresses of a literal `endpoints`; never empty.
+    Endpoints(Vec<EndpointDef>),
+    /// `member` children; never empty.
+    Members(Vec<MemberDef>),
+    /// `endpoints` whose addresses each message computes.
+    Computed(ComputedRecipientsDef),
+}
+
+/// `<endpoints value="{expression}"/>`.
+#[derive(Debug, Clone)]
+pub struct ComputedRecipientsDef {
+    /// The expression, without its braces; whoever evaluates it compiles it.
+    pub expression: Spanned<String>,
+    /// `max-cache`: of so many addresses the states are remembered.
+    pub max_cache: usize,
+    /// The `endpoints` element, which holds the prefixes that the expression uses.
+    pub element: Element,
 }
 
 /// `member` (spec/endpoints.md 12).

@@ -264,7 +264,7 @@ impl Schema {
     fn artifacts(&mut self) {
         for artifact in self.known_artifacts() {
             let type_name = self.artifact_type(artifact.element);
-            // These have tables of their own.
+            // Those of that name have a type of their own.
             if type_name == artifact.element {
                 continue;
             }

@@ -8,7 +8,9 @@
 //!
 //! Where a row goes: a new kind is one arm in [`kind`], a new setting of leaves one line in [`leaf`].
 
+mod elsewhere;
 mod parts;
+mod reference;
 mod writer;
 
 #[cfg(test)]
@@ -24,6 +26,7 @@ use super::model::{
 };
 use super::source::Spanned;
 use super::wsdl::Name;
+use super::xml::Element;
 use super::{AXON_NS, SYNAPSE_NS};
 
 /// One endpoint as a document of its own.
@@ -36,29 +39,34 @@ pub fn endpoint(def: &EndpointDef) -> String {
 fn write(def: &EndpointDef, out: &mut Writer) {
     out.open("endpoint");
     out.optional("name", text(&def.name));
-    if let EndpointKind::Indirect(key) = &def.kind {
-        out.attribute("key", &key.value);
-    }
+    reference::attributes(&def.kind, out);
     out.optional("onError", text(&def.on_error));
     if let Some(description) = &def.description {
         out.leaf("description", description);
     }
-    if let EndpointKind::LoadBalance(group) = &def.kind
-        && let Some(bound) = &group.session
-    {
+    let group = match &def.kind {
+        EndpointKind::LoadBalance(group) => Some(group),
+        EndpointKind::DynamicLoadBalance(dynamic) => Some(&dynamic.group),
+        _ => None,
+    };
+    if let Some(bound) = group.and_then(|group| group.session.as_ref()) {
         session(bound, out);
     }
     kind(&def.kind, out);
     for property in &def.properties {
         self::property(property, out);
     }
+    reference::parameters(&def.kind, out);
     out.close();
 }
 
 fn kind(kind: &EndpointKind, out: &mut Writer) {
     match kind {
-        // Its key is an attribute of the endpoint.
-        EndpointKind::Indirect(_) => {}
+        // What they refer to is in attributes of the endpoint.
+        EndpointKind::Indirect(_) | EndpointKind::Resolving(_) | EndpointKind::Template(_) => {}
+        EndpointKind::RecipientList(list) => elsewhere::recipient_list(list, out),
+        EndpointKind::DynamicLoadBalance(group) => elsewhere::dynamic(group, out),
+        EndpointKind::ServiceDynamicLoadBalance(services) => elsewhere::services(services, out),
         EndpointKind::Address(address) => {
             out.open("address");
             out.attribute("uri", &address.uri.value);
@@ -279,12 +287,7 @@ fn format(format: &FormatDef, out: &mut Writer) {
 fn property(property: &PropertyDef, out: &mut Writer) {
     out.open("property");
     if let PropertyValue::Expression(_) = property.value {
-        for (prefix, uri) in &property.element.prefixes {
-            let known = prefix.is_empty() || prefix == "xml" || (prefix == "ax" && uri == AXON_NS);
-            if !known {
-                out.attribute(&format!("xmlns:{prefix}"), uri);
-            }
-        }
+        prefixes(&property.element, out);
     }
     out.attribute("name", &property.name.value);
     match &property.value {
@@ -298,6 +301,16 @@ fn property(property: &PropertyDef, out: &mut Writer) {
         Scope::Axis2Client => out.attribute("scope", "axis2-client"),
     }
     out.close();
+}
+
+/// The prefixes that an expression may use.
+fn prefixes(element: &Element, out: &mut Writer) {
+    for (prefix, uri) in &element.prefixes {
+        let known = prefix.is_empty() || prefix == "xml" || (prefix == "ax" && uri == AXON_NS);
+        if !known {
+            out.attribute(&format!("xmlns:{prefix}"), uri);
+        }
+    }
 }
 
 fn millis(name: &str, duration: &Option<Spanned<Duration>>, out: &mut Writer) {

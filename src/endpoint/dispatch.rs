@@ -5,11 +5,13 @@
 
 pub mod auth;
 mod authorized;
+mod copies;
 mod facts;
 mod format;
 mod read;
 pub mod rehearsal;
 mod request;
+mod resolve;
 mod soap;
 
 use std::cell::Cell;
@@ -21,7 +23,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::hold;
-use super::session::ResponseFacts;
+use super::session::{Facts, ResponseFacts};
 use super::state::Transition;
 use super::tree::target::Target as LeafTarget;
 use super::tree::{Endpoints, Leaf, Needs, NodeId};
@@ -40,6 +42,7 @@ use crate::transport::upstream::{self, Answer, Try, TryBody, TryError};
 use crate::transport::worker::Worker;
 
 use auth::TokenFetches;
+pub use copies::{CopySender, NoCopies, Outbound, Recipient};
 use facts::RequestFacts;
 use format::Changed;
 pub use rehearsal::{Rehearsal, Tried};
@@ -56,6 +59,14 @@ pub trait PropertyValues {
     /// How far a message has to be read before the properties of a node, and of all below it, can be computed.
     fn extent(&self, _: NodeId) -> Option<Extent> {
         None
+    }
+    /// The key that the `key-expression` of a node gives for this message.
+    fn key(&self, _node: NodeId, _x: &Exchange) -> Option<String> {
+        None
+    }
+    /// The addresses that the recipient list of a node computes for this message.
+    fn addresses(&self, _node: NodeId, _x: &Exchange) -> Result<String, Fault> {
+        Ok(String::new())
     }
 }
 
@@ -117,6 +128,8 @@ pub struct Dispatch<'a> {
     pub policy: &'a SendPolicy,
     /// Where events go.
     pub events: &'a dyn EventSink,
+    /// Sends the copies of a recipient list.
+    pub copies: &'a dyn CopySender,
     /// The exchange's id.
     pub request: &'a RequestId,
     /// Whether somebody will read the hashes of session ids.
@@ -143,18 +156,29 @@ impl Dispatch<'_> {
 
     /// Sends the request of an exchange to an endpoint and waits for the head of its answer.
     pub async fn send(&self, x: &mut Exchange, root: NodeId) -> Result<(), Fault> {
-        let needs = self.endpoints.needs(root);
-        if (needs.body || needs.body_unless_parts) && !self.hold_body(x, needs).await? {
+        let mut needs = self.endpoints.needs(root);
+        let resolved = resolve::references(self, x, root, needs);
+        for (_, target) in &resolved.targets {
+            needs.join(self.endpoints.needs(*target));
+        }
+        if needs.whole
+            && let Err(refused) = x.hold_request(self.worker).await
+        {
+            request::answer_refused(x, refused);
+            return Ok(());
+        }
+        if !self.hold_body(x, needs).await? {
             return Ok(());
         }
         let mut facts = RequestFacts::of(x, needs);
         if needs.hash {
-            facts.hash(x, self.endpoints, root);
+            let roots = resolved.targets.iter().map(|(_, target)| *target);
+            facts.hash(x, self.endpoints, [root].into_iter().chain(roots));
         }
         let names_target = x.to.is_none()
             && self
                 .endpoints
-                .leaf(self.endpoints.resolve(root))
+                .leaf(resolved.end_of(self.endpoints, root))
                 .is_some_and(|l| l.target == LeafTarget::Message);
         if needs.client_id || needs.service_group_id || names_target {
             let header = soap::request_header(self.worker, x, needs, names_target).await?;
@@ -171,7 +195,10 @@ impl Dispatch<'_> {
         let cookies = facts.cookies();
         let mut refused_since = None;
         loop {
-            let facts_now = facts.facts(&cookies, self.policy.retry_non_idempotent);
+            let facts_now = Facts {
+                resolved: &resolved.targets,
+                ..facts.facts(&cookies, self.policy.retry_non_idempotent)
+            };
             let mut walk = Walk::start(self.endpoints, root, facts_now, self.worker.random());
             let mut kept = None;
             let failure = loop {
@@ -182,9 +209,15 @@ impl Dispatch<'_> {
                         }
                         _ => break failure,
                     },
+                    Step::Copies(list) => {
+                        let ready = walk.recipients(list, self.worker.now());
+                        let properties = self.node_properties(x, &walk);
+                        drop(walk);
+                        return self.send_copies(x, list, &ready, properties);
+                    }
                     Step::Try(this) => {
                         kept = None;
-                        let tried = self.attempt(x, root, &facts, needs, &mut walk, this);
+                        let tried = self.attempt(x, &facts, needs, &mut walk, this);
                         match tried.await? {
                             TryEnd::Answered => return Ok(()),
                             TryEnd::Failed => {}
@@ -217,7 +250,8 @@ impl Dispatch<'_> {
                 continue;
             }
             x.trail.failure = Some(failure.code);
-            let fault = self.give_up(x, failure);
+            let mut fault = self.give_up(x, failure);
+            resolved.explain(self.endpoints, &failure, &mut fault);
             let decisions = walk.decisions();
             self.events
                 .gave_up(root, &failure, decisions, self.request, &fault.message);
@@ -229,7 +263,6 @@ impl Dispatch<'_> {
     async fn attempt(
         &self,
         x: &mut Exchange,
-        root: NodeId,
         facts: &RequestFacts,
         needs: Needs,
         walk: &mut Walk<'_, '_>,
@@ -251,11 +284,12 @@ impl Dispatch<'_> {
             self.events
                 .failed_over(&node.path, node.span, &failed.path, *code, self.request);
         }
-        let properties = self.node_properties(x, root, this.leaf);
+        let properties = self.node_properties(x, walk);
         // What one child's properties set, the next one does not see (spec 9.3).
         let before = (!properties.is_empty()).then(|| (x.properties.clone(), x.axis2.clone()));
         let begun = self.worker.instant();
         let rehearsed = self.rehearsal.map(|rehearsal| {
+            let root = x.trail.root.map_or(this.leaf, NodeId);
             self.rehearse(rehearsal, x, root, leaf, facts, walk, this, &properties)
         });
         let busy = leaf.load.as_ref().map(|load| load.busy.one());
@@ -603,17 +637,11 @@ impl Dispatch<'_> {
         (next > now).then(|| next.since(now))
     }
 
-    /// Properties of the group and of the leaf, in the order in which they are set.
-    fn node_properties(
-        &self,
-        x: &Exchange,
-        root: NodeId,
-        leaf: NodeId,
-    ) -> Vec<(Scope, String, String)> {
+    /// Properties of everything on the way to the leaf, in the order in which they are set.
+    fn node_properties(&self, x: &Exchange, walk: &Walk<'_, '_>) -> Vec<(Scope, String, String)> {
         let mut all = Vec::new();
-        for node in [root, leaf] {
-            if !self.endpoints.node(node).properties.is_empty() && (all.is_empty() || root != leaf)
-            {
+        for node in walk.passed() {
+            if !self.endpoints.node(node).properties.is_empty() {
                 all.extend(self.properties.values(node, x));
             }
         }

@@ -150,6 +150,12 @@ impl Endpoints {
             NodeKind::Indirect(key, _) | NodeKind::Missing(key) => {
                 view.target = Some(key.value.clone());
             }
+            NodeKind::Resolving(resolving) => {
+                view.target = Some(format!("{{{}}}", resolving.expression.value.trim()));
+            }
+            NodeKind::NoTemplate(template) => {
+                view.target = Some(format!("template {}", template.value));
+            }
             _ => {}
         }
         view
@@ -224,13 +230,18 @@ impl Endpoints {
             return leaf.state.snapshot().state;
         }
         let Some(group) = node.group() else {
-            return EndpointState::Off;
+            return match node.kind {
+                // It has no state of its own.
+                NodeKind::Resolving(_) => EndpointState::Active,
+                _ => EndpointState::Off,
+            };
         };
         let off = |id: &NodeId| {
             let child = self.node(self.resolve(*id));
             self.state(child, false) == EndpointState::Off
         };
-        if group.is_off() || !ready && group.children.iter().all(off) {
+        let none_on = !group.children.is_empty() && group.children.iter().all(off);
+        if group.is_off() || !ready && none_on {
             EndpointState::Off
         } else if ready {
             EndpointState::Active

@@ -47,6 +47,8 @@ pub struct Facts<'r> {
     pub retry_non_idempotent: bool,
     /// For groups that balance by a hash: the group, and the hash of what the message has.
     pub keys: &'r [(NodeId, u64)],
+    /// What the nodes that each message resolves for itself stand for; one that is not listed stands for nothing.
+    pub resolved: &'r [(NodeId, NodeId)],
 }
 
 impl Default for Facts<'_> {
@@ -58,6 +60,7 @@ impl Default for Facts<'_> {
             path_session: None,
             retry_non_idempotent: true,
             keys: &[],
+            resolved: &[],
         }
     }
 }

@@ -14,12 +14,15 @@ use super::authorities::Authorities;
 use super::dispatch::auth::Auth;
 use super::load::Load;
 use super::order::{GroupOrder, Order};
+use super::recipients::LeafCache;
 use super::rules::{RetryRules, RuleSettings};
 use super::session::{Path, SessionSpec, SessionTable};
 use super::shape::Shape;
 use super::state::StateCell;
 use super::stats::{GroupStats, LeafStats};
-use crate::config::model::{HealthDef, LeafDef, PropertyDef, TimeoutAction};
+use crate::config::model::{
+    ComputedRecipientsDef, HealthDef, LeafDef, PropertyDef, ResolvingDef, TimeoutAction,
+};
 use crate::config::source::{Span, Spanned};
 use crate::transport::gate::Gate;
 use crate::transport::tls::ClientTls;
@@ -69,10 +72,15 @@ pub struct Needs {
     pub body_unless_parts: bool,
     /// There is a group that balances by a hash of the message.
     pub hash: bool,
+    /// There is a recipient list, for whose copies the body is held whole.
+    pub whole: bool,
+    /// An endpoint below is found by name only when the message is there: it may be any that has a name.
+    pub resolving: bool,
 }
 
 impl Needs {
-    fn join(&mut self, other: Needs) {
+    /// Adds what another needs.
+    pub fn join(&mut self, other: Needs) {
         self.client_id |= other.client_id;
         self.service_group_id |= other.service_group_id;
         self.cookies |= other.cookies;
@@ -80,6 +88,8 @@ impl Needs {
         self.body |= other.body;
         self.body_unless_parts |= other.body_unless_parts;
         self.hash |= other.hash;
+        self.whole |= other.whole;
+        self.resolving |= other.resolving;
     }
 }
 
@@ -114,10 +124,18 @@ pub enum NodeKind {
     Failover(Failover),
     /// A child by algorithm, or by session.
     LoadBalance(LoadBalance),
+    /// A copy to each child.
+    RecipientList(RecipientList),
+    /// The child that serves the host which the request names.
+    ByHost(ByHost),
     /// Stands for another node.
     Indirect(Spanned<String>, NodeId),
     /// A reference that leads nowhere; sending fails with 305100.
     Missing(Spanned<String>),
+    /// Stands for the node whose name each message computes.
+    Resolving(ResolvingDef),
+    /// Uses a template that gives no endpoint; sending fails with 305100.
+    NoTemplate(Spanned<String>),
     /// A kind that this version does not serve.
     Unsupported(Spanned<String>),
 }
@@ -162,10 +180,11 @@ pub struct Leaf {
     definition: u64,
 }
 
-/// What both kinds of group have.
+/// What all kinds of group have.
 #[derive(Clone)]
 pub struct Group {
-    /// Children in declaration order; never empty.
+    /// Children in declaration order; never empty, but for a recipient list that each message computes
+    /// and a dynamic group.
     pub children: Vec<NodeId>,
     /// Most children that one message may try.
     pub max_attempts: Option<u32>,
@@ -206,7 +225,51 @@ pub struct LoadBalance {
     slow: bool,
     /// Affinity, when there is one.
     pub session: Option<Session>,
+    /// The members come from elsewhere; there may be none.
+    pub dynamic: bool,
     algorithm: Arc<dyn Algorithm>,
+}
+
+/// `serviceDynamicLoadbalance`.
+#[derive(Clone)]
+pub struct ByHost {
+    /// A child for each service.
+    pub group: Group,
+    /// Position of the child by host, in lower case.
+    hosts: HashMap<String, usize>,
+}
+
+impl ByHost {
+    /// The child for a host: the service of that name, else of the name without its first label, and so on
+    /// (spec/endpoints.md 15.2).
+    pub fn child(&self, host: &str) -> Option<NodeId> {
+        let host = host.to_ascii_lowercase();
+        let mut name = host.as_str();
+        loop {
+            if let Some(at) = self.hosts.get(name) {
+                return self.group.children.get(*at).copied();
+            }
+            name = name.split_once('.')?.1;
+        }
+    }
+}
+
+/// `recipientlist`.
+#[derive(Clone)]
+pub struct RecipientList {
+    /// Children.
+    pub group: Group,
+    /// Addresses that each message computes, instead of children.
+    pub computed: Option<Computed>,
+}
+
+/// `<endpoints value="{expression}"/>`.
+#[derive(Clone)]
+pub struct Computed {
+    /// Their expression.
+    pub def: ComputedRecipientsDef,
+    /// The addresses that were asked for last.
+    pub leaves: Arc<LeafCache>,
 }
 
 /// Affinity of one group.
@@ -330,8 +393,14 @@ impl Endpoints {
         match &node.kind {
             NodeKind::Leaf(leaf) => leaf.is_ready(now),
             NodeKind::Indirect(_, target) => self.is_ready(*target, now),
-            NodeKind::Missing(_) | NodeKind::Unsupported(_) => false,
-            NodeKind::Failover(_) | NodeKind::LoadBalance(_) => node
+            // What it leads to is known only with a message.
+            NodeKind::Resolving(_) => true,
+            NodeKind::Missing(_) | NodeKind::NoTemplate(_) | NodeKind::Unsupported(_) => false,
+            NodeKind::RecipientList(list) if list.computed.is_some() => list.group.is_open(),
+            NodeKind::Failover(_)
+            | NodeKind::LoadBalance(_)
+            | NodeKind::RecipientList(_)
+            | NodeKind::ByHost(_) => node
                 .group()
                 .is_some_and(|g| g.is_open() && g.children.iter().any(|c| self.is_ready(*c, now))),
         }
@@ -373,6 +442,8 @@ impl Node {
         match &self.kind {
             NodeKind::Failover(f) => Some(&f.group),
             NodeKind::LoadBalance(l) => Some(&l.group),
+            NodeKind::RecipientList(l) => Some(&l.group),
+            NodeKind::ByHost(services) => Some(&services.group),
             _ => None,
         }
     }
@@ -382,9 +453,13 @@ impl Node {
         match &self.kind {
             NodeKind::Leaf(leaf) => leaf.target.kind_name(),
             NodeKind::Failover(_) => "failover",
+            NodeKind::LoadBalance(lb) if lb.dynamic => "dynamicLoadbalance",
             NodeKind::LoadBalance(_) => "loadbalance",
+            NodeKind::ByHost(_) => "serviceDynamicLoadbalance",
+            NodeKind::RecipientList(_) => "recipientlist",
             NodeKind::Indirect(..) => "key",
-            NodeKind::Missing(_) => "missing",
+            NodeKind::Resolving(_) => "key-expression",
+            NodeKind::Missing(_) | NodeKind::NoTemplate(_) => "missing",
             NodeKind::Unsupported(_) => "unsupported",
         }
     }

@@ -18,7 +18,7 @@ use smallvec::SmallVec;
 use super::session::{Facts, ResponseFacts, SessionSpec};
 use super::state::{Admission, EndpointState, StateCell, Transition};
 use super::stats::add;
-use super::tree::{Endpoints, Failover, Leaf, LoadBalance, Node, NodeId, NodeKind};
+use super::tree::{DEPTH_MAX, Endpoints, Failover, Leaf, LoadBalance, Node, NodeId, NodeKind};
 use crate::codes::ErrorCode;
 use crate::config::model::TimeoutAction;
 use crate::util::clock::Tick;
@@ -34,10 +34,22 @@ use affinity::{Affine, AnsweredIn};
 pub use decision::{Decision, Why};
 pub use outcome::{Failure, Retry, SessionEffect, Step, TryOf};
 
+/// Longest chain of references; those in the files alone are shorter.
+const REFERENCES_MAX: usize = 2 * DEPTH_MAX;
+
+/// The groups above a node that is being looked at.
+struct Above<'a> {
+    node: NodeId,
+    depth: usize,
+    next: Option<&'a Above<'a>>,
+}
+
 /// A group that the message is in.
 #[derive(Clone, Copy, Debug)]
 struct Frame {
     node: NodeId,
+    /// The reference that led to it, or the group itself.
+    entered: NodeId,
     /// Children tried by this message.
     attempts: u32,
     /// For a group with a session: its place in the session's path.
@@ -66,6 +78,8 @@ enum At {
     Trying(TryOf),
     /// Nothing more.
     Ended(Failure),
+    /// Copies go to the children of this recipient list; that is all for this message.
+    Copies(NodeId),
     /// Answered.
     Answered,
 }
@@ -99,6 +113,8 @@ pub struct Walk<'e, 'r> {
     /// True once any try of this message may have run at a back end.
     may_have_run: bool,
     tries: u32,
+    /// The reference that led to the leaf that is being tried, or the leaf itself.
+    leaf_entered: NodeId,
     decisions: SmallVec<[Decision; 4]>,
 }
 
@@ -119,6 +135,7 @@ impl<'e, 'r> Walk<'e, 'r> {
             reason: None,
             may_have_run: false,
             tries: 0,
+            leaf_entered: root,
             decisions: SmallVec::new(),
         }
     }
@@ -140,6 +157,10 @@ impl<'e, 'r> Walk<'e, 'r> {
                 At::Enter(node) => self.enter(node, now),
                 At::Choose => self.choose(now),
                 At::Trying(running) => return Step::Try(running),
+                At::Copies(list) => {
+                    self.at = At::Answered;
+                    return Step::Copies(list);
+                }
                 At::Ended(failure) => return Step::Fail(failure),
                 At::Answered => {
                     // A caller that asks after the answer is told that there is no second one.
@@ -272,22 +293,89 @@ impl<'e, 'r> Walk<'e, 'r> {
         self.tries
     }
 
-    // Descent.
+    /// The nodes on the way to the leaf that is being tried, in order: groups, references, the leaf.
+    pub fn passed(&self) -> impl Iterator<Item = NodeId> {
+        let entered = self.frames.iter().map(|frame| frame.entered);
+        entered
+            .chain([self.leaf_entered])
+            .flat_map(move |id| std::iter::successors(Some(id), move |id| self.step(*id)))
+    }
 
-    fn enter(&mut self, id: NodeId, now: Tick) {
-        let endpoints = self.endpoints;
-        let id = endpoints.resolve(id);
-        let node = endpoints.node(id);
-        match &node.kind {
-            NodeKind::Leaf(leaf) => self.try_leaf(id, leaf, now),
-            NodeKind::Missing(_) | NodeKind::Unsupported(_) | NodeKind::Indirect(..) => {
-                self.not_ready(id, ErrorCode::ENDPOINT_MISSING);
+    // References.
+
+    /// What a reference stands for.
+    fn step(&self, id: NodeId) -> Option<NodeId> {
+        match &self.endpoints.node(id).kind {
+            NodeKind::Indirect(_, target) => Some(*target),
+            NodeKind::Resolving(_) | NodeKind::ByHost(_) => {
+                let mut found = self.facts.resolved.iter();
+                found.find(|(from, _)| *from == id).map(|(_, to)| *to)
             }
-            NodeKind::Failover(_) | NodeKind::LoadBalance(_) => self.enter_group(id, node, now),
+            _ => None,
         }
     }
 
-    fn enter_group(&mut self, id: NodeId, node: &'e Node, now: Tick) {
+    /// The node that a chain of references ends at; the last one of a chain that leads nowhere.
+    fn resolve(&self, id: NodeId) -> NodeId {
+        let chain = std::iter::successors(Some(id), |id| self.step(*id));
+        // What a message resolves may lead back: a chain that long leads nowhere.
+        chain.take(REFERENCES_MAX).last().unwrap_or(id)
+    }
+
+    // Descent.
+
+    fn enter(&mut self, entered: NodeId, now: Tick) {
+        let endpoints = self.endpoints;
+        let id = self.resolve(entered);
+        let node = endpoints.node(id);
+        match &node.kind {
+            NodeKind::Leaf(leaf) => {
+                self.leaf_entered = entered;
+                self.try_leaf(id, leaf, now);
+            }
+            NodeKind::Missing(_)
+            | NodeKind::NoTemplate(_)
+            | NodeKind::Unsupported(_)
+            | NodeKind::Indirect(..)
+            | NodeKind::Resolving(_)
+            | NodeKind::ByHost(_) => {
+                self.not_ready(id, ErrorCode::ENDPOINT_MISSING);
+            }
+            // Only what a message resolves can nest deeper than what was checked at load.
+            NodeKind::Failover(_) | NodeKind::LoadBalance(_) if self.frames.len() >= DEPTH_MAX => {
+                self.not_ready(id, ErrorCode::ENDPOINT_MISSING);
+            }
+            NodeKind::Failover(_) | NodeKind::LoadBalance(_) => {
+                self.enter_group(entered, id, node, now);
+            }
+            NodeKind::RecipientList(_) if self.usable(id, now) => {
+                self.leaf_entered = entered;
+                self.enter_list(id, node, now);
+            }
+            NodeKind::RecipientList(_) => self.not_ready(id, ErrorCode::NO_READY_CHILD),
+        }
+    }
+
+    fn enter_list(&mut self, id: NodeId, node: &'e Node, now: Tick) {
+        if self.bind_before_send(now) {
+            self.at = At::Choose;
+            return;
+        }
+        if let Some(group) = node.group() {
+            add(&group.stats.requests);
+        }
+        self.decide(id, Why::Copies);
+        self.at = At::Copies(id);
+    }
+
+    /// The children of a recipient list that get a copy now, in order.
+    pub fn recipients(&self, list: NodeId, now: Tick) -> Vec<NodeId> {
+        let group = self.endpoints.node(list).group();
+        let children = group.into_iter().flat_map(|group| &group.children).copied();
+        children.filter(|c| self.usable(*c, now)).collect()
+    }
+
+    fn enter_group(&mut self, entered: NodeId, id: NodeId, node: &'e Node, now: Tick) {
         if let Some(group) = node.group() {
             add(&group.stats.requests);
             // A drained group is there for its own sessions, and for the message that a session of a group above led here.
@@ -300,6 +388,7 @@ impl<'e, 'r> Walk<'e, 'r> {
         let level = self.session_level(id, node, now);
         self.frames.push(Frame {
             node: id,
+            entered,
             attempts: 0,
             level,
         });
@@ -400,7 +489,7 @@ impl<'e, 'r> Walk<'e, 'r> {
     fn pick_failover(&mut self, failover: &Failover, now: Tick) -> Option<NodeId> {
         let endpoints = self.endpoints;
         let chosen = failover.pick(endpoints, &mut |c| self.usable(c, now), &mut |c| {
-            endpoints.is_ready(c, now)
+            endpoints.is_ready(self.resolve(c), now)
         })?;
         self.decide(
             chosen,
@@ -422,13 +511,17 @@ impl<'e, 'r> Walk<'e, 'r> {
 
     /// Whether this message may still try a node: ready, and not tried by it.
     fn usable(&self, id: NodeId, now: Tick) -> bool {
-        self.usable_as(false, id, now)
+        self.usable_below(false, id, now, None)
     }
 
     /// The same; `bound` when the message's session is bound to the node.
     fn usable_as(&self, bound: bool, id: NodeId, now: Tick) -> bool {
+        self.usable_below(bound, id, now, None)
+    }
+
+    fn usable_below(&self, bound: bool, id: NodeId, now: Tick, above: Option<&Above<'_>>) -> bool {
         let endpoints = self.endpoints;
-        let id = endpoints.resolve(id);
+        let id = self.resolve(id);
         if self.closed.contains(&id) {
             return false;
         }
@@ -438,12 +531,29 @@ impl<'e, 'r> Walk<'e, 'r> {
                 leaf.target.is_known() && leaf.state.is_ready_bound(now)
             }
             (NodeKind::Leaf(leaf), _) => leaf.is_ready(now),
+            // Its children are known only when it is asked.
+            (NodeKind::RecipientList(list), _) if list.computed.is_some() => list.group.is_open(),
             (_, Some(group)) => {
                 let open = group.is_open() || bound && !group.is_off();
-                open && group.children.iter().any(|c| self.usable(*c, now))
+                let here = Above {
+                    node: id,
+                    depth: above.map_or(self.frames.len(), |a| a.depth) + 1,
+                    next: above,
+                };
+                let mut children = group.children.iter();
+                open && here.depth <= DEPTH_MAX + 1
+                    && !self.leads_back(id, above)
+                    && children.any(|c| self.usable_below(false, *c, now, Some(&here)))
             }
             _ => false,
         }
+    }
+
+    /// True for a group that the message is in already: only what a message resolves can lead there again.
+    fn leads_back(&self, group: NodeId, above: Option<&Above<'_>>) -> bool {
+        !self.facts.resolved.is_empty()
+            && (self.frames.iter().any(|frame| frame.node == group)
+                || std::iter::successors(above, |a| a.next).any(|a| a.node == group))
     }
 
     // Ascent.
@@ -498,7 +608,8 @@ impl<'e, 'r> Walk<'e, 'r> {
                 continue;
             }
             if let Some(last) = self.last {
-                let rules = self.endpoints.leaf(child).map(|leaf| &leaf.retry);
+                let rules = self.endpoints.leaf(self.resolve(child));
+                let rules = rules.map(|leaf| &leaf.retry);
                 if rules.is_some_and(|rules| !rules.allow(last.code, last.state_added)) {
                     self.decide(child, Why::RetryForbidden);
                     self.leave(frame);
@@ -580,7 +691,7 @@ impl<'e, 'r> Walk<'e, 'r> {
     }
 
     fn close(&mut self, id: NodeId) {
-        self.closed.push(self.endpoints.resolve(id));
+        self.closed.push(self.resolve(id));
     }
 
     fn decide(&mut self, node: NodeId, why: Why) {

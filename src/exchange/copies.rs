@@ -62,6 +62,7 @@ impl Exchange {
         copy.to.clone_from(&self.to);
         copy.header_end = self.header_end;
         copy.entries.clone_from(&self.entries);
+        copy.proxy.clone_from(&self.proxy);
         Box::new(copy)
     }
 
@@ -72,6 +73,8 @@ impl Exchange {
         self.response = copy.response;
         self.response_body = copy.response_body;
         self.upstream = copy.upstream;
+        self.answer_format = copy.answer_format;
+        self.fault_blocks = copy.fault_blocks;
         self.axis2 = copy.axis2;
         self.retry_after = copy.retry_after;
         self.fault_made = copy.fault_made;

@@ -24,6 +24,8 @@ pub enum Place {
     Query,
     /// Environment variables (the originals: JVM properties).
     System,
+    /// Texts of the registry.
+    Registry,
 }
 
 /// The fields of the current message; `None` for an answer that is not there.
@@ -90,6 +92,7 @@ pub fn property<'x>(x: &'x Exchange, place: Place, name: &str) -> Option<Value<'
         Place::Transport => headers(x)?.find(name).map(lossy),
         Place::Query => query(x, name).map(owned),
         Place::System => std::env::var(name).ok().map(owned),
+        Place::Registry => x.entries.as_ref()?.registry(name).map(text),
     }
 }
 
@@ -111,7 +114,7 @@ fn default_scope<'x>(x: &'x Exchange, name: &str) -> Option<Value<'x>> {
             "ERROR_DETAIL" => fault().map(|f| text(&f.detail)),
             "proxy.name" => x.proxy.as_deref().map(text),
             "SERVER_IP" => Some(owned(x.arrival.local.ip().to_string())),
-            _ => None,
+            _ => x.entries.as_ref()?.local(name).map(text),
         }),
     }
 }

@@ -336,7 +336,8 @@ impl<'p> Parse<'p> {
             return None;
         }
         Some(match &def.kind {
-            EndpointKind::Indirect(key) => self.endpoints.key(key),
+            // One that sets properties is more than the endpoint that it refers to.
+            EndpointKind::Indirect(key) if def.properties.is_empty() => self.endpoints.key(key),
             _ => self.endpoints.inline(&self.position.join("/"), &def),
         })
     }

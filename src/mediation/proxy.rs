@@ -15,7 +15,9 @@ use super::mediator::{List, failing};
 use super::parse::Parse;
 use super::{Cx, Flow, Mediation, Sequence, SequenceId, default_fault};
 use crate::codes::{DiagnosticCode, ErrorCode};
-use crate::config::model::{EndpointUse, Model, ProxyDef, SequenceUse, Transports, UnsupportedDef};
+use crate::config::model::{
+    EndpointUse, EntryContent, Model, ProxyDef, SequenceUse, Transports, UnsupportedDef,
+};
 use crate::config::source::Spanned;
 use crate::config::wsdl::{Asked, Library};
 use crate::exchange::{Exchange, Fault};
@@ -95,22 +97,25 @@ fn missing(key: &Spanned<String>) -> Sequence {
     }
 }
 
-/// Says which entries nobody uses: they are not run.
+/// Says which entries nobody has read: those of other servers that no service publishes.
 pub(super) fn unused_entries(model: &Model, library: &Library<'_>, parse: &mut Parse<'_>) {
-    for entry in model
-        .entries
-        .iter()
-        .filter(|e| !library.is_used(&e.key.value))
-    {
+    for entry in &model.entries {
+        let EntryContent::Source(source) = &entry.content else {
+            continue;
+        };
+        let key = &entry.key.value;
+        if library.is_used(key) || model.texts.contains_key(key) || !source.value.contains("://") {
+            continue;
+        }
         parse.diagnostics.unsupported(
             DiagnosticCode::NotSupportedYet,
-            entry.element.name_span,
-            "localEntry is not supported yet",
-            "only publishWSDL uses local entries; the rest of the configuration is loaded without it",
+            source.span,
+            "a local entry from another server is not supported yet",
+            "only publishWSDL reads one; save it as a file and write src=\"file:path\"",
         );
         parse.artifact(&UnsupportedDef {
             kind: "localEntry".to_owned(),
-            name: Some(entry.key.value.clone()),
+            name: Some(key.clone()),
             element: entry.element.clone(),
         });
     }

@@ -19,6 +19,9 @@ pub const STEPS_MAX: u32 = 100_000;
 /// Most handlers that one flow may start: a sequence that is its own handler must end.
 const HANDLERS_MAX: u32 = 16;
 
+/// Error handlers in scope, the innermost last.
+pub(super) type Handlers = SmallVec<[SequenceId; 4]>;
+
 /// How a flow ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Ended {
@@ -45,7 +48,8 @@ pub(super) struct Run<'a> {
     cx: &'a Cx<'a>,
     scene: Scene<'a>,
     frames: SmallVec<[Frame<'a>; 6]>,
-    handlers: SmallVec<[SequenceId; 4]>,
+    handlers: Handlers,
+    copy_handlers: Handlers,
     /// Handler of everything that runs here, below those of the sequences.
     fault: Option<SequenceId>,
     calls: usize,
@@ -65,6 +69,7 @@ impl<'a> Run<'a> {
             frames: SmallVec::new(),
             handlers: SmallVec::new(),
             fault,
+            copy_handlers: SmallVec::new(),
             calls: 0,
             steps: 0,
             trace: cx.log.trace(),
@@ -101,6 +106,18 @@ impl<'a> Run<'a> {
         self.handlers.clear();
         self.handlers.extend(self.fault);
         self.calls = 0;
+    }
+
+    /// Runs the handlers that were in scope where a copy of a message was sent that failed.
+    pub(super) async fn recover(
+        &mut self,
+        handlers: &[SequenceId],
+        fault: Fault,
+        x: &mut Exchange,
+    ) -> Ended {
+        self.begin();
+        self.handlers = handlers.into();
+        self.go(Err(fault), x).await
     }
 
     /// Runs to the end after a first step, through the handlers when something fails.
@@ -210,7 +227,17 @@ impl<'a> Run<'a> {
         }
         let sent = self.cx.sender.send(x, to).await;
         x.forget_content();
-        sent
+        sent?;
+        if x.copies.is_some() {
+            // What is in scope here takes the errors of the copies, whenever they come.
+            self.copy_handlers = self.handlers.clone();
+        }
+        Ok(())
+    }
+
+    /// The handlers that were in scope where copies were sent last.
+    pub(super) fn copy_handlers(&self) -> Handlers {
+        self.copy_handlers.clone()
     }
 
     fn call(&mut self, id: SequenceId) -> Result<(), Fault> {

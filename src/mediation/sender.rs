@@ -6,6 +6,7 @@ use std::pin::Pin;
 
 use bytes::Bytes;
 
+use super::Rest;
 use crate::config::source::Span;
 use crate::exchange::{Exchange, Fault};
 use crate::soap::content::Extent;
@@ -26,7 +27,7 @@ pub enum SendTo {
 ///
 /// On success `x.response` and `x.response_body` hold the answer, or `x.response` is `None` when none is expected. A
 /// sender that has answered by itself sets `x.replied`, and mediation ends. An answer of an earlier send that is still
-/// there is given up.
+/// there is given up. When copies were sent instead, `x.copies` is where their answers come.
 pub trait Sender {
     /// Sends; an error goes to the fault handlers in scope.
     fn send<'a>(&'a self, x: &'a mut Exchange, to: SendTo)
@@ -47,6 +48,11 @@ pub trait Sender {
         x: &'a mut Exchange,
         extent: Extent,
     ) -> LocalBoxFuture<'a, Result<Option<ReadBytes>, Fault>>;
+
+    /// Lets go of an answer that nobody wants.
+    fn discard<'a>(&'a self, x: &'a mut Exchange) -> LocalBoxFuture<'a, ()>;
+    /// Goes on with copies whose client has been answered, by [`Mediation::behind`](super::Mediation::behind).
+    fn behind(&self, rest: Rest);
 }
 
 /// What was read of a message.

@@ -8,12 +8,13 @@ use tokio::sync::watch;
 
 use super::control::Running;
 use super::counters::Counters;
-use super::generation::{Built, Generation, Origin};
+use super::generation::{Around, Built, Generation, Origin};
+use super::members::{self, Members};
 use super::reload::{Reloads, Shared};
 use super::reloader::Reloader;
 use super::watch::Watch;
 use super::worker::Listening;
-use super::{health, listen, systemd, tokens, worker, wsdl};
+use super::{health, listen, registry, systemd, tokens, worker, wsdl};
 use crate::admin::{Admin, AdminAddr, Token};
 use crate::config::diagnostic::{Diagnostic, Severity};
 use crate::config::render;
@@ -136,8 +137,13 @@ pub fn run(options: &Options) -> Result<(), RunError> {
         AdminAddr::Unix(_) => Vec::new(),
     };
     let network = AllowList::for_network(addresses.iter().all(|a| a.at.ip().is_loopback()), own);
+    let members = Members::default();
+    let around = Around {
+        network: &network,
+        members: &members,
+    };
     let (Built { generation, .. }, mut diagnostics, settings) =
-        Generation::build(loaded, options.default.as_deref(), None, &network);
+        Generation::build(loaded, options.default.as_deref(), None, &around);
     if options.lenient || !diagnostics.has_errors() {
         wsdl::first_round(&generation, &mut diagnostics)?;
     }
@@ -178,6 +184,7 @@ pub fn run(options: &Options) -> Result<(), RunError> {
         generation,
         &settings,
         network,
+        members,
         Opened {
             opened,
             sockets,
@@ -201,6 +208,7 @@ fn serve(
     generation: Generation,
     settings: &Settings,
     network: AllowList,
+    members: Members,
     opened: Opened,
 ) -> Result<(), RunError> {
     let format = log_format(settings);
@@ -225,6 +233,7 @@ fn serve(
         lenient: options.lenient,
         limits: limits(settings),
         network,
+        members,
         counters: counters.clone(),
         events: events.clone(),
         reloads: parking_lot::Mutex::new(Reloads::default()),
@@ -348,6 +357,8 @@ async fn control_plane(
     tokio::spawn(sweep_sessions(shared.clone()));
     tokio::spawn(wsdl::keep_reading(shared.clone()));
     tokio::spawn(health::supervise(shared.clone()));
+    tokio::spawn(members::follow(shared.clone(), running.reloader.clone()));
+    tokio::spawn(registry::follow(shared.clone(), running.reloader.clone()));
     let (Ok(mut hangup), Ok(mut terminate)) = (
         signal(SignalKind::hangup()),
         signal(SignalKind::terminate()),

@@ -5,6 +5,7 @@
 //! A request goes through twice: once with the failures that were asked for, and once with every try failing by its
 //! likeliest code, which gives the ladder of what comes next and what the client gets in the end.
 
+mod copies;
 mod describe;
 mod record;
 
@@ -13,14 +14,14 @@ use std::net::SocketAddr;
 use std::pin::pin;
 use std::task::{Context, Waker};
 
-use super::generation::{Generation, Origin};
+use super::generation::{Around, Generation, Origin};
+use super::members::Members;
 use super::serve::Bound;
 use crate::admin::explain::{AnswerView, ExplainRequest, ExplainView, RungView, StepView};
 use crate::codes::{ERRORS, ErrorCode};
 use crate::config::diagnostic::Severity;
 use crate::config::render;
 use crate::endpoint::allow::AllowList;
-use crate::endpoint::dispatch::Dispatch;
 use crate::endpoint::dispatch::auth::TokenFetches;
 use crate::endpoint::{Endpoints, NodeId};
 use crate::exchange::{Arrival, Body, Exchange};
@@ -32,6 +33,7 @@ use crate::transport::limits::Limits;
 use crate::transport::worker::Worker;
 use crate::util::clock::Tick;
 
+use copies::InPlace;
 pub use describe::{place, settings};
 use record::{Record, Rehearsed, Send};
 
@@ -157,18 +159,19 @@ fn run(
     let id = RequestIds::with_prefix(0).next(None, None);
     // Nobody fetches: a rehearsal asks for no token.
     let (tokens, _) = TokenFetches::channel(1);
+    let in_place = InPlace {
+        worker: &worker,
+        endpoints: &endpoints,
+        generation,
+        record: &record,
+        request: &id,
+        tokens: &tokens,
+    };
     let sender = Rehearsed {
-        bound: Bound(Dispatch {
-            worker: &worker,
-            endpoints: &endpoints,
-            properties: generation,
-            policy: &generation.policy,
-            events: &record,
-            request: &id,
-            hash_sessions: true,
-            rehearsal: Some(&record),
-            tokens: &tokens,
-        }),
+        bound: Bound {
+            dispatch: in_place.dispatch(),
+            beside: None,
+        },
         record: &record,
     };
     let cx = Cx {
@@ -328,8 +331,12 @@ fn raw_head(request: &ExplainRequest) -> Result<Vec<u8>, String> {
 pub fn explain_files(origin: &Origin, request: &ExplainRequest) -> Result<ExplainView, String> {
     let loaded = origin.load();
     let network = AllowList::for_network(true, Vec::new());
+    let around = Around {
+        network: &network,
+        members: &Members::default(),
+    };
     let (built, diagnostics, settings) =
-        Generation::build(loaded, origin.default.as_deref(), None, &network);
+        Generation::build(loaded, origin.default.as_deref(), None, &around);
     let problems = diagnostics.into_sorted();
     if problems.iter().any(|d| d.severity == Severity::Error) {
         let text = render::human(&built.generation.sources, &problems);

@@ -4,18 +4,21 @@ use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::members::{Filling, Found, Members};
 use super::tls;
-use crate::codes::DiagnosticCode;
+use crate::codes::{DiagnosticCode, ErrorCode};
 use crate::config::diagnostic::{Diagnostics, Severity};
-use crate::config::model::{EndpointDef, EndpointKind, Model, PropertyValue, Scope};
+use crate::config::endpoint::template::Templates;
+use crate::config::model::{EndpointDef, EndpointKind, Model, PropertyValue, RegistryDef, Scope};
 use crate::config::source::{Sources, Span, Spanned};
 use crate::config::wsdl::{FileSeen, Library};
+use crate::config::xml::Element;
 use crate::config::{endpoint, loader};
 use crate::endpoint::allow::AllowList;
 use crate::endpoint::dispatch::{PropertyValues, SendPolicy};
-use crate::endpoint::tree::NodeId;
+use crate::endpoint::tree::{NodeId, NodeKind};
 use crate::endpoint::{Builder, Endpoints, ReloadReport};
-use crate::exchange::Exchange;
+use crate::exchange::{Entries, Exchange, Fault};
 use crate::mediation::expression::{Expression, Need};
 use crate::mediation::{EndpointNames, Mediation};
 use crate::settings::{self, Settings};
@@ -93,9 +96,17 @@ pub struct Generation {
     pub tls: Arc<TlsSet>,
     /// Problems by severity: warnings, unsupported, errors.
     pub problems: [u64; 3],
+    /// Texts that messages look up, when there are any.
+    pub entries: Option<Arc<Entries>>,
+    /// The registry.
+    pub registry: Option<RegistryDef>,
+    /// The members that were put into dynamic groups.
+    pub members: Found,
     properties: HashMap<NodeId, Vec<Property>>,
     /// What is read of a message before it is sent to an endpoint, where that is anything.
     needs: HashMap<NodeId, Need>,
+    /// Of nodes whose target each message computes.
+    keys: HashMap<NodeId, Expression>,
 }
 
 struct Property {
@@ -107,6 +118,14 @@ struct Property {
 enum Value {
     Literal(String),
     Expression(Expression),
+}
+
+/// What a configuration meets in the process that runs it.
+pub struct Around<'a> {
+    /// What is known of listeners and administration, for targets that messages name.
+    pub network: &'a AllowList,
+    /// What is known of the members of dynamic groups.
+    pub members: &'a Members,
 }
 
 /// A generation, what the reload carried over, and what is wrong with the configuration.
@@ -123,7 +142,7 @@ impl Generation {
         loaded: Loaded,
         default: Option<&str>,
         previous: Option<&Generation>,
-        network: &AllowList,
+        around: &Around<'_>,
     ) -> (Built, Diagnostics, Settings) {
         let Loaded {
             model,
@@ -139,7 +158,9 @@ impl Generation {
             .sessions_per_group(settings.sessions.per_group)
             .session_timeout(settings.sessions.timeout)
             .tls(tls.clone());
-        let mut names = Names::define(&mut builder, &model);
+        let number = previous.map_or(1, |p| p.number + 1);
+        let filling = Filling::new(&model, Some(around.members), number);
+        let mut names = Names::define(&mut builder, &model, filling);
         let mediation = Mediation::build(
             &model,
             default,
@@ -151,10 +172,12 @@ impl Generation {
         if let Some(previous) = previous {
             mediation.inherit(&previous.mediation);
         }
+        let members = names.done(&mut diagnostics);
         let (endpoints, report) = builder.finish(&mut diagnostics);
         let properties = compile_properties(&endpoints, &model.sources, &mut diagnostics);
-        let needs = compile_needs(&endpoints, &properties);
-        let allowed = allow_list(&settings, network, &model, &mut diagnostics);
+        let keys = compile_keys(&endpoints, &model.sources, &mut diagnostics);
+        let needs = compile_needs(&endpoints, &properties, &keys);
+        let allowed = allow_list(&settings, around.network, &model, &mut diagnostics);
         let policy = SendPolicy {
             retry_non_idempotent: settings.retry.non_idempotent,
             allowed,
@@ -173,7 +196,8 @@ impl Generation {
             count(Severity::Error),
         ];
         let read = library.into_seen();
-        let number = previous.map_or(1, |p| p.number + 1);
+        let entries = entries_of(&model).map(Arc::new);
+        let registry = model.registry.clone();
         let generation = Generation {
             number,
             sources: model.sources,
@@ -183,8 +207,12 @@ impl Generation {
             read,
             tls,
             problems,
+            entries,
+            registry,
+            members,
             properties,
             needs,
+            keys,
         };
         (Built { generation, report }, diagnostics, settings)
     }
@@ -195,13 +223,24 @@ impl Generation {
     }
 }
 
+/// The texts that messages look up.
+pub fn entries_of(model: &Model) -> Option<Entries> {
+    let registry = model.registry.as_ref();
+    let entries = Entries {
+        local: model.texts.clone(),
+        registry: registry.map(|r| r.texts.clone()).unwrap_or_default(),
+    };
+    (!entries.is_empty()).then_some(entries)
+}
+
 /// Adds the problems that only compiling finds, for `axon check`.
 pub fn check_more(model: &Model, settings: &Settings, diagnostics: &mut Diagnostics) {
     let material = Material::read(settings);
     let profiles = tls::build(settings, &material, None, diagnostics);
     let library = Library::new(&model.sources, &model.root);
     let mut builder = Builder::new(None).library(&library).tls(profiles);
-    let mut names = Names::define(&mut builder, model);
+    let filling = Filling::new(model, None, 0);
+    let mut names = Names::define(&mut builder, model, filling);
     // Only its diagnostics matter here.
     let _ = Mediation::build(
         model,
@@ -211,8 +250,10 @@ pub fn check_more(model: &Model, settings: &Settings, diagnostics: &mut Diagnost
         &library,
         diagnostics,
     );
+    names.done(diagnostics);
     let (endpoints, _) = builder.finish(diagnostics);
     compile_properties(&endpoints, &model.sources, diagnostics);
+    compile_keys(&endpoints, &model.sources, diagnostics);
 }
 
 fn allow_list(
@@ -261,6 +302,21 @@ impl PropertyValues for Generation {
             .filter_map(|p| Some((p.scope, p.name.clone(), text(&p.value)?)))
             .collect()
     }
+
+    fn key(&self, node: NodeId, x: &Exchange) -> Option<String> {
+        let key = self.keys.get(&node)?.string(x).ok()?;
+        Some(key.into_owned())
+    }
+
+    fn addresses(&self, node: NodeId, x: &Exchange) -> Result<String, Fault> {
+        match self.keys.get(&node) {
+            Some(expression) => expression.string(x).map(|text| text.into_owned()),
+            None => Err(Fault::new(
+                ErrorCode::NOT_SUPPORTED,
+                "the expression of the recipient list cannot be evaluated; axon check says why",
+            )),
+        }
+    }
 }
 
 fn compile_properties(
@@ -302,6 +358,7 @@ fn compile_properties(
 fn compile_needs(
     endpoints: &Endpoints,
     properties: &HashMap<NodeId, Vec<Property>>,
+    keys: &HashMap<NodeId, Expression>,
 ) -> HashMap<NodeId, Need> {
     let own = |id: NodeId| {
         let list = properties.get(&id).map(Vec::as_slice).unwrap_or_default();
@@ -309,10 +366,12 @@ fn compile_needs(
             Value::Literal(_) => Need::Nothing,
             Value::Expression(expression) => expression.need(),
         });
-        needs.max().unwrap_or_default()
+        let key = keys.get(&id).map(Expression::need);
+        needs.chain(key).max().unwrap_or_default()
     };
     let mut all = HashMap::new();
-    if properties.keys().all(|id| own(*id) <= Need::Properties) {
+    let mut with = properties.keys().chain(keys.keys());
+    if with.all(|id| own(*id) <= Need::Properties) {
         return all;
     }
     for (root, _) in endpoints.nodes() {
@@ -337,28 +396,86 @@ fn compile_needs(
     all
 }
 
+fn compile_keys(
+    endpoints: &Endpoints,
+    sources: &Sources,
+    diagnostics: &mut Diagnostics,
+) -> HashMap<NodeId, Expression> {
+    let mut compile = |text: &Spanned<String>, element: &Element| {
+        Expression::load(
+            text,
+            &element.prefixes,
+            sources.locate(text.span),
+            diagnostics,
+        )
+    };
+    let mut all = HashMap::new();
+    for (id, node) in endpoints.nodes() {
+        let found = match &node.kind {
+            NodeKind::Resolving(def) => compile(&def.expression, &def.element),
+            NodeKind::RecipientList(list) => {
+                let computed = list.computed.as_ref().map(|computed| &computed.def);
+                computed.and_then(|def| compile(&def.expression, &def.element))
+            }
+            _ => None,
+        };
+        all.extend(found.map(|expression| (id, expression)));
+    }
+    all
+}
+
 /// Gives the endpoints that sequences name their numbers in the tree.
 struct Names<'b, 'p> {
     builder: &'b mut Builder<'p>,
     named: HashMap<String, NodeId>,
+    templates: Templates<'b>,
+    filling: Filling<'b>,
+    problems: Diagnostics,
 }
 
 impl<'b, 'p> Names<'b, 'p> {
-    fn define(builder: &'b mut Builder<'p>, model: &Model) -> Self {
-        let mut named = HashMap::new();
-        for def in &model.endpoints {
-            let id = builder.define(def);
+    fn define(builder: &'b mut Builder<'p>, model: &'b Model, filling: Filling<'b>) -> Self {
+        let mut names = Self {
+            builder,
+            named: HashMap::new(),
+            templates: Templates::new(model, &|name: &str| std::env::var(name).ok()),
+            filling,
+            problems: Diagnostics::default(),
+        };
+        for def in model.endpoints.iter().chain(&model.keyed) {
+            let id = match &def.kind {
+                // Nothing to be put into these.
+                EndpointKind::Address(_) | EndpointKind::Default(_) | EndpointKind::Indirect(_) => {
+                    names.builder.define(def)
+                }
+                _ => {
+                    let mut def = def.clone();
+                    names.filling.fill(&mut def, &mut names.problems);
+                    names.builder.define(&def)
+                }
+            };
             if let Some(name) = &def.name {
-                named.entry(name.value.clone()).or_insert(id);
+                names.named.entry(name.value.clone()).or_insert(id);
             }
         }
-        Self { builder, named }
+        names
+    }
+
+    /// Adds what was found wrong, and gives the members that were put into dynamic groups.
+    fn done(self, diagnostics: &mut Diagnostics) -> Found {
+        for problem in self.problems.list() {
+            diagnostics.push(problem.clone());
+        }
+        self.filling.done()
     }
 }
 
 impl EndpointNames for Names<'_, '_> {
     fn inline(&mut self, position: &str, def: &EndpointDef) -> u32 {
-        self.builder.inline(position, def).0
+        let mut def = def.clone();
+        self.templates.expand(&mut def, &mut self.problems);
+        self.filling.fill(&mut def, &mut self.problems);
+        self.builder.inline(position, &def).0
     }
 
     fn key(&mut self, key: &Spanned<String>) -> u32 {

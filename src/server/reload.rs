@@ -8,7 +8,8 @@ use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 
 use super::counters::Counters;
-use super::generation::{Built, Generation, Origin};
+use super::generation::{Around, Built, Generation, Origin, entries_of};
+use super::members::Members;
 use super::wsdl;
 use crate::admin::{ChangeView, KeptView, ReloadView};
 use crate::config::diagnostic::{Diagnostic, Severity};
@@ -32,6 +33,8 @@ pub struct Shared {
     pub limits: Limits,
     /// What is known of listeners and administration, for targets that messages name.
     pub network: AllowList,
+    /// What is known of the members of dynamic groups.
+    pub members: Members,
     /// Counters of the workers.
     pub counters: Vec<Arc<Counters>>,
     /// Takes events.
@@ -80,7 +83,9 @@ pub fn reload(shared: &Shared) -> ReloadView {
     reloads.files = loaded.material.paths().map(PathBuf::from).collect();
     let unchanged = same_texts(&loaded.model.sources, &previous.sources)
         && TlsSet::fingerprint_of(&loaded.material) == previous.tls.fingerprint()
-        && previous.read.iter().all(FileSeen::is_unchanged);
+        && previous.read.iter().all(FileSeen::is_unchanged)
+        && entries_of(&loaded.model).as_ref() == previous.entries.as_deref()
+        && shared.members.unchanged(&previous.members);
     let mut view = ReloadView {
         generation: previous.number,
         ..ReloadView::default()
@@ -94,7 +99,10 @@ pub fn reload(shared: &Shared) -> ReloadView {
             loaded,
             shared.origin.default.as_deref(),
             Some(&previous),
-            &shared.network,
+            &Around {
+                network: &shared.network,
+                members: &shared.members,
+            },
         );
         if shared.lenient || !diagnostics.has_errors() {
             // Without a runtime of its own nothing is read now; the background does it.

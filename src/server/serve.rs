@@ -9,16 +9,16 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use arc_swap::{ArcSwap, Cache};
 use smallvec::SmallVec;
 
+use super::copies::{Beside, Home};
 use super::counters::{Counters, add};
 use super::generation::Generation;
-use super::log::{Events, outcome, session_use, try_outcome};
+use super::log::{outcome, session_use, try_outcome};
 use crate::endpoint::NodeId;
 use crate::endpoint::dispatch::Dispatch;
-use crate::endpoint::dispatch::auth::TokenFetches;
 use crate::endpoint::tree::NodeKind;
 use crate::exchange::{Arrival, Body, Exchange, Fault};
-use crate::mediation::{Cx, LocalBoxFuture, ReadBytes, SendTo, Sender};
-use crate::observe::{AccessRecord, Attempt, EventLog, Lines, LogFormat, RequestId, RequestIds};
+use crate::mediation::{Cx, LocalBoxFuture, ReadBytes, Rest, SendTo, Sender};
+use crate::observe::{AccessRecord, Attempt, Lines, LogFormat, RequestId, RequestIds};
 use crate::soap::content::Extent;
 use crate::transport::connection::Handler;
 use crate::transport::downstream::Client;
@@ -40,16 +40,14 @@ pub struct Service {
     pub current: RefCell<Cache<Arc<ArcSwap<Generation>>, Arc<Generation>>>,
     /// Makes request ids.
     pub ids: RequestIds,
-    /// Takes events.
-    pub events: Arc<EventLog>,
+    /// What a task beside this connection's is made of.
+    pub home: Rc<Home>,
     /// Takes access lines.
     pub access: Option<(LogFormat, Lines)>,
     /// Name of the listener in access lines.
     pub listener: String,
     /// Its TLS profile, when it is one for HTTPS.
     pub tls: Option<String>,
-    /// Where tokens are fetched.
-    pub tokens: TokenFetches,
 }
 
 impl Handler for Service {
@@ -77,21 +75,19 @@ impl Handler for Service {
         };
         let mut x = Exchange::new(arrival, self.worker.now(), head, body);
         x.client = Some(client);
-        let events = Events {
-            log: &self.events,
-            generation: &generation,
-        };
-        let sender = Bound(Dispatch {
-            worker: &self.worker,
-            endpoints: &generation.endpoints,
-            properties: &*generation,
-            policy: &generation.policy,
-            events: &events,
-            request: &id,
+        x.entries.clone_from(&generation.entries);
+        let beside = Beside {
+            home: self.home.clone(),
+            generation,
+            request: id,
             hash_sessions: self.access.is_some(),
-            rehearsal: None,
-            tokens: &self.tokens,
-        });
+        };
+        let (generation, id) = (&beside.generation, &beside.request);
+        let events = beside.events();
+        let sender = Bound {
+            dispatch: beside.dispatch(&events),
+            beside: Some(&beside),
+        };
         generation
             .mediation
             .handle(
@@ -129,7 +125,7 @@ impl Handler for Service {
                 took,
                 tls: client.io.tls_version(),
             };
-            self.write_access(*format, lines, &x, &id, &generation, ended);
+            self.write_access(*format, lines, &x, id, generation, ended);
         }
         self.worker.recycle_response(response);
         (client, x.request)
@@ -333,7 +329,12 @@ fn answer(x: &mut Exchange) -> (ResponseHead, ReplyBody) {
 }
 
 /// The sender of one exchange.
-pub struct Bound<'a>(pub Dispatch<'a>);
+pub struct Bound<'a> {
+    /// Sends to endpoints.
+    pub dispatch: Dispatch<'a>,
+    /// What tasks beside this one are made of; `None` when the message is only thought through.
+    pub beside: Option<&'a Beside>,
+}
 
 impl Sender for Bound<'_> {
     fn send<'a>(
@@ -343,7 +344,7 @@ impl Sender for Bound<'_> {
     ) -> LocalBoxFuture<'a, Result<(), Fault>> {
         Box::pin(async move {
             match to {
-                SendTo::Endpoint(id) => self.0.send(x, NodeId(id)).await,
+                SendTo::Endpoint(id) => self.dispatch.send(x, NodeId(id)).await,
                 SendTo::ToOfMessage => Err(Fault::new(
                     crate::codes::ErrorCode::NOT_READY,
                     "send without an endpoint to the address of the message is not supported yet",
@@ -354,7 +355,7 @@ impl Sender for Bound<'_> {
 
     fn extent(&self, to: SendTo) -> Option<Extent> {
         match to {
-            SendTo::Endpoint(id) => self.0.properties.extent(NodeId(id)),
+            SendTo::Endpoint(id) => self.dispatch.properties.extent(NodeId(id)),
             SendTo::ToOfMessage => None,
         }
     }
@@ -365,8 +366,18 @@ impl Sender for Bound<'_> {
         extent: Extent,
     ) -> LocalBoxFuture<'a, Result<Option<ReadBytes>, Fault>> {
         Box::pin(async move {
-            let read = self.0.read(x, extent).await?;
+            let read = self.dispatch.read(x, extent).await?;
             Ok(read.map(|(bytes, extent)| ReadBytes { bytes, extent }))
         })
+    }
+
+    fn discard<'a>(&'a self, x: &'a mut Exchange) -> LocalBoxFuture<'a, ()> {
+        Box::pin(x.discard_answer(self.dispatch.worker))
+    }
+
+    fn behind(&self, rest: Rest) {
+        if let Some(beside) = self.beside {
+            beside.behind(rest);
+        }
     }
 }

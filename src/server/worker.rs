@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use arc_swap::{ArcSwap, Cache};
 use tokio::sync::watch;
 
+use super::copies::Home;
 use super::counters::Counters;
 use super::generation::Generation;
 use super::serve::Service;
@@ -82,6 +83,12 @@ pub fn run(plan: Plan) -> std::io::Result<()> {
 async fn serve(plan: Plan) {
     let worker = Rc::new(Worker::new(plan.index, plan.limits, plan.seed));
     worker.follow_wall_clock();
+    let home = Rc::new(Home {
+        worker: worker.clone(),
+        events: plan.events,
+        space: Rc::default(),
+        tokens: plan.tokens,
+    });
     let mut first = None;
     for (listening, access) in plan.listeners.into_iter().zip(plan.access) {
         let protocol = match listening.tls {
@@ -93,11 +100,10 @@ async fn serve(plan: Plan) {
             counters: plan.counters.clone(),
             current: RefCell::new(Cache::new(plan.current.clone())),
             ids: RequestIds::new(),
-            events: plan.events.clone(),
+            home: home.clone(),
             access,
             listener: listening.name,
             tls: listening.tls,
-            tokens: plan.tokens.clone(),
         });
         first.get_or_insert_with(|| service.clone());
         tokio::task::spawn_local(listener::accept(

@@ -32,7 +32,7 @@ pub const LINES_MAX: usize = 1_000_000;
 pub struct Entry {
     /// When.
     pub t_ms: u64,
-    /// `request`, `try`, `failed`, `answered`, `gave_up`, `held`, `state`, `order`, `reload`, `session`.
+    /// `request`, `try`, `failed`, `answered`, `copied`, `gave_up`, `held`, `state`, `order`, `reload`, `session`.
     pub what: &'static str,
     /// Number of the request, from 1.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -352,6 +352,7 @@ impl<'t> World<'t> {
             cookies: &message.cookies,
             path_session: None,
             retry_non_idempotent: self.retry_non_idempotent,
+            resolved: &[],
         };
         running.told = 0;
         running.walk = Some(Walk::start(
@@ -377,8 +378,30 @@ impl<'t> World<'t> {
                 self.running[request].trying = Some((this, ending));
                 self.plan(self.now.0.saturating_add(after), Next::Ends(request));
             }
+            Step::Copies(list) => self.copied(request, list),
             Step::Fail(failure) => self.gave_up(request, &failure),
         }
+    }
+
+    /// A recipient list takes the message: what becomes of each copy is not followed.
+    fn copied(&mut self, request: usize, list: NodeId) {
+        let now = self.now;
+        let running = &mut self.running[request];
+        let endpoints = &running.tree.endpoints;
+        let walk = running.walk.take();
+        let recipients = walk.map_or_else(Vec::new, |walk| walk.recipients(list, now));
+        let paths: Vec<&str> = recipients
+            .iter()
+            .map(|id| &*endpoints.node(*id).path)
+            .collect();
+        let entry = Entry {
+            what: "copied",
+            request: Some(request + 1),
+            endpoint: Some(endpoints.node(list).path.to_string()),
+            text: Some(format!("a copy each for {}", paths.join(", "))),
+            ..Entry::default()
+        };
+        self.line(entry);
     }
 
     fn gave_up(&mut self, request: usize, failure: &Failure) {

@@ -12,7 +12,9 @@ use axon::codes::ErrorCode;
 use axon::config::model::Scope;
 use axon::config::source::Span;
 use axon::endpoint::allow::AllowList;
-use axon::endpoint::dispatch::{Dispatch, EventSink, PropertyValues, Rehearsal, SendPolicy, Tried};
+use axon::endpoint::dispatch::{
+    Dispatch, EventSink, NoCopies, PropertyValues, Rehearsal, SendPolicy, Tried,
+};
 use axon::endpoint::state::Transition;
 use axon::endpoint::walk::{Decision, Failure, SessionEffect};
 use axon::endpoint::{Facts, NodeId, ResponseFacts, Retry, Step, Walk};
@@ -59,6 +61,7 @@ fn really(world: &World, message: &Message, now: u64) -> Way {
     loop {
         let step = walk.next(Tick(now));
         let this = match step {
+            Step::Copies(_) => unreachable!("there are no lists in this world"),
             Step::Fail(failure) => {
                 return Way {
                     tried,
@@ -191,6 +194,7 @@ fn explained(world: &World, message: &Message, now: u64) -> Way {
         endpoints: &copy,
         properties: &script,
         policy: &policy,
+        copies: &NoCopies,
         events: &script,
         request: &id,
         hash_sessions: false,

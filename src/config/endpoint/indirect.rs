@@ -13,16 +13,24 @@ pub(super) fn parse(
     diagnostics: &mut Diagnostics,
 ) -> Option<EndpointKind> {
     let key = element.req_attr("key", diagnostics)?;
-    if let Some(body) = body {
-        diagnostics.warn(
-            DiagnosticCode::NoEffect,
-            body.name_span,
-            format!("{} is ignored because the endpoint has a key", body.name),
-            "remove the key or the body",
-        );
-    }
+    body_ignored("key", body, diagnostics);
     Some(EndpointKind::Indirect(Spanned::new(
         key.value.trim().to_owned(),
         key.span,
     )))
+}
+
+/// Says that a body beside a reference is ignored.
+pub(super) fn body_ignored(attribute: &str, body: Option<&Element>, diagnostics: &mut Diagnostics) {
+    if let Some(body) = body {
+        diagnostics.warn(
+            DiagnosticCode::NoEffect,
+            body.name_span,
+            format!(
+                "{} is ignored because the endpoint has a {attribute}",
+                body.name
+            ),
+            format!("remove the {attribute} or the body"),
+        );
+    }
 }

@@ -81,7 +81,10 @@ fn without_members(element: &Element, diagnostics: &mut Diagnostics) {
     }
 }
 
-fn algorithm(element: &Element, diagnostics: &mut Diagnostics) -> Option<Spanned<String>> {
+pub(super) fn algorithm(
+    element: &Element,
+    diagnostics: &mut Diagnostics,
+) -> Option<Spanned<String>> {
     if let (Some(_), Some(policy)) = (element.attribute("algorithm"), element.attribute("policy")) {
         diagnostics.error_help(
             DiagnosticCode::ConflictingAttributes,

@@ -309,9 +309,7 @@ fn what_later_versions_run_is_unsupported_and_never_sent_as_it_is() {
         "<address uri=\"http://h/\"><enableAddressing separateListener=\"true\"/></address>",
         "<address uri=\"http://h/\"><timeout><duration>{get-property('t')}</duration></timeout></address>",
         "<address uri=\"jms:/q\"/>",
-        "<recipientlist/>",
-        "<recipientList/>",
-        "<dynamicLoadBalance/>",
+        "<serviceDynamicLoadBalance configuration=\"file:x.xml\"/>",
         "<class name=\"x.Y\"/>",
     ] {
         let (model, diagnostics) = load(inside);

@@ -337,6 +337,126 @@ pub const SESSION: Vocabulary = Vocabulary {
     many: &["cookie"],
 };
 
+/// `dynamicLoadbalance`; the settings of a leaf are those of its members.
+pub const DYNAMIC_LOAD_BALANCE: Vocabulary = Vocabulary {
+    element: "dynamicLoadbalance",
+    attributes: &["policy", "algorithm", "failover"],
+    axon: &["maxAttempts", "retryNonIdempotent"],
+    once: &[
+        "membershipHandler",
+        "timeout",
+        "markForSuspension",
+        "suspendOnFailure",
+        "suspendDurationOnFailure",
+        "retryConfig",
+    ],
+    many: &[],
+};
+
+/// `membershipHandler`.
+pub const MEMBERSHIP_HANDLER: Vocabulary = Vocabulary {
+    element: "membershipHandler",
+    attributes: &["class"],
+    axon: &["provider"],
+    once: &[],
+    many: &["property"],
+};
+
+/// `serviceDynamicLoadbalance`; the settings of a leaf are those of its members.
+pub const SERVICE_DYNAMIC_LOAD_BALANCE: Vocabulary = Vocabulary {
+    element: "serviceDynamicLoadbalance",
+    attributes: &["policy", "algorithm", "failover", "configuration"],
+    axon: &["maxAttempts", "retryNonIdempotent"],
+    once: &[
+        "loadBalancerConfig",
+        "timeout",
+        "markForSuspension",
+        "suspendOnFailure",
+        "suspendDurationOnFailure",
+        "retryConfig",
+    ],
+    many: &[],
+};
+
+/// `loadBalancerConfig`.
+pub const LOAD_BALANCER_CONFIG: Vocabulary = Vocabulary {
+    element: "loadBalancerConfig",
+    attributes: &[],
+    axon: &[],
+    once: &["services"],
+    many: &[],
+};
+
+/// `services`.
+pub const SERVICES: Vocabulary = Vocabulary {
+    element: "services",
+    attributes: &[],
+    axon: &[],
+    once: &[],
+    many: &["service"],
+};
+
+/// `service`.
+pub const SERVICE: Vocabulary = Vocabulary {
+    element: "service",
+    attributes: &[],
+    axon: &[],
+    once: &["hosts", "domain", "membershipHandler"],
+    many: &[],
+};
+
+/// `recipientlist`; the settings of a leaf are defaults for its members.
+pub const RECIPIENT_LIST: Vocabulary = Vocabulary {
+    element: "recipientlist",
+    attributes: &[],
+    axon: &[],
+    once: &[
+        "endpoints",
+        "timeout",
+        "markForSuspension",
+        "suspendOnFailure",
+        "suspendDurationOnFailure",
+        "retryConfig",
+    ],
+    many: &["endpoint", "member"],
+};
+
+/// `endpoints` of a recipient list.
+pub const ENDPOINTS: Vocabulary = Vocabulary {
+    element: "endpoints",
+    attributes: &["value", "max-cache"],
+    axon: &[],
+    once: &[],
+    many: &[],
+};
+
+/// `template` around an endpoint; an artifact, whose words the schema has elsewhere.
+pub const TEMPLATE: Vocabulary = Vocabulary {
+    element: "template",
+    attributes: &["name"],
+    axon: &[],
+    once: &["description", "endpoint"],
+    many: &["parameter"],
+};
+
+/// `parameter` in a template.
+pub const TEMPLATE_PARAMETER: Vocabulary = Vocabulary {
+    element: "parameter",
+    attributes: &["name"],
+    axon: &[],
+    once: &[],
+    many: &[],
+};
+
+/// `class`.
+pub const CLASS: Vocabulary = Vocabulary {
+    element: "class",
+    attributes: &["name"],
+    axon: &[],
+    once: &[],
+    many: &["parameter"],
+};
+
 /// `property`.
 pub const PROPERTY: Vocabulary = Vocabulary {
     element: "property",
@@ -379,6 +499,15 @@ pub const ALL: &[&Vocabulary] = &[
     &SESSION,
     &PROPERTY,
     &PARAMETER,
+    &CLASS,
+    &DYNAMIC_LOAD_BALANCE,
+    &MEMBERSHIP_HANDLER,
+    &SERVICE_DYNAMIC_LOAD_BALANCE,
+    &LOAD_BALANCER_CONFIG,
+    &SERVICES,
+    &SERVICE,
+    &RECIPIENT_LIST,
+    &ENDPOINTS,
 ];
 
 /// Children of an element that only axon knows: no schema of the originals has them.

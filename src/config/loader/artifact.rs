@@ -6,15 +6,13 @@ use super::{Loader, Origin, structure};
 use crate::codes::DiagnosticCode;
 use crate::config::SYNAPSE_NS;
 use crate::config::diagnostic::Severity;
-use crate::config::endpoint;
+use crate::config::endpoint::{self, template};
 use crate::config::language::{self, Support};
-use crate::config::model::{
-    EndpointDef, EndpointKind, EntryContent, EntryDef, SequenceDef, UnsupportedDef,
-};
+use crate::config::model::{EndpointDef, EndpointKind, SequenceDef, UnsupportedDef};
 use crate::config::proxy;
 use crate::config::source::Spanned;
 use crate::config::suggest::nearest;
-use crate::config::xml::{Element, write};
+use crate::config::xml::Element;
 
 /// What shares one set of names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -130,7 +128,9 @@ impl Loader<'_> {
         match element.name.as_str() {
             "sequence" => return self.sequence(element),
             "proxy" => return self.proxy(element),
-            "localEntry" => return self.entry(element),
+            "localEntry" => return self.local_entry(element),
+            "registry" => return self.registry(element),
+            "template" if element.child("endpoint").is_some() => return self.template(element),
             _ => {}
         }
         if let Some(row) = language::artifact_named(&element.name)
@@ -217,33 +217,16 @@ impl Loader<'_> {
         }
     }
 
-    fn entry(&mut self, element: &Element) {
-        let key = element
-            .attribute("key")
-            .map(|k| Spanned::new(k.value.trim().to_owned(), k.span));
-        let Some(key) = key.filter(|k| !k.value.is_empty()) else {
-            let row = DiagnosticCode::MissingName.row();
-            let message = "the localEntry has no key";
-            self.diagnostics
-                .error_help(row.code, element.name_span, message, "add key=\"...\"");
-            return;
+    /// A template around an endpoint; one around a sequence is not run.
+    fn template(&mut self, element: &Element) {
+        let Some(name) = name(element) else {
+            return self.nameless(element);
         };
-        if !self.claim(Space::Key, "localEntry", &key) {
+        if !self.claim(Space::Kind("template"), "template", &name) {
             return;
         }
-        let source = element
-            .attribute("src")
-            .filter(|s| !s.value.trim().is_empty());
-        let content = match (source, element.elements().find(|e| !e.is("description"))) {
-            (Some(source), _) => EntryContent::Source(source.clone()),
-            (None, Some(inside)) => EntryContent::Text(write(inside)),
-            (None, None) => EntryContent::Text(element.text()),
-        };
-        self.model.entries.push(EntryDef {
-            key,
-            content,
-            element: element.clone(),
-        });
+        let defined = template::define(element, name, &mut self.diagnostics);
+        self.model.templates.extend(defined);
     }
 
     fn endpoint(&mut self, element: &Element, stem: Option<String>) {
@@ -279,7 +262,21 @@ impl Loader<'_> {
         if !self.claim(Space::Key, "endpoint", &name) {
             return;
         }
-        let def = parsed.unwrap_or_else(|| {
+        let def = self.or_broken(element, parsed, before);
+        self.model.endpoints.push(EndpointDef {
+            name: Some(name),
+            ..def
+        });
+    }
+
+    /// A broken endpoint as one that says what is wrong with it; the problems from `before` on are its.
+    pub(super) fn or_broken(
+        &self,
+        element: &Element,
+        parsed: Option<EndpointDef>,
+        before: usize,
+    ) -> EndpointDef {
+        parsed.unwrap_or_else(|| {
             let problem = self.diagnostics.list()[before..]
                 .iter()
                 .find(|d| d.severity == Severity::Error);
@@ -295,11 +292,7 @@ impl Loader<'_> {
                 description: None,
                 span: element.span,
             }
-        });
-        self.model.endpoints.push(EndpointDef {
-            name: Some(name),
-            ..def
-        });
+        })
     }
 
     fn nameless(&mut self, element: &Element) {
@@ -310,7 +303,7 @@ impl Loader<'_> {
     }
 
     /// Takes a name; false, and an error that names both places, when it is taken.
-    fn claim(&mut self, space: Space, kind: &str, name: &Spanned<String>) -> bool {
+    pub(super) fn claim(&mut self, space: Space, kind: &str, name: &Spanned<String>) -> bool {
         let key = (space, name.value.clone());
         if let Some(first) = self.names.get(&key) {
             let first = self.model.sources.locate(*first);

@@ -6,7 +6,7 @@ use super::*;
 use crate::config::loader::{self, parse_bytes};
 use crate::config::model::{
     AddressDef, AddressingVersion, AuthDef, FailoverDef, FormatDef, Grant, HealthDef, HealthKind,
-    HttpCheck, LimitsDef, MessageFormat, OAuthDef, Optimize, Secret, SoapCheck,
+    HttpCheck, LimitsDef, MessageFormat, OAuthDef, Optimize, RecipientsDef, Secret, SoapCheck,
 };
 use crate::config::source::{FileId, Span};
 use crate::config::uri_template::Template;
@@ -53,6 +53,14 @@ fn forget_elements(def: &mut EndpointDef) {
                 children.iter_mut().for_each(forget_elements);
             }
         }
+        EndpointKind::Resolving(resolving) => resolving.element = nothing(),
+        // The template is not there when the use is read again.
+        EndpointKind::Template(used) => used.endpoint = None,
+        EndpointKind::RecipientList(list) => match &mut list.recipients {
+            RecipientsDef::Endpoints(children) => children.iter_mut().for_each(forget_elements),
+            RecipientsDef::Computed(computed) => computed.element = nothing(),
+            RecipientsDef::Members(_) => {}
+        },
         _ => {}
     }
 }

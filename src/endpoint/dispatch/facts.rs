@@ -54,12 +54,18 @@ impl RequestFacts {
             path_session: self.path_session.as_deref(),
             retry_non_idempotent,
             keys: &self.keys,
+            resolved: &[],
         }
     }
 
-    /// Hashes what the groups at and below a node balance by; a message without it has no key there.
-    pub fn hash(&mut self, x: &Exchange, endpoints: &Endpoints, root: NodeId) {
-        let rules = endpoints.hash_rules(root).into_iter();
+    /// Hashes what the groups at and below nodes balance by; a message without it has no key there.
+    pub fn hash(
+        &mut self,
+        x: &Exchange,
+        endpoints: &Endpoints,
+        roots: impl Iterator<Item = NodeId>,
+    ) {
+        let rules = roots.flat_map(|root| endpoints.hash_rules(root));
         self.keys = rules
             .filter_map(|(group, rule)| Some((group, key(x, rule)?)))
             .collect();

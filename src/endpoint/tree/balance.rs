@@ -66,8 +66,8 @@ pub(super) fn settings(
             fixed_address(*child)?;
         }
         let own: &[PropertyDef] = match child {
-            Child::Endpoint(def) => &def.properties,
-            Child::Member(..) => &[],
+            Child::Endpoint(def) => &def.behind().properties,
+            Child::Member(..) | Child::Service(_) => &[],
         };
         let scopes = [own, group];
         let written = match (row.weighted, child) {
@@ -131,7 +131,7 @@ fn fixed_address(child: Child<'_>) -> Result<(), Bad> {
     let Child::Endpoint(def) = child else {
         return Ok(());
     };
-    match &def.kind {
+    match &def.behind().kind {
         EndpointKind::Default(_) | EndpointKind::Failover(_) | EndpointKind::LoadBalance(_) => {
             Err(Bad {
                 code: DiagnosticCode::BadValue,
@@ -188,7 +188,8 @@ fn identity(child: Child<'_>) -> u64 {
             "member {} {:?} {:?}",
             def.host.value, def.http_port, def.https_port
         ),
-        Child::Endpoint(def) => match (&def.name, &def.kind) {
+        Child::Service(def) => format!("name {}", def.domain.value),
+        Child::Endpoint(def) => match (&def.name, &def.behind().kind) {
             (Some(name), _) => format!("name {}", name.value.trim()),
             (None, EndpointKind::Address(a)) => format!("address {}", a.uri.value.trim()),
             (None, EndpointKind::Indirect(key)) => format!("key {}", key.value.trim()),
@@ -203,6 +204,7 @@ impl Child<'_> {
         match self {
             Child::Endpoint(def) => def.span,
             Child::Member(def, _) => def.span,
+            Child::Service(def) => def.domain.span,
         }
     }
 }

@@ -8,20 +8,22 @@ use std::time::Duration;
 use super::identity::{self, Old, Signature};
 use super::target::HttpTarget;
 use super::{
-    Endpoints, Failover, Group, Leaf, LoadBalance, MemberId, Needs, Node, NodeId, NodeKind,
-    ReloadReport, Session, Target, WsdlTarget, balance, link,
+    ByHost, Computed, Endpoints, Failover, Group, Leaf, LoadBalance, MemberId, Needs, Node, NodeId,
+    NodeKind, RecipientList, ReloadReport, Session, Target, WsdlTarget, balance, link,
 };
 use crate::codes::DiagnosticCode;
 use crate::config::diagnostic::Diagnostics;
 use crate::config::model::{
     EndpointDef, EndpointKind, FailoverDef, HttpDef, LeafDef, LoadBalanceChildren, LoadBalanceDef,
-    MemberDef, PropertyDef, WsdlDef,
+    MemberDef, PropertyDef, RecipientListDef, RecipientsDef, ServiceDef, ServiceDynamicDef,
+    WsdlDef,
 };
 use crate::config::source::{Span, Spanned};
 use crate::config::wsdl::{Library, Resolution};
 use crate::endpoint::algorithm::{self, AlgorithmType, Settings, Setup};
 use crate::endpoint::authorities::Authorities;
 use crate::endpoint::dispatch::auth::Auth;
+use crate::endpoint::recipients::LeafCache;
 use crate::endpoint::rules::{RetryRules, RuleSettings};
 use crate::endpoint::session::{DEFAULT_WINDOW, SessionSpec, SessionTable};
 use crate::endpoint::shape::Shape;
@@ -59,6 +61,7 @@ pub(super) enum Child<'d> {
     Endpoint(&'d EndpointDef),
     /// With the group's `failover`.
     Member(&'d MemberDef, bool),
+    Service(&'d ServiceDef),
 }
 
 /// Where a node stands and which node of the previous generation it is.
@@ -135,6 +138,7 @@ impl<'p> Builder<'p> {
         link::resolve(&mut self.nodes, &self.roots, &self.tops, &mut self.problems);
         link::check(&mut self.nodes, &mut self.problems);
         link::measure(&mut self.nodes);
+        link::open_needs(&mut self.nodes, &self.roots);
         for problem in self.problems.list() {
             problems.push(problem.clone());
         }
@@ -156,6 +160,7 @@ impl<'p> Builder<'p> {
     }
 
     fn root(&mut self, path: &str, old: Option<NodeId>, def: &EndpointDef) -> NodeId {
+        let def = def.behind();
         // Each old node is taken over once, also when two places of the new generation ask for it.
         let old = old.filter(|id| {
             self.old_node(Some(*id))
@@ -200,8 +205,15 @@ impl<'p> Builder<'p> {
             }
             EndpointKind::Http(http) => self.http(http, def, &place),
             EndpointKind::Failover(f) => self.failover(f, &place),
-            EndpointKind::LoadBalance(l) => self.load_balance(l, &def.properties, &place),
+            EndpointKind::LoadBalance(l) => self.load_balance(l, &def.properties, &place, false),
+            EndpointKind::DynamicLoadBalance(d) => {
+                self.load_balance(&d.group, &def.properties, &place, true)
+            }
+            EndpointKind::ServiceDynamicLoadBalance(services) => self.by_host(services, &place),
+            EndpointKind::RecipientList(list) => self.recipient_list(list, &place),
             EndpointKind::Indirect(key) => NodeKind::Missing(key.clone()),
+            EndpointKind::Resolving(resolving) => NodeKind::Resolving(resolving.clone()),
+            EndpointKind::Template(used) => NodeKind::NoTemplate(used.template.clone()),
             EndpointKind::Unsupported(what) => NodeKind::Unsupported(what.clone()),
         };
         let node = Node {
@@ -445,6 +457,7 @@ impl<'p> Builder<'p> {
         def: &LoadBalanceDef,
         properties: &[PropertyDef],
         place: &Place,
+        dynamic: bool,
     ) -> NodeKind {
         let children: Vec<_> = match &def.children {
             LoadBalanceChildren::Endpoints(list) => list.iter().map(Child::Endpoint).collect(),
@@ -453,7 +466,7 @@ impl<'p> Builder<'p> {
                 .map(|m| Child::Member(m, def.failover))
                 .collect(),
         };
-        if children.is_empty() {
+        if children.is_empty() && !dynamic {
             return empty_group(def.span);
         }
         let (name, span) = def
@@ -518,7 +531,66 @@ impl<'p> Builder<'p> {
             slow_start: def.slow_start.as_ref().map(|s| s.value),
             slow: false,
             session,
+            dynamic,
             algorithm,
+        })
+    }
+
+    fn by_host(&mut self, def: &ServiceDynamicDef, place: &Place) -> NodeKind {
+        let children: Vec<_> = def.services.iter().map(Child::Service).collect();
+        let mut hosts = HashMap::new();
+        for (at, service) in def.services.iter().enumerate() {
+            for host in &service.hosts {
+                hosts.entry(host.value.clone()).or_insert(at);
+            }
+        }
+        NodeKind::ByHost(ByHost {
+            group: self.group(&children, place),
+            hosts,
+        })
+    }
+
+    fn service(&mut self, def: &ServiceDef, place: Place) -> NodeId {
+        let kind = self.load_balance(&def.group.group, &[], &place, true);
+        let node = Node {
+            path: place.path.clone(),
+            member: MemberId(0),
+            name: None,
+            span: def.group.group.span,
+            kind,
+            properties: Vec::new(),
+            on_error: None,
+            needs: Needs::default(),
+            signature: Signature::of_service(def),
+        };
+        self.push(node, &place)
+    }
+
+    fn recipient_list(&mut self, def: &RecipientListDef, place: &Place) -> NodeKind {
+        let children: Vec<_> = match &def.recipients {
+            RecipientsDef::Endpoints(list) => list.iter().map(Child::Endpoint).collect(),
+            // Nobody takes over for a member that failed.
+            RecipientsDef::Members(list) => list.iter().map(|m| Child::Member(m, false)).collect(),
+            RecipientsDef::Computed(_) => Vec::new(),
+        };
+        let computed = match &def.recipients {
+            RecipientsDef::Computed(computed) => Some(computed),
+            _ if children.is_empty() => return empty_group(def.span),
+            _ => None,
+        };
+        let old = match self.old_node(place.old).map(|node| &node.kind) {
+            Some(NodeKind::RecipientList(old)) => old.computed.as_ref(),
+            _ => None,
+        };
+        NodeKind::RecipientList(RecipientList {
+            group: self.group(&children, place),
+            computed: computed.map(|def| Computed {
+                def: def.clone(),
+                leaves: match old.filter(|old| old.leaves.serves(def.max_cache, &self.tls)) {
+                    Some(old) => old.leaves.clone(),
+                    None => Arc::new(LeafCache::new(def.max_cache, self.tls.clone())),
+                },
+            }),
         })
     }
 
@@ -564,6 +636,7 @@ impl<'p> Builder<'p> {
             .map(|child| match child {
                 Child::Endpoint(def) => Signature::of(def),
                 Child::Member(def, _) => Signature::of_member(def),
+                Child::Service(def) => Signature::of_service(def),
             })
             .collect();
         let old_group = self.old_node(place.old).and_then(Node::group);
@@ -599,7 +672,8 @@ impl<'p> Builder<'p> {
         parent: &Place,
     ) -> NodeId {
         let name = match child {
-            Child::Endpoint(def) => def.name.as_ref().map(|n| n.value.trim()),
+            Child::Endpoint(def) => def.behind().name.as_ref().map(|n| n.value.trim()),
+            Child::Service(def) => Some(def.domain.value.as_str()),
             Child::Member(..) => None,
         };
         let path: Arc<str> = match name {
@@ -608,8 +682,9 @@ impl<'p> Builder<'p> {
         };
         let place = Place { path, old };
         match child {
-            Child::Endpoint(def) => self.endpoint(def, place),
+            Child::Endpoint(def) => self.endpoint(def.behind(), place),
             Child::Member(def, failover) => self.member(def, failover, place),
+            Child::Service(def) => self.service(def, place),
         }
     }
 

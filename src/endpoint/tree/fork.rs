@@ -50,7 +50,18 @@ fn fork(node: &Node) -> Node {
                 session.table = Arc::new(SessionTable::over(session.table.clone()));
             }
         }
-        NodeKind::Indirect(..) | NodeKind::Missing(_) | NodeKind::Unsupported(_) => {}
+        NodeKind::RecipientList(list) => {
+            fork_group(&mut list.group);
+            if let Some(computed) = &mut list.computed {
+                computed.leaves = Arc::new(computed.leaves.fork());
+            }
+        }
+        NodeKind::ByHost(services) => fork_group(&mut services.group),
+        NodeKind::Indirect(..)
+        | NodeKind::Resolving(_)
+        | NodeKind::Missing(_)
+        | NodeKind::NoTemplate(_)
+        | NodeKind::Unsupported(_) => {}
     }
     copy
 }

@@ -8,7 +8,8 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::NodeId;
 use crate::config::model::{
-    EndpointDef, EndpointKind, LeafDef, LoadBalanceChildren, MemberDef, WsdlSource,
+    EndpointDef, EndpointKind, LeafDef, LoadBalanceChildren, MemberDef, MembershipDef,
+    RecipientsDef, ServiceDef, WsdlSource,
 };
 
 /// What a child is recognised by.
@@ -32,7 +33,13 @@ const INDIRECT: u8 = 5;
 const UNSUPPORTED: u8 = 6;
 const MEMBER: u8 = 7;
 const WSDL: u8 = 8;
-const HTTP: u8 = 9;
+const RESOLVING: u8 = 9;
+const TEMPLATE: u8 = 10;
+const RECIPIENT_LIST: u8 = 11;
+const DYNAMIC: u8 = 12;
+const BY_HOST: u8 = 13;
+const SERVICE: u8 = 14;
+const HTTP: u8 = 15;
 
 impl Signature {
     /// Of an `endpoint` element.
@@ -68,18 +75,47 @@ impl Signature {
                     LoadBalanceChildren::Endpoints(children) => {
                         hash_children(children, &mut hasher);
                     }
-                    LoadBalanceChildren::Members(members) => {
-                        for member in members {
-                            Self::of_member(member).target.hash(&mut hasher);
-                        }
-                    }
+                    LoadBalanceChildren::Members(members) => hash_members(members, &mut hasher),
                 }
                 (LOAD_BALANCE, true)
+            }
+            // The members come and go: they are not what the group is known by.
+            EndpointKind::DynamicLoadBalance(group) => {
+                hash_membership(&group.membership, &mut hasher);
+                (DYNAMIC, true)
+            }
+            EndpointKind::ServiceDynamicLoadBalance(services) => {
+                for service in &services.services {
+                    Self::of_service(service).target.hash(&mut hasher);
+                }
+                (BY_HOST, true)
+            }
+            EndpointKind::RecipientList(list) => {
+                match &list.recipients {
+                    RecipientsDef::Endpoints(children) => hash_children(children, &mut hasher),
+                    RecipientsDef::Members(members) => hash_members(members, &mut hasher),
+                    RecipientsDef::Computed(computed) => {
+                        computed.expression.value.hash(&mut hasher);
+                    }
+                }
+                (RECIPIENT_LIST, true)
             }
             EndpointKind::Indirect(key) => {
                 key.value.trim().hash(&mut hasher);
                 (INDIRECT, false)
             }
+            EndpointKind::Resolving(resolving) => {
+                resolving.expression.value.trim().hash(&mut hasher);
+                (RESOLVING, false)
+            }
+            // One that was filled in is what its template gives.
+            EndpointKind::Template(used) => match &used.endpoint {
+                Some(inner) => return Self::of(inner),
+                None => {
+                    used.template.value.hash(&mut hasher);
+                    (TEMPLATE, false)
+                }
+            },
             EndpointKind::Unsupported(what) => {
                 what.value.hash(&mut hasher);
                 (UNSUPPORTED, true)
@@ -91,6 +127,18 @@ impl Signature {
             kind,
             target: hasher.finish(),
             positional,
+        }
+    }
+
+    /// Of a `service` element.
+    pub fn of_service(def: &ServiceDef) -> Self {
+        let mut hasher = DefaultHasher::new();
+        (SERVICE, &def.domain.value).hash(&mut hasher);
+        Self {
+            name: None,
+            kind: SERVICE,
+            target: hasher.finish(),
+            positional: false,
         }
     }
 
@@ -107,10 +155,23 @@ impl Signature {
     }
 }
 
+fn hash_membership(def: &MembershipDef, hasher: &mut DefaultHasher) {
+    def.provider.value.hash(hasher);
+    for (name, value) in &def.settings {
+        (name, &value.value).hash(hasher);
+    }
+}
+
 fn hash_children(children: &[EndpointDef], hasher: &mut DefaultHasher) {
     for child in children {
         let signature = Signature::of(child);
         (signature.name, signature.target).hash(hasher);
+    }
+}
+
+fn hash_members(members: &[MemberDef], hasher: &mut DefaultHasher) {
+    for member in members {
+        Signature::of_member(member).target.hash(hasher);
     }
 }
 

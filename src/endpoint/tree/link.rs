@@ -120,7 +120,12 @@ fn finish(nodes: &mut [Node], heights: &mut [usize], at: usize, problems: &mut D
     let mut position = 0;
     while let Some(child) = below(&nodes[at], position) {
         height = height.max(heights[child.0 as usize] + 1);
-        needs.join(nodes[child.0 as usize].needs);
+        let below = nodes[child.0 as usize].needs;
+        match &nodes[at].kind {
+            // What a copy needs is looked for when it is sent.
+            NodeKind::RecipientList(_) => needs.resolving |= below.resolving,
+            _ => needs.join(below),
+        }
         position += 1;
     }
     if height >= DEPTH_MAX {
@@ -154,6 +159,8 @@ fn own_needs(node: &Node) -> Needs {
                 None => {}
             }
         }
+        NodeKind::RecipientList(_) => needs.whole = true,
+        NodeKind::Resolving(_) | NodeKind::ByHost(_) => needs.resolving = true,
         _ => {}
     }
     needs
@@ -192,6 +199,27 @@ pub(super) fn measure(nodes: &mut [Node]) {
         if let NodeKind::LoadBalance(group) = &mut nodes[at].kind {
             group.slow = slow;
         }
+    }
+}
+
+/// A node that is found only with a message may be any with a name: it needs what the neediest of them does, but for the
+/// body, which is read when it is known who it is for.
+pub(super) fn open_needs(nodes: &mut [Node], roots: &HashMap<Arc<str>, NodeId>) {
+    if !nodes.iter().any(|node| node.needs.resolving) {
+        return;
+    }
+    let mut any = Needs::default();
+    for root in roots.values() {
+        any.join(nodes[root.0 as usize].needs);
+    }
+    let any = Needs {
+        whole: false,
+        body: false,
+        body_unless_parts: false,
+        ..any
+    };
+    for node in nodes.iter_mut().filter(|node| node.needs.resolving) {
+        node.needs.join(any);
     }
 }
 

@@ -45,6 +45,14 @@ pub(crate) fn key(name: &str) -> EndpointDef {
     endpoint(EndpointKind::Indirect(spanned(name.to_owned())))
 }
 
+pub(crate) fn resolving() -> EndpointDef {
+    let PropertyDef { element, .. } = property("key", "");
+    endpoint(EndpointKind::Resolving(ResolvingDef {
+        expression: spanned("get-property('key')".to_owned()),
+        element,
+    }))
+}
+
 pub(crate) fn failover_def(children: Vec<EndpointDef>) -> FailoverDef {
     FailoverDef {
         children,

@@ -55,6 +55,8 @@ pub enum Why {
     FailoverOff,
     /// The group's `ax:maxAttempts` is used up.
     AttemptsExhausted,
+    /// Each ready child of a recipient list gets a copy.
+    Copies,
     /// The group gives the message up.
     GroupFailed,
 }

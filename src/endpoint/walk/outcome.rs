@@ -10,6 +10,8 @@ use crate::util::clock::Tick;
 pub enum Step {
     /// Send to this leaf and report.
     Try(TryOf),
+    /// Send a copy to each ready child of this recipient list; the walk is over with it.
+    Copies(NodeId),
     /// The message failed; this is final.
     Fail(Failure),
 }
@@ -57,6 +59,14 @@ impl Failure {
         let node = endpoints.node(self.node);
         match &node.kind {
             NodeKind::Missing(key) => format!("no endpoint is named \"{}\"", key.value.trim()),
+            NodeKind::NoTemplate(template) => {
+                format!("there is no endpoint template \"{}\"", template.value)
+            }
+            NodeKind::Resolving(resolving) => format!(
+                "the key-expression {} names no endpoint",
+                resolving.expression.value.trim()
+            ),
+            NodeKind::ByHost(_) => format!("endpoint {} has no service for the host", node.path),
             NodeKind::Unsupported(what) => {
                 format!("endpoint {} cannot be used: {}", node.path, what.value)
             }

@@ -1,12 +1,14 @@
 use super::*;
 use crate::config::model::{
-    EndpointDef, EndpointKind, LeafDef, LoadBalanceDef, SessionDef, SessionKind,
+    EndpointDef, EndpointKind, LeafDef, LoadBalanceChildren, LoadBalanceDef, SessionDef,
+    SessionKind,
 };
 use crate::endpoint::rules::tests::{PLACE, ms, spanned};
 use crate::endpoint::tree::tests::*;
 
 mod balancing;
 mod groups;
+mod references;
 mod sessions;
 
 const CONNECT: Retry = Retry {
@@ -111,6 +113,11 @@ impl World {
             match walk.next(self.now) {
                 Step::Fail(failure) => {
                     met.failure = Some((failure.code.0, failure.verdict.0));
+                    break;
+                }
+                Step::Copies(list) => {
+                    let recipients = walk.recipients(list, self.now);
+                    met.hosts = recipients.iter().map(|id| self.host(*id)).collect();
                     break;
                 }
                 Step::Try(tried) => {

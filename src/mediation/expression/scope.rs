@@ -38,6 +38,7 @@ pub(super) fn place_of(scope: &str) -> Option<Place> {
         "transport" => Place::Transport,
         "axis2" | "axis2-client" => Place::Axis2,
         "system" => Place::System,
+        "registry" => Place::Registry,
         _ => return None,
     })
 }

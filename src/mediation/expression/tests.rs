@@ -179,7 +179,6 @@ fn what_this_version_does_not_evaluate_is_told_apart() {
         "$func:p",
         "$operation:p",
         "json-eval($.a)",
-        "get-property('registry', 'x')",
         "${a}",
         "get-property('SYSTEM_DATE', 'yy', 'x')",
         "1 = get-property('SYSTEM_DATE')",

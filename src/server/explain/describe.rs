@@ -302,6 +302,7 @@ fn reason(
             Why::FailoverOff => "it does not fail over".to_owned(),
             Why::AttemptsExhausted => "its ax:maxAttempts is used up".to_owned(),
             Why::GroupFailed => "it gives the message up".to_owned(),
+            Why::Copies => "each of its ready children gets a copy".to_owned(),
             Why::Try | Why::NewSession => continue,
         });
     }

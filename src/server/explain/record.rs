@@ -14,7 +14,7 @@ use crate::endpoint::state::Transition;
 use crate::endpoint::walk::{Decision, Failure, SessionEffect};
 use crate::exchange::{Exchange, Fault};
 use crate::mediation::{
-    Category, LocalBoxFuture, LogSink, Passed, ReadBytes, SendTo, Sender, Trace,
+    Category, LocalBoxFuture, LogSink, Passed, ReadBytes, Rest, SendTo, Sender, Trace,
 };
 use crate::observe::RequestId;
 use crate::server::serve::Bound;
@@ -79,6 +79,16 @@ impl<'r> Record<'r> {
             self.unknown.into_inner(),
             self.answered.get(),
         )
+    }
+
+    /// A message, or a copy of it, is sent.
+    pub fn begin(&self, send: Send) {
+        self.sends.borrow_mut().push(send);
+    }
+
+    /// Something that cannot be known.
+    pub fn unknown(&self, text: String) {
+        self.unknown.borrow_mut().push(text);
     }
 
     fn step(&self, kind: &str, text: String, span: Option<Span>) {
@@ -243,5 +253,13 @@ impl Sender for Rehearsed<'_> {
         extent: Extent,
     ) -> LocalBoxFuture<'a, Result<Option<ReadBytes>, Fault>> {
         self.bound.read(x, extent)
+    }
+
+    fn discard<'a>(&'a self, x: &'a mut Exchange) -> LocalBoxFuture<'a, ()> {
+        self.bound.discard(x)
+    }
+
+    fn behind(&self, rest: Rest) {
+        self.bound.behind(rest);
     }
 }

@@ -501,6 +501,7 @@ fn a_child_that_was_lost_to_another_message_is_no_attempt() {
     }
     let hosts = walks.iter_mut().map(|walk| match walk.next(world.now) {
         Step::Try(tried) => world.host(tried.leaf),
+        Step::Copies(_) => unreachable!("no list"),
         Step::Fail(failure) => failure.code.to_string(),
     });
     assert_eq!(hosts.collect::<Vec<_>>(), ["a", "b"]);

@@ -473,6 +473,7 @@ fn together(world: &World, client: &str) -> Vec<String> {
     }
     let hosts = walks.iter_mut().map(|walk| match walk.next(world.now) {
         Step::Try(tried) => world.host(tried.leaf),
+        Step::Copies(_) => unreachable!("no list"),
         Step::Fail(failure) => failure.code.to_string(),
     });
     hosts.collect()

@@ -1,0 +1,220 @@
+//! Sends that run beside the connection that asked for them: the copies of recipient lists, messages whose client was
+//! answered before they were sent.
+//!
+//! Each is a task of the same worker. It keeps its generation, ends by its endpoint's timeouts, and counts as open for the
+//! drain. Bounded by number and by the bytes of the bodies that are held for it.
+
+mod events;
+
+use std::cell::Cell;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use super::generation::Generation;
+use super::log::Events;
+use super::serve::Bound;
+use crate::endpoint::NodeId;
+use crate::endpoint::dispatch::auth::TokenFetches;
+use crate::endpoint::dispatch::{CopySender, Dispatch, Outbound, Recipient};
+use crate::exchange::{Body, CopyDone, CopyReport};
+use crate::mediation::{Cx, Rest};
+use crate::observe::{EventLog, RequestId};
+use crate::transport::worker::Worker;
+use events::OfList;
+
+/// Most copies that are under way on one worker.
+const COPIES_MAX: usize = 4096;
+/// Most bytes of bodies that are held for copies on one worker.
+const COPIES_BYTES_MAX: usize = 256 * 1024 * 1024;
+
+/// What copies hold on one worker.
+#[derive(Debug, Default)]
+pub struct Space {
+    copies: Cell<usize>,
+    bytes: Cell<usize>,
+}
+
+/// Room for the copies of one message; free again when the last of them has ended.
+struct Taken {
+    space: Rc<Space>,
+    copies: usize,
+    bytes: usize,
+}
+
+impl Taken {
+    fn take(space: &Rc<Space>, copies: usize, bytes: usize) -> Option<Taken> {
+        let (all, held) = (space.copies.get() + copies, space.bytes.get() + bytes);
+        (all <= COPIES_MAX && held <= COPIES_BYTES_MAX).then(|| {
+            space.copies.set(all);
+            space.bytes.set(held);
+            let space = space.clone();
+            Taken {
+                space,
+                copies,
+                bytes,
+            }
+        })
+    }
+}
+
+impl Drop for Taken {
+    fn drop(&mut self) {
+        let space = &self.space;
+        space.copies.set(space.copies.get() - self.copies);
+        space.bytes.set(space.bytes.get() - self.bytes);
+    }
+}
+
+/// What every task of one worker has.
+pub struct Home {
+    /// The worker.
+    pub worker: Rc<Worker>,
+    /// Takes events.
+    pub events: Arc<EventLog>,
+    /// What copies hold.
+    pub space: Rc<Space>,
+    /// Where tokens are fetched.
+    pub tokens: TokenFetches,
+}
+
+/// What a task of its own needs.
+#[derive(Clone)]
+pub struct Beside {
+    /// What its worker has.
+    pub home: Rc<Home>,
+    /// The generation of its message.
+    pub generation: Arc<Generation>,
+    /// The message's id.
+    pub request: RequestId,
+    /// Whether somebody will read the hashes of session ids.
+    pub hash_sessions: bool,
+}
+
+impl CopySender for Beside {
+    fn send_all(&self, copies: Vec<Outbound>, report: CopyReport) -> bool {
+        // The body is shared: it is held once.
+        let bytes = copies
+            .first()
+            .map_or(0, |first| match &first.copy.request_body {
+                Body::Whole(bytes) => bytes.len(),
+                Body::Empty | Body::Incoming => 0,
+            });
+        let Some(taken) = Taken::take(&self.home.space, copies.len(), bytes) else {
+            return false;
+        };
+        let taken = Rc::new(taken);
+        for copy in copies {
+            let task = self.clone().one(copy, report.clone(), taken.clone());
+            tokio::task::spawn_local(task);
+        }
+        true
+    }
+}
+
+impl Beside {
+    /// Goes on with copies whose client has been answered.
+    pub fn behind(&self, rest: Rest) {
+        let this = self.clone();
+        tokio::task::spawn_local(async move {
+            let _open = this.home.worker.drain.open();
+            let events = this.events();
+            let sender = Bound {
+                dispatch: this.dispatch(&events),
+                beside: Some(&this),
+            };
+            let cx = Cx {
+                sender: &sender,
+                log: &events,
+            };
+            this.generation.mediation.behind(rest, &cx).await;
+        });
+    }
+
+    /// Where events of this message go.
+    pub fn events(&self) -> Events<'_> {
+        Events {
+            log: &self.home.events,
+            generation: &self.generation,
+        }
+    }
+
+    /// A sender for this message.
+    pub fn dispatch<'a>(&'a self, events: &'a Events<'a>) -> Dispatch<'a> {
+        Dispatch {
+            worker: &self.home.worker,
+            endpoints: &self.generation.endpoints,
+            properties: &*self.generation,
+            policy: &self.generation.policy,
+            events,
+            copies: self,
+            request: &self.request,
+            hash_sessions: self.hash_sessions,
+            rehearsal: None,
+            tokens: &self.home.tokens,
+        }
+    }
+
+    async fn one(self, outbound: Outbound, report: CopyReport, taken: Rc<Taken>) {
+        let _open = self.home.worker.drain.open();
+        let Outbound { to, mut copy } = outbound;
+        self.home.worker.look();
+        let events = self.events();
+        let dispatch = self.dispatch(&events);
+        let result = match to {
+            Recipient::Child(child) => dispatch.send(&mut copy, child).await,
+            Recipient::Address(leaf, list) => {
+                let events = OfList {
+                    events: &events,
+                    list,
+                };
+                let dispatch = Dispatch {
+                    endpoints: &leaf,
+                    events: &events,
+                    ..dispatch
+                };
+                let root = leaf.tops().first().copied().unwrap_or(NodeId(0));
+                let result = dispatch.send(&mut copy, root).await;
+                // Its numbers mean something in its own tree only: others know it by its list.
+                for tried in &mut copy.trail.tries {
+                    tried.leaf = list.0;
+                }
+                copy.trail.root = Some(list.0);
+                result
+            }
+        };
+        drop(taken);
+        // A list in a list: the copies of the copy are what comes back.
+        if let Some(mut copies) = copy.copies.take() {
+            while let Some(done) = copies.next().await {
+                self.give_back(done, &report).await;
+            }
+            return;
+        }
+        let exchange = copy;
+        self.give_back(CopyDone { exchange, result }, &report).await;
+    }
+
+    async fn give_back(&self, done: CopyDone, report: &CopyReport) {
+        if let Err(mut unwanted) = report.done(done) {
+            unwanted.discard_answer(&self.home.worker).await;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn room_is_bounded_and_free_again_after_the_last_copy() {
+        let space = Rc::new(Space::default());
+        let all = Taken::take(&space, COPIES_MAX, 0).unwrap();
+        assert!(Taken::take(&space, 1, 0).is_none());
+        drop(all);
+        let large = Taken::take(&space, 1, COPIES_BYTES_MAX).unwrap();
+        assert!(Taken::take(&space, 1, 1).is_none());
+        assert!(Taken::take(&space, 1, 0).is_some());
+        drop(large);
+        assert_eq!((space.copies.get(), space.bytes.get()), (0, 0));
+    }
+}

@@ -11,6 +11,7 @@ pub mod answer;
 mod content;
 mod copies;
 pub mod expression;
+mod gather;
 pub mod mediator;
 pub mod message;
 pub mod parse;

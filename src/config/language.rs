@@ -98,7 +98,6 @@ const fn needs(
 /// Mediators that are not run yet, in order. Both code bases ask for what stands beside the name.
 pub const LATER: &[LaterMediator] = &[
     later("RMSequence"),
-    later("aggregate"),
     later("builder"),
     later("cache"),
     later("call"),

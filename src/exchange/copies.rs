@@ -46,15 +46,18 @@ impl CopyReport {
 }
 
 impl Exchange {
-    /// A copy of the current request, without the client. Its body has to be held whole or empty: it is shared.
+    /// A copy of the current request, without the client. Its body is shared; one that is not held whole is left out.
     pub fn copy(&self) -> Box<Exchange> {
-        debug_assert!(self.request_body != Body::Incoming);
+        let body = match &self.request_body {
+            Body::Incoming => Body::Empty,
+            held => held.clone(),
+        };
         let Arrival { peer, local, https } = self.arrival;
         let mut copy = Exchange::new(
             Arrival { peer, local, https },
             self.started,
             self.request.clone(),
-            self.request_body.clone(),
+            body,
         );
         copy.rest_suffix = self.rest_suffix;
         copy.properties = self.properties.clone();
@@ -72,6 +75,7 @@ impl Exchange {
         self.direction = copy.direction;
         self.response = copy.response;
         self.response_body = copy.response_body;
+        self.forget_content();
         self.upstream = copy.upstream;
         self.answer_format = copy.answer_format;
         self.fault_blocks = copy.fault_blocks;

@@ -4,6 +4,9 @@
 //! The client gets what is sent back first. What comes after that, and everything when the client was told 202 at once,
 //! goes on behind it.
 
+use tokio::time::Instant;
+
+use super::gather::{Done, Gathered, Group};
 use super::run::{Ended, Handlers, Run};
 use super::{Category, Cx, Flow, Mediation, answer, default_fault};
 use crate::exchange::{Copies, CopyDone, Direction, Exchange, Fault};
@@ -13,6 +16,8 @@ pub struct Rest {
     copies: Box<Copies>,
     handlers: Handlers,
     flow: Flow,
+    /// Aggregates that were complete.
+    done: Done,
 }
 
 /// True when the client waits for no answer: it is told 202 at once.
@@ -44,6 +49,7 @@ impl Mediation {
             copies,
             handlers: run.copy_handlers(),
             flow,
+            done: Done::new(),
         };
         let failed = ended == Ended::Unhandled;
         if x.replied || failed || is_one_way(x) {
@@ -64,18 +70,32 @@ impl Mediation {
 
     async fn each_answer(&self, mut rest: Rest, mut client: Option<&mut Exchange>, cx: &Cx<'_>) {
         let mut run = Run::new(self, cx, rest.flow.fault);
+        run.gathered = Gathered::after(std::mem::take(&mut rest.done));
         let mut last = None;
-        while let Some(CopyDone {
-            exchange: mut copy,
-            result,
-        }) = rest.copies.next().await
-        {
-            let failed = match result {
-                Ok(()) => self.answered(&mut run, rest.flow, &mut copy).await,
-                Err(fault) => {
-                    let ended = run.recover(&rest.handlers, fault.clone(), &mut copy).await;
-                    Some((fault, ended))
+        loop {
+            let (mut copy, failed) = match next(&mut rest.copies, &mut run).await {
+                Event::Copy(done) => {
+                    let CopyDone {
+                        exchange: mut copy,
+                        result,
+                    } = done;
+                    let failed = match result {
+                        Ok(()) => self.answered(&mut run, rest.flow, &mut copy).await,
+                        Err(fault) => {
+                            let ended = run.recover(&rest.handlers, fault.clone(), &mut copy).await;
+                            Some((fault, ended))
+                        }
+                    };
+                    (copy, failed)
                 }
+                // A group that no answer completes, by its time or because there are no more.
+                Event::Group(group) => {
+                    let mut message = group.message();
+                    let ended = run.resume(group, &mut message).await;
+                    let fault = message.fault.take().filter(|_| !message.replied);
+                    (message, fault.map(|fault| (fault, ended)))
+                }
+                Event::Over => break,
             };
             if let Some((fault, ended)) = failed
                 && !copy.replied
@@ -88,6 +108,7 @@ impl Mediation {
             match client.as_deref_mut() {
                 Some(x) if copy.replied => {
                     x.adopt(copy);
+                    rest.done = run.gathered.done();
                     cx.sender.behind(rest);
                     return;
                 }
@@ -157,4 +178,33 @@ fn log_unhandled(cx: &Cx<'_>, fault: &Fault) {
         fault.code, fault.message
     );
     cx.log.log(Category::Error, &text);
+}
+
+/// What comes next of the copies of a message.
+enum Event<'a> {
+    /// One came back.
+    Copy(CopyDone),
+    /// A group of answers is complete without another one.
+    Group(Box<Group<'a>>),
+    /// All came back, and no group is open.
+    Over,
+}
+
+async fn next<'a>(copies: &mut Copies, run: &mut Run<'a>) -> Event<'a> {
+    loop {
+        if let Some(group) = run.gathered.expired(Instant::now()) {
+            return Event::Group(group);
+        }
+        let done = match run.gathered.due() {
+            None => copies.next().await,
+            Some(due) => match tokio::time::timeout_at(due, copies.next()).await {
+                Ok(done) => done,
+                Err(_) => continue,
+            },
+        };
+        return match done {
+            Some(done) => Event::Copy(done),
+            None => run.gathered.left().map_or(Event::Over, Event::Group),
+        };
+    }
 }

@@ -3,6 +3,7 @@
 //! A mediator never waits and never nests a call: it changes the message and says by a [`Step`] what comes next, and the
 //! runner does it. That keeps a message with ten nested filters at one future and no allocation.
 
+pub mod aggregate;
 mod direction;
 mod drop;
 mod filter;
@@ -38,6 +39,8 @@ pub enum Step<'a> {
     Enter(&'a List),
     /// A sequence with its error handler, then the next one here.
     Call(SequenceId),
+    /// Put the answer together with others; the next one here while they are not complete.
+    Gather(&'a aggregate::Aggregate),
     /// Send, and wait for the answer.
     Send(SendTo),
     /// The fault handlers in scope.
@@ -143,6 +146,11 @@ pub struct Entry {
 
 /// Every mediator that is run.
 pub const MEDIATORS: &[Entry] = &[
+    Entry {
+        name: "aggregate",
+        doc: "makes one message out of the answers to several",
+        parse: aggregate::parse,
+    },
     Entry {
         name: "drop",
         doc: "ends the flow of the message",

@@ -5,7 +5,10 @@
 //! next one out. When a handler ends the flow has ended: the sequence that failed is not resumed.
 
 use smallvec::SmallVec;
+use tokio::time::Instant;
 
+use super::gather::{Gathered, Group, Outcome};
+use super::mediator::aggregate::Aggregate;
 use super::mediator::{List, Scene, Step};
 use super::{Cx, Mediation, Passed, SequenceId, Trace, answer, content};
 use crate::codes::ErrorCode;
@@ -52,6 +55,8 @@ pub(super) struct Run<'a> {
     copy_handlers: Handlers,
     /// Handler of everything that runs here, below those of the sequences.
     fault: Option<SequenceId>,
+    /// Groups of answers that are put together.
+    pub(super) gathered: Gathered<'a>,
     calls: usize,
     steps: u32,
     trace: Option<&'a dyn Trace>,
@@ -70,6 +75,7 @@ impl<'a> Run<'a> {
             handlers: SmallVec::new(),
             fault,
             copy_handlers: SmallVec::new(),
+            gathered: Gathered::default(),
             calls: 0,
             steps: 0,
             trace: cx.log.trace(),
@@ -194,6 +200,11 @@ impl<'a> Run<'a> {
                     handler: false,
                 }),
                 Step::Call(id) => self.call(id)?,
+                Step::Gather(aggregate) => match self.gather(aggregate, x).await? {
+                    Outcome::Waiting => {}
+                    Outcome::Late => return Ok(Ended::Stopped),
+                    Outcome::Complete(group) => self.complete(group, x)?,
+                },
                 Step::Send(to) => {
                     self.send(to, x).await?;
                     if x.replied && x.direction == Direction::Request {
@@ -204,6 +215,53 @@ impl<'a> Run<'a> {
             }
         }
         Ok(Ended::Finished)
+    }
+
+    async fn gather(
+        &mut self,
+        aggregate: &'a Aggregate,
+        x: &mut Exchange,
+    ) -> Result<Outcome<'a>, Fault> {
+        if x.direction == Direction::Request || x.response.is_none() {
+            return Ok(Outcome::Waiting);
+        }
+        self.cx.sender.hold(x).await?;
+        self.gathered.take(aggregate, x, Instant::now())
+    }
+
+    /// Goes on with the message that a group makes; nothing follows behind its `onComplete`.
+    fn complete(&mut self, group: Box<Group<'a>>, x: &mut Exchange) -> Result<(), Fault> {
+        let aggregate = group.aggregate;
+        let message = group.into_message();
+        x.response = message.response;
+        x.response_body = message.response_body;
+        x.forget_content();
+        x.properties = message.properties;
+        x.direction = Direction::Response;
+        self.frames.clear();
+        self.calls = 0;
+        match aggregate.complete.step(x, &self.scene) {
+            Step::Enter(list) => self.frames.push(Frame {
+                list,
+                next: 0,
+                sequence: false,
+                handler: false,
+            }),
+            Step::Call(id) => self.call(id)?,
+            Step::Fail(fault) => return Err(fault),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Runs what follows a group that is complete without a new message.
+    pub(super) async fn resume(&mut self, group: Box<Group<'a>>, x: &mut Exchange) -> Ended {
+        self.handlers.clear();
+        let next = match group.lacks() {
+            Some(fault) => Err(fault),
+            None => self.complete(group, x),
+        };
+        self.go(next, x).await
     }
 
     async fn send(&mut self, to: SendTo, x: &mut Exchange) -> Result<(), Fault> {

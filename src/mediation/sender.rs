@@ -49,6 +49,8 @@ pub trait Sender {
         extent: Extent,
     ) -> LocalBoxFuture<'a, Result<Option<ReadBytes>, Fault>>;
 
+    /// Reads the answer's body, so that it is held whole.
+    fn hold<'a>(&'a self, x: &'a mut Exchange) -> LocalBoxFuture<'a, Result<(), Fault>>;
     /// Lets go of an answer that nobody wants.
     fn discard<'a>(&'a self, x: &'a mut Exchange) -> LocalBoxFuture<'a, ()>;
     /// Goes on with copies whose client has been answered, by [`Mediation::behind`](super::Mediation::behind).

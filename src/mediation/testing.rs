@@ -326,6 +326,11 @@ impl Sender for Script {
         self.read.borrow_mut().push(read.extent);
         Box::pin(async move { Ok(Some(read)) })
     }
+
+    fn hold<'a>(&'a self, _: &'a mut Exchange) -> LocalBoxFuture<'a, Result<(), Fault>> {
+        Box::pin(async { Ok(()) })
+    }
+
     fn discard<'a>(&'a self, _: &'a mut Exchange) -> LocalBoxFuture<'a, ()> {
         Box::pin(async {})
     }

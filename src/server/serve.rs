@@ -371,6 +371,10 @@ impl Sender for Bound<'_> {
         })
     }
 
+    fn hold<'a>(&'a self, x: &'a mut Exchange) -> LocalBoxFuture<'a, Result<(), Fault>> {
+        Box::pin(x.hold_answer(self.dispatch.worker))
+    }
+
     fn discard<'a>(&'a self, x: &'a mut Exchange) -> LocalBoxFuture<'a, ()> {
         Box::pin(x.discard_answer(self.dispatch.worker))
     }

@@ -239,3 +239,123 @@ fn lists_stand_in_groups_and_in_lists() {
     assert_eq!(proxy.client().post("/", &quote()).status, 200);
     eventually("three more", || (b.hits() + c.hits() == 5).then_some(()));
 }
+
+/// A back end that answers with a quote of its name.
+fn quoting(name: &'static str, ms: u64) -> Backend {
+    Backend::start(move |_| {
+        let body = format!(
+            "<e:Envelope xmlns:e=\"http://schemas.xmlsoap.org/soap/envelope/\"><e:Body><q:answer xmlns:q=\"http://services.samples\"><q:from>{name}</q:from></q:answer></e:Body></e:Envelope>"
+        );
+        Act::Late(Duration::from_millis(ms), ok(&body))
+    })
+}
+
+/// Who is named in an answer, in order.
+fn names(answer: &str) -> Vec<&str> {
+    answer
+        .split("<q:from>")
+        .skip(1)
+        .filter_map(|part| part.split('<').next())
+        .collect()
+}
+
+fn gathered(condition: &str) -> String {
+    format!(
+        "<aggregate>{condition}<onComplete xmlns:m=\"http://services.samples\" expression=\"//m:answer\"><send/></onComplete></aggregate>"
+    )
+}
+
+#[test]
+fn the_answers_of_all_become_one() {
+    let (a, b, c) = (quoting("a", 300), quoting("b", 50), quoting("c", 150));
+    let list = children(&[a.address, b.address, c.address]);
+    let proxy = Proxy::serving(&sends("", &list, &gathered(""), FAULT));
+    let mut client = proxy.client();
+    for _ in 0..2 {
+        let answer = client.post("/", &quote());
+        assert_eq!(
+            (answer.status, names(&answer.text())),
+            (200, vec!["b", "c", "a"])
+        );
+        assert_eq!(answer.text().matches("Body>").count(), 2);
+    }
+    assert_eq!(
+        (a.connections(), b.connections()),
+        (1, 1),
+        "connections are used again"
+    );
+}
+
+#[test]
+fn an_aggregate_ends_by_count_by_time_or_when_no_more_can_come() {
+    let (fast, slow, down) = (quoting("fast", 0), quoting("slow", 1800), Down::new());
+    let quiet = "<sequence name=\"fault\"><drop/></sequence>";
+    let both = children(&[fast.address, slow.address]);
+    let first = Proxy::serving(&sends(
+        "",
+        &both,
+        &gathered("<completeCondition><messageCount min=\"1\" max=\"{1}\"/></completeCondition>"),
+        quiet,
+    ));
+    assert_eq!(names(&first.client().post("/", &quote()).text()), ["fast"]);
+    let timed = Proxy::serving(&sends(
+        "",
+        &both,
+        &gathered(
+            "<completeCondition timeout=\"1\"><messageCount min=\"-1\" max=\"-1\"/></completeCondition>",
+        ),
+        quiet,
+    ));
+    let begun = std::time::Instant::now();
+    assert_eq!(names(&timed.client().post("/", &quote()).text()), ["fast"]);
+    let took = begun.elapsed().as_millis();
+    assert!((900..1700).contains(&took), "{took} ms");
+    // Two of three answer: nothing more can come.
+    let list = children(&[fast.address, down.address, slow.address]);
+    let rest = Proxy::serving(&sends("", &list, &gathered(""), quiet));
+    assert_eq!(
+        names(&rest.client().post("/", &quote()).text()),
+        ["fast", "slow"]
+    );
+}
+
+#[test]
+fn fewer_than_the_least_are_an_error_and_a_lone_answer_is_whole() {
+    let (a, down) = (quoting("a", 0), Down::new());
+    let list = children(&[a.address, down.address]);
+    let least = "<completeCondition><messageCount min=\"2\"/></completeCondition>";
+    let silent = "<sequence name=\"fault\"><log level=\"custom\"><property name=\"said\" expression=\"get-property('ERROR_MESSAGE')\"/></log></sequence>";
+    let proxy = Proxy::serving(&sends("", &list, &gathered(least), silent));
+    let answer = proxy.client().post("/", &quote());
+    assert_eq!(answer.status, 500);
+    assert!(
+        answer.text().contains("has 1 of at least 2"),
+        "{}",
+        answer.text()
+    );
+    let alone = format!(
+        "<definitions {NS}><sequence name=\"main\"><in><send><endpoint>{}</endpoint></send></in><out>{}</out></sequence></definitions>",
+        address(a.address, ""),
+        gathered("")
+    );
+    let proxy = Proxy::serving(&alone);
+    assert_eq!(names(&proxy.client().post("/", &quote()).text()), ["a"]);
+}
+
+#[test]
+fn answers_that_correlate_belong_together_and_one_that_is_no_xml_is_an_error_of_its_own() {
+    let (a, b) = (quoting("x", 0), quoting("x", 100));
+    let c = Backend::start(|_| Act::Late(Duration::from_millis(200), ok("no xml")));
+    let list = children(&[a.address, b.address, c.address]);
+    let aggregate = "<aggregate><correlateOn xmlns:m=\"http://services.samples\" expression=\"//m:from\"/><completeCondition><messageCount max=\"2\"/></completeCondition>
+        <onComplete xmlns:m=\"http://services.samples\" expression=\"//m:answer\" sequence=\"back\"/></aggregate>";
+    let back = "<sequence name=\"back\"><send/></sequence><sequence name=\"fault\"><log level=\"custom\"><property name=\"said\" expression=\"get-property('ERROR_CODE')\"/></log></sequence>";
+    let proxy = Proxy::serving(&sends("", &list, aggregate, back));
+    assert_eq!(
+        names(&proxy.client().post("/", &quote()).text()),
+        ["x", "x"]
+    );
+    proxy.text_line("the unreadable answer", |line| {
+        line.contains("said = 601000")
+    });
+}

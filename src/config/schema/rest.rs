@@ -66,6 +66,15 @@ const BRANCH: Inside = Inside::MediatorsAnd(&["then", "else"]);
 
 /// Mediators that are run, by name.
 pub(super) const MEDIATORS: &[Row] = &[
+    row(
+        "aggregate",
+        &[],
+        Inside::Only(&[
+            ("correlateOn", "free"),
+            ("completeCondition", "free"),
+            ("onComplete", "free"),
+        ]),
+    ),
     row("drop", &[], Inside::Data),
     row("filter", &[], BRANCH),
     row(
@@ -131,7 +140,6 @@ pub(super) const MEDIATORS: &[Row] = &[
 
 /// Mediators without a row above that hold other mediators or endpoints; what the others hold is data.
 pub(super) const HOLD_MORE: &[&str] = &[
-    "aggregate",
     "cache",
     "call",
     "callout",

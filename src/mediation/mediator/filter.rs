@@ -21,9 +21,12 @@ enum Condition {
     Matches(Expression, Regex),
 }
 
+/// Mediators of the element itself, or a sequence by name.
 #[derive(Debug)]
-enum Branch {
+pub enum Branch {
+    /// The mediators inside.
     List(List),
+    /// A sequence.
     Sequence(SequenceRef),
 }
 
@@ -78,7 +81,17 @@ fn branch(element: &Element, parse: &mut Parse<'_>) -> Option<Branch> {
 }
 
 impl Branch {
-    fn expression(&self) -> Option<&Expression> {
+    /// The step into it.
+    pub fn step<'a>(&'a self, x: &Exchange, scene: &Scene<'a>) -> Step<'a> {
+        match self {
+            Branch::List(list) if list.is_empty() => Step::Next,
+            Branch::List(list) => Step::Enter(list),
+            Branch::Sequence(key) => scene.enter(key, x),
+        }
+    }
+
+    /// The expression of its key.
+    pub fn expression(&self) -> Option<&Expression> {
         match self {
             Branch::List(_) => None,
             Branch::Sequence(key) => key.expression(),
@@ -108,11 +121,7 @@ impl Mediator for Filter {
             Ok(false) => &self.otherwise,
             Err(fault) => return Step::Fail(fault),
         };
-        match branch {
-            Branch::List(list) if list.is_empty() => Step::Next,
-            Branch::List(list) => Step::Enter(list),
-            Branch::Sequence(key) => scene.enter(key, x),
-        }
+        branch.step(x, scene)
     }
 
     fn looks<'a>(&'a self, _: &Scene<'a>) -> Option<&'a Expression> {

@@ -255,6 +255,10 @@ impl Sender for Rehearsed<'_> {
         self.bound.read(x, extent)
     }
 
+    fn hold<'a>(&'a self, x: &'a mut Exchange) -> LocalBoxFuture<'a, Result<(), Fault>> {
+        self.bound.hold(x)
+    }
+
     fn discard<'a>(&'a self, x: &'a mut Exchange) -> LocalBoxFuture<'a, ()> {
         self.bound.discard(x)
     }

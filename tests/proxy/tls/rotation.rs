@@ -40,7 +40,8 @@ impl Rotating {
 
     fn shown(&self) -> Vec<u8> {
         let to = self.proxy.listening("https");
-        let shown = shake(to, &self.authority.client(), "localhost").unwrap();
+        let shown = shake(to, &self.authority.client(), "localhost");
+        let shown = shown.unwrap_or_else(|e| panic!("{e}; {}", self.proxy.complaints()));
         shown.cert.to_vec()
     }
 

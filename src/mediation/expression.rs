@@ -290,7 +290,7 @@ impl Expression {
 }
 
 /// Expressions of other languages, which WSO2 allows where XPath is.
-fn foreign(text: &str) -> Option<ExpressionError> {
+pub(super) fn foreign(text: &str) -> Option<ExpressionError> {
     let whole = 0..text.len();
     let start = text.trim_start();
     let what = if start.starts_with("${") {

@@ -20,11 +20,10 @@ pub fn corpus() -> Option<PathBuf> {
     Some(corpus)
 }
 
-/// Refused by Synapse for what stands inside a mediator or a registry that this version does not run, and that the check does not
+/// Refused by Synapse for what stands inside a mediator that this version does not run, and that the check does not
 /// look at: files of `rules/`.
 const NOT_LOOKED_AT: &[(&str, &str)] = &[
     ("cond_none.xml", "the condition of a conditionalRoute"),
-    ("defs_registry_bad.xml", "the Java class of a registry"),
     (
         "iterate_attach.xml",
         "attachPath of iterate without preservePayload",
@@ -81,7 +80,8 @@ fn diagnostics(file: &Path) -> Vec<Value> {
 
 fn errors(file: &Path) -> Vec<Value> {
     let mut all = diagnostics(file);
-    all.retain(|d| d["severity"] == "error");
+    // The corpus holds configurations without the files that their local entries name.
+    all.retain(|d| d["severity"] == "error" && d["code"] != "AX0110");
     all
 }
 
@@ -249,15 +249,26 @@ fn sound_files(corpus: &Path) -> Vec<PathBuf> {
         .collect()
 }
 
+/// They suspend the only endpoint that they have, as AX0903 says.
+const ALONE: &[&str] = &[
+    "definitions-009-CARBON11016_synapse.xml",
+    "sequence-148-EndpointErrorTestCloneSequence.xml",
+];
+
 #[test]
 fn published_files_set_off_no_warning_about_intent() {
     let Some(corpus) = corpus() else { return };
     for file in sound_files(&corpus) {
         for d in diagnostics(&file) {
             let code = d["code"].as_str().unwrap();
-            assert!(!code.starts_with("AX09"), "{}: {d}", file.display());
+            let alone = code == "AX0903" && ALONE.iter().any(|name| file.ends_with(name));
+            assert!(
+                !code.starts_with("AX09") || alone,
+                "{}: {d}",
+                file.display()
+            );
             // Documents that a sample names lie where its package is unpacked.
-            let elsewhere = code == "AX0602";
+            let elsewhere = ["AX0110", "AX0602"].contains(&code);
             let stricter = STRICTER.iter().any(|s| file.ends_with(s));
             let known = d["severity"] != "error" || stricter || elsewhere;
             assert!(known, "{}: {d}", file.display());

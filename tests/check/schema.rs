@@ -76,7 +76,8 @@ fn verdicts(dialect: Dialect, files: &[PathBuf]) -> Option<BTreeMap<PathBuf, Opt
     Some(found)
 }
 
-fn samples() -> Vec<PathBuf> {
+/// The samples that belong to a dialect: Synapse has no `http` endpoints.
+fn samples(dialect: Dialect) -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("samples");
     let mut files: Vec<PathBuf> = std::fs::read_dir(folder)
         .unwrap()
@@ -85,13 +86,16 @@ fn samples() -> Vec<PathBuf> {
     // The bare group has no namespace, so that no schema applies to it.
     files
         .retain(|f| f.extension().is_some_and(|e| e == "xml") && !f.ends_with("03-bare-group.xml"));
+    if dialect == Dialect::Synapse {
+        files.retain(|f| !std::fs::read_to_string(f).unwrap().contains("<http "));
+    }
     files
 }
 
 #[test]
 fn the_samples_are_valid() {
     for dialect in [Dialect::Synapse, Dialect::Wso2] {
-        let Some(verdicts) = verdicts(dialect, &samples()) else {
+        let Some(verdicts) = verdicts(dialect, &samples(dialect)) else {
             return;
         };
         for (file, problem) in verdicts {

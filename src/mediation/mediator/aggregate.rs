@@ -11,7 +11,7 @@ use crate::codes::{DiagnosticCode, ErrorCode};
 use crate::config::source::Spanned;
 use crate::config::xml::Element;
 use crate::exchange::{Exchange, Fault};
-use crate::mediation::expression::Expression;
+use crate::mediation::expression::{self, Expression};
 use crate::mediation::parse::{Parse, ValueOf};
 use crate::soap::tree::{NodeId, Tree};
 use crate::soap::xpath::{Context, ErrorKind, NoHost, Plain, Value, XPath};
@@ -76,12 +76,16 @@ pub(super) fn parse(element: &Element, parse: &mut Parse<'_>) -> Option<Box<dyn 
 /// The expression of an element, with the prefixes that hold there.
 fn xpath(element: &Element, parse: &mut Parse<'_>) -> Option<XPath> {
     let text = parse.required(element, "expression")?;
+    if let Some(foreign) = expression::foreign(&text.value) {
+        foreign.report(text, parse.diagnostics);
+        return None;
+    }
     let mut scope = Plain {
         namespaces: element.prefixes.iter().rev().cloned().collect(),
     };
     match XPath::compile(&text.value, &mut scope) {
         Ok(xpath) => Some(xpath),
-        Err(error) if error.kind == ErrorKind::Syntax || error.kind == ErrorKind::Prefix => {
+        Err(error) if error.kind == ErrorKind::Syntax => {
             let code = DiagnosticCode::BadExpression;
             parse.diagnostics.error(code, text.span, error.message);
             None

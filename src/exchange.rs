@@ -50,6 +50,17 @@ pub enum Body {
     Whole(Bytes),
 }
 
+impl Body {
+    /// A body that was read to its end.
+    pub fn held(bytes: impl Into<Bytes>) -> Body {
+        let bytes = bytes.into();
+        match bytes.is_empty() {
+            true => Body::Empty,
+            false => Body::Whole(bytes),
+        }
+    }
+}
+
 /// Where the message came in.
 #[derive(Clone, Copy, Debug)]
 pub struct Arrival {

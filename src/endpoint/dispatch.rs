@@ -434,11 +434,7 @@ impl Dispatch<'_> {
         if let Some(changed) = &changed
             && let Some(body) = self.change_back(x, leaf, changed, &mut answer).await?
         {
-            x.response_body = if body.is_empty() {
-                Body::Empty
-            } else {
-                Body::Whole(body)
-            };
+            x.response_body = Body::held(body);
             x.response = Some(answer.head);
             give_back(self.worker, answer.upstream, &target);
             return Ok(());

@@ -16,20 +16,6 @@ const TOO_LARGE: Refused = Refused {
 /// An answer that nobody wants is read to its end up to so many bytes, so that its connection can be used again.
 const WORTH_READING: usize = 64 * 1024;
 
-fn limits(worker: &Worker, bytes: usize) -> WholeLimits {
-    WholeLimits {
-        bytes,
-        progress: worker.limits.body_progress,
-    }
-}
-
-fn held(bytes: Vec<u8>) -> Body {
-    match bytes.is_empty() {
-        true => Body::Empty,
-        false => Body::Whole(bytes.into()),
-    }
-}
-
 impl Exchange {
     /// Reads the request's body whole; nothing of it may have been sent on. The error is for the client.
     pub async fn hold_request(&mut self, worker: &Worker) -> Result<(), Refused> {
@@ -39,7 +25,7 @@ impl Exchange {
         let Some(client) = self.client.as_mut() else {
             return Ok(());
         };
-        let read = client.read_whole(limits(worker, worker.limits.message_bytes));
+        let read = client.read_whole(WholeLimits::of(&worker.limits));
         let body = read.await.map_err(|error| match error {
             WholeError::TooLong(_) => TOO_LARGE,
             WholeError::Refused(refused) => refused,
@@ -47,7 +33,7 @@ impl Exchange {
             WholeError::BrokeOff => Refused::bad("the body broke off"),
         })?;
         worker.look();
-        self.request_body = held(body);
+        self.request_body = Body::held(body);
         Ok(())
     }
 
@@ -64,7 +50,7 @@ impl Exchange {
             // The back end answered before it had the request; what is left of that is not needed any more.
             upstream.keep_alive = false;
         }
-        let read = upstream.read_whole(limits(worker, worker.limits.message_bytes));
+        let read = upstream.read_whole(WholeLimits::of(&worker.limits));
         let body = read.await.map_err(|error| {
             let text = match error {
                 WholeError::TooLong(bytes) => format!(
@@ -81,7 +67,7 @@ impl Exchange {
         })?;
         worker.look();
         give_back(worker, upstream, &target);
-        self.response_body = held(body);
+        self.response_body = Body::held(body);
         Ok(())
     }
 
@@ -93,7 +79,11 @@ impl Exchange {
         let cheap = upstream.keep_alive && upstream.sending.is_none();
         if cheap && upstream.framing != Framing::UntilClose {
             // Whatever is wrong with it: then the connection is not reusable, and nothing else was wanted.
-            let _ = upstream.read_whole(limits(worker, WORTH_READING)).await;
+            let limits = WholeLimits {
+                bytes: WORTH_READING,
+                ..WholeLimits::of(&worker.limits)
+            };
+            let _ = upstream.read_whole(limits).await;
             give_back(worker, upstream, &target);
         }
         self.response_body = Body::Empty;

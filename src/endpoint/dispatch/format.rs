@@ -44,8 +44,7 @@ impl Dispatch<'_> {
         let read = client.read_whole(WholeLimits::of(limits)).await;
         self.worker.look();
         match read {
-            Ok(bytes) if bytes.is_empty() => x.request_body = Body::Empty,
-            Ok(bytes) => x.request_body = Body::Whole(bytes.into()),
+            Ok(bytes) => x.request_body = Body::held(bytes),
             Err(WholeError::TooLong(most)) => {
                 return Err(Fault::new(
                     ErrorCode::MESSAGE_PARSE,

@@ -256,7 +256,12 @@ fn the_real_world_files_beside_the_project_get_their_verdicts() {
         let path: PathBuf = corpus.join(columns[0]);
         let (model, diagnostics) = load(&[path], Path::new("unused"));
         let valid = columns[2] == "valid";
-        if valid && diagnostics.errors() > 0 {
+        // The corpus holds configurations without the files that their local entries name.
+        let refused = diagnostics
+            .list()
+            .iter()
+            .any(|d| d.severity == Severity::Error && d.code != DiagnosticCode::Unreadable);
+        if valid && refused {
             let list = diagnostics.into_sorted();
             wrong.push(crate::config::render::human(&model.sources, &list));
         }

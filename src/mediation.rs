@@ -80,6 +80,8 @@ pub struct Mediation {
     pre_mediate: Option<SequenceId>,
     main: Option<SequenceId>,
     fault: Option<SequenceId>,
+    /// Fields of a request that go back with a fault about it.
+    fields: Vec<String>,
 }
 
 impl Mediation {
@@ -124,6 +126,7 @@ impl Mediation {
             .map(|def| proxy::build(def, &mut parse, &mut sequences, library, model))
             .collect();
         proxy::unused_entries(model, library, &mut parse);
+        let fields = std::mem::take(&mut parse.fields).into_iter().collect();
         Mediation {
             routes,
             sequences,
@@ -132,6 +135,7 @@ impl Mediation {
             main: ids.get("main").copied(),
             fault: ids.get("fault").copied(),
             ids,
+            fields,
         }
     }
 

@@ -10,6 +10,7 @@ mod facts;
 mod format;
 mod read;
 pub mod rehearsal;
+mod relocate;
 mod request;
 mod resolve;
 mod soap;
@@ -35,6 +36,7 @@ use crate::exchange::{Body, Exchange, Fault, Properties, SessionPart, TryRecord}
 use crate::observe::RequestId;
 use crate::soap::content::Extent;
 use crate::transport::gate::{Gate, Place};
+use crate::transport::headers::Name;
 use crate::transport::http1::framing::Framing;
 use crate::transport::reply::give_back;
 use crate::transport::target::Target;
@@ -431,6 +433,9 @@ impl Dispatch<'_> {
             client.body.replay.forget();
         }
         x.fault = None;
+        if relocate::concerns(answer.head.status) {
+            self.relocate(x, leaf, &mut answer, &target);
+        }
         if let Some(changed) = &changed
             && let Some(body) = self.change_back(x, leaf, changed, &mut answer).await?
         {
@@ -447,6 +452,42 @@ impl Dispatch<'_> {
         x.response = Some(answer.head);
         x.upstream = Some((answer.upstream, target));
         Ok(())
+    }
+
+    /// Has the `Location` of an answer lead to us where it leads to the back end.
+    fn relocate(&self, x: &Exchange, leaf: NodeId, answer: &mut Answer, target: &Target) {
+        let Some(leaf) = self.endpoints.leaf(leaf) else {
+            return;
+        };
+        let text = |value: Option<&[u8]>| {
+            value.and_then(|v| std::str::from_utf8(v).ok().map(str::to_owned))
+        };
+        let fields = &answer.head.headers;
+        let (Some(location), Some(host)) = (
+            text(fields.value(Name::Location)),
+            text(x.request.headers.value(Name::Host)),
+        ) else {
+            return;
+        };
+        let asked = x.request.target();
+        let route = asked.get(..asked.len() - x.suffix().len());
+        let (path, route) = match &leaf.target {
+            LeafTarget::Fixed(address) => {
+                let path = address.path_and_query.split('?').next();
+                (path.unwrap_or_default(), text(route).unwrap_or_default())
+            }
+            // It keeps the path that the client asked for.
+            LeafTarget::Member(_) => ("", String::new()),
+            _ => return,
+        };
+        let front = relocate::Front {
+            https: x.arrival.https,
+            host: &host,
+            route: route.trim_end_matches('/'),
+        };
+        if let Some(here) = relocate::relocated(&location, target, path, &front) {
+            answer.head.headers.set("Location", here.as_bytes());
+        }
     }
 
     /// Thinks a try through: the outer error ends the message, as it cannot be written for this leaf. What an endpoint

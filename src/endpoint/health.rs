@@ -7,10 +7,87 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
+
 use super::state::{EndpointState, StateCell, Transition};
-use crate::config::model::{HealthDef, SoapCheck};
+use crate::codes::DiagnosticCode;
+use crate::config::diagnostic::Diagnostics;
+use crate::config::model::{ExpectDef, HealthDef, HealthKind, SoapCheck};
 use crate::config::source::Span;
+use crate::soap::content::{Content, Extent};
+use crate::soap::envelope::Format;
+use crate::soap::xpath::{Context, NoHost, Plain, XPath};
 use crate::util::clock::Tick;
+
+/// The check of a leaf, compiled.
+#[derive(Debug)]
+pub struct Check {
+    /// As written.
+    pub def: HealthDef,
+    /// What must hold of the answer.
+    pub expect: Option<Expectation>,
+}
+
+/// A condition over the envelope of an answer.
+#[derive(Debug)]
+pub struct Expectation {
+    text: String,
+    xpath: XPath,
+}
+
+impl Check {
+    /// Compiles a check; a condition that is no XPath is reported at its place, and the check is none.
+    pub fn build(def: &HealthDef, diagnostics: &mut Diagnostics) -> Option<Check> {
+        let expect = match &def.kind {
+            HealthKind::Soap(soap) => soap.expect.as_ref(),
+            _ => None,
+        };
+        let expect = match expect.map(|expect| Expectation::compile(expect)) {
+            None => None,
+            Some(Ok(expectation)) => Some(expectation),
+            Some(Err((span, message))) => {
+                diagnostics.error(DiagnosticCode::BadExpression, span, message);
+                return None;
+            }
+        };
+        Some(Check {
+            def: def.clone(),
+            expect,
+        })
+    }
+}
+
+impl Expectation {
+    fn compile(def: &ExpectDef) -> Result<Expectation, (Span, String)> {
+        let mut scope = Plain {
+            namespaces: def.prefixes.clone(),
+        };
+        let text = def.text.value.clone();
+        match XPath::compile(&text, &mut scope) {
+            Ok(xpath) => Ok(Expectation { text, xpath }),
+            Err(error) => Err((def.text.span, format!("expect: {error}"))),
+        }
+    }
+
+    /// Whether it holds of an answer.
+    ///
+    /// # Errors
+    /// One line: it does not, or the answer cannot be read.
+    pub fn holds(&self, answer: Bytes) -> Result<(), String> {
+        let content = Content::new(answer, Extent::Whole, Format::Pox, b"");
+        let view = content.view().map_err(|error| error.to_string())?;
+        let context = Context {
+            tree: Some(&view.tree),
+            node: view.envelope,
+            host: &NoHost,
+        };
+        match self.xpath.evaluate(&context) {
+            Ok(value) if value.to_boolean() => Ok(()),
+            Ok(_) => Err(format!("`{}` does not hold of the answer", self.text)),
+            Err(error) => Err(format!("`{}` failed: {error}", self.text)),
+        }
+    }
+}
 
 /// The checks of one leaf, counted.
 #[derive(Debug)]
@@ -92,7 +169,8 @@ pub fn envelope(call: &SoapCheck) -> (String, Vec<(&'static str, String)>) {
 mod tests {
     use super::*;
     use crate::codes::ErrorCode;
-    use crate::config::model::{HealthKind, LeafDef};
+    use crate::config::model::LeafDef;
+    use crate::config::source::Spanned;
     use crate::endpoint::rules::tests::{PLACE, ms, rules};
     use EndpointState::{Active, Off, Suspended};
 
@@ -202,6 +280,35 @@ mod tests {
         assert!(cell.is_ready(Tick(30_000)));
     }
 
+    fn expectation(text: &str) -> Result<Expectation, (Span, String)> {
+        Expectation::compile(&ExpectDef {
+            text: Spanned::new(text.to_owned(), PLACE),
+            prefixes: vec![("p".to_owned(), "urn:p".to_owned())],
+        })
+    }
+
+    #[test]
+    fn an_expectation_holds_of_the_envelope_of_the_answer() {
+        let ready = expectation("//p:state = 'ready'").unwrap();
+        let answer = |state: &str| {
+            let body = format!("<e:Body><r xmlns=\"urn:p\"><state>{state}</state></r></e:Body>");
+            let ns = "http://schemas.xmlsoap.org/soap/envelope/";
+            Bytes::from(format!("<e:Envelope xmlns:e=\"{ns}\">{body}</e:Envelope>"))
+        };
+        assert_eq!(ready.holds(answer("ready")), Ok(()));
+        let other = ready.holds(answer("starting")).unwrap_err();
+        assert_eq!(other, "`//p:state = 'ready'` does not hold of the answer");
+        assert!(ready.holds(Bytes::from("<a>")).is_err(), "not XML");
+        assert!(ready.holds(Bytes::new()).is_err(), "nothing is not ready");
+        for wrong in ["//p:state = ", "//q:state", "get-property('a')", "$x"] {
+            let (span, message) = expectation(wrong).unwrap_err();
+            assert!(
+                span == PLACE && message.starts_with("expect: "),
+                "{message}"
+            );
+        }
+    }
+
     #[test]
     fn a_call_says_its_action_as_its_version_does() {
         let call = |soap12| SoapCheck {
@@ -210,6 +317,7 @@ mod tests {
             action: "urn:a".to_owned(),
             inside: "<p/>".to_owned(),
             statuses: Vec::new(),
+            expect: None,
         };
         let (text, headers) = envelope(&call(false));
         assert!(text.contains("<s:Body><p/></s:Body>"), "{text}");

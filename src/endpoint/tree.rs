@@ -12,6 +12,7 @@ use std::time::Duration;
 use super::algorithm::{Algorithm, AlgorithmType, GroupView, Settings};
 use super::authorities::Authorities;
 use super::dispatch::auth::Auth;
+use super::health::Check;
 use super::load::Load;
 use super::order::{GroupOrder, Order};
 use super::recipients::LeafCache;
@@ -21,7 +22,7 @@ use super::shape::Shape;
 use super::state::StateCell;
 use super::stats::{GroupStats, LeafStats};
 use crate::config::model::{
-    ComputedRecipientsDef, HealthDef, LeafDef, PropertyDef, ResolvingDef, TimeoutAction,
+    ComputedRecipientsDef, LeafDef, PropertyDef, ResolvingDef, TimeoutAction,
 };
 use crate::config::source::{Span, Spanned};
 use crate::transport::gate::Gate;
@@ -174,7 +175,7 @@ pub struct Leaf {
     /// The states of its back ends, where each has its own.
     pub authorities: Option<Arc<Authorities>>,
     /// How the control plane asks whether it is in order.
-    pub health: Option<Arc<HealthDef>>,
+    pub health: Option<Arc<Check>>,
     /// `ax:slowStart`, when the leaf says it itself.
     pub slow_start: Option<Duration>,
     definition: u64,

@@ -13,6 +13,7 @@ use crate::exchange::{Body, Direction, Exchange, Fault};
 use crate::soap::envelope::Format;
 use crate::soap::escape_text;
 use crate::soap::fault::{Detail, FaultCode, FaultText, FaultVersion};
+use crate::soap::media::MediaType;
 use crate::transport::head::ResponseHead;
 
 /// The HTTP status of an error, for a client of that format.
@@ -126,6 +127,7 @@ pub(super) fn reply(x: &mut Exchange) -> Result<(), Fault> {
         .value("HTTP_SC")
         .map(|text| text.trim().parse::<u16>());
     let empty = flag(x, "NO_ENTITY_BODY");
+    let acknowledged = x.upstream.is_some() && acknowledges(x);
     let Some(response) = &mut x.response else {
         return Err(Fault::new(ErrorCode::NONE, "there is no answer to send"));
     };
@@ -145,8 +147,21 @@ pub(super) fn reply(x: &mut Exchange) -> Result<(), Fault> {
         response.headers.remove("Content-Type");
         x.response_body = Body::Empty;
     }
+    if acknowledged {
+        x.response_body = Body::Empty;
+    }
     x.replied = true;
     Ok(())
+}
+
+/// A 202 of a back end acknowledges a message and says no more: its body stays here (recorded), but one that is not XML
+/// is for the client of a REST service. `IGNORE_SC_ACCEPTED` takes it for any other answer.
+fn acknowledges(x: &Exchange) -> bool {
+    let Some(answer) = x.response.as_ref().filter(|answer| answer.status == 202) else {
+        return false;
+    };
+    let media = MediaType::parse(answer.headers.find("Content-Type").unwrap_or_default());
+    media.is_xml() && !flag(x, "IGNORE_SC_ACCEPTED")
 }
 
 /// Turns the current request into the answer (`respond`, `RESPONSE=true`). Only what is held whole can be given back.

@@ -29,6 +29,7 @@ use crate::config::diagnostic::Diagnostics;
 use crate::config::source::{Span, Spanned};
 use crate::exchange::{Exchange, Fault};
 use crate::mediation::content;
+use crate::mediation::message::Place;
 use crate::soap::content::{Content, View};
 use crate::soap::tree::Tree;
 pub use crate::soap::xpath::Value;
@@ -197,6 +198,14 @@ impl Expression {
     /// What has to be there for an evaluation.
     pub fn need(&self) -> Need {
         self.need
+    }
+
+    /// The transport header fields that it names (`$trp:NAME`).
+    pub fn fields(&self) -> impl Iterator<Item = &str> {
+        self.table.iter().filter_map(|entry| match entry {
+            Entry::Property(Place::Transport, name) => Some(name.as_str()),
+            _ => None,
+        })
     }
 
     /// Where the expression is written, `file:line:column`; empty when it was not said.

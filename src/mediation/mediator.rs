@@ -75,6 +75,8 @@ pub struct Scene<'a> {
     pub log: &'a dyn LogSink,
     /// The named sequences.
     pub sequences: &'a HashMap<String, SequenceId>,
+    /// Fields of a request that go back with a fault about it.
+    pub fields: &'a [String],
 }
 
 impl Scene<'_> {

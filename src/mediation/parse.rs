@@ -6,7 +6,7 @@
 mod inside;
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use regex::Regex;
 
@@ -100,6 +100,26 @@ pub struct Parse<'p> {
     position: Vec<String>,
     /// Above zero inside what is not run: endpoints there get no number.
     looking: usize,
+    /// Header fields that expressions look at and that go back with a fault about the request.
+    pub(super) fields: BTreeSet<String>,
+}
+
+/// Fields of the configuration's own. One that may hold a secret goes back to nobody: something between the client and
+/// us may have added it.
+fn is_given_back(field: &str) -> bool {
+    const SECRETS: [&str; 9] = [
+        "auth",
+        "token",
+        "key",
+        "secret",
+        "session",
+        "cookie",
+        "pass",
+        "credential",
+        "forwarded",
+    ];
+    let field = field.to_ascii_lowercase();
+    field.starts_with("x-") && !SECRETS.iter().any(|part| field.contains(part))
 }
 
 impl<'p> Parse<'p> {
@@ -119,6 +139,7 @@ impl<'p> Parse<'p> {
             parse_endpoint,
             position: Vec::new(),
             looking: 0,
+            fields: BTreeSet::new(),
         }
     }
 
@@ -258,7 +279,14 @@ impl<'p> Parse<'p> {
     /// Compiles the expression of an attribute of an element, with the prefixes in scope there.
     pub fn expression(&mut self, element: &Element, text: &Spanned<String>) -> Option<Expression> {
         let place = self.sources.locate(text.span);
-        Expression::load(text, &element.prefixes, place, self.diagnostics)
+        let loaded = Expression::load(text, &element.prefixes, place, self.diagnostics)?;
+        self.fields.extend(
+            loaded
+                .fields()
+                .filter(|f| is_given_back(f))
+                .map(str::to_owned),
+        );
+        Some(loaded)
     }
 
     /// The value of an element: its `value`, else its `expression`; one of them must be there.

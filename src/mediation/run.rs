@@ -70,6 +70,7 @@ impl<'a> Run<'a> {
             scene: Scene {
                 log: cx.log,
                 sequences: &mediation.ids,
+                fields: &mediation.fields,
             },
             frames: SmallVec::new(),
             handlers: SmallVec::new(),

@@ -15,8 +15,8 @@ use tokio::task::JoinHandle;
 use super::call::{Bounds, call, connect};
 use super::log::state_event;
 use super::reload::Shared;
-use crate::config::model::{HealthDef, HealthKind};
-use crate::endpoint::health::{Health, envelope};
+use crate::config::model::HealthKind;
+use crate::endpoint::health::{Check as Asked, Expectation, Health, envelope};
 use crate::endpoint::state::StateCell;
 use crate::endpoint::tree::{Address, NodeKind, Target};
 use crate::observe::Event;
@@ -24,6 +24,8 @@ use crate::util::clock;
 
 /// Most checks at the same time; more wait for each other.
 const AT_ONCE: usize = 64;
+/// Longest answer that is looked into, in bytes.
+const ANSWER_MAX: usize = 1024 * 1024;
 /// How often the supervisor looks for a new generation.
 const LOOK: Duration = Duration::from_millis(500);
 /// Who caused a change of state, where messages have their request id.
@@ -39,22 +41,18 @@ struct Running {
 struct Check {
     path: Arc<str>,
     state: Arc<StateCell>,
-    def: Arc<HealthDef>,
+    asked: Arc<Asked>,
     address: Address,
 }
 
 impl Check {
     /// The same endpoint asked in the same way; where the element stands does not count.
     fn is_same(&self, other: &Check) -> bool {
-        let place = other.def.span;
-        let moved = HealthDef {
-            span: place,
-            ..(*self.def).clone()
-        };
+        let (here, there) = (&self.asked.def, &other.asked.def);
         Arc::ptr_eq(&self.state, &other.state)
             && self.path == other.path
             && self.address == other.address
-            && moved == *other.def
+            && here.moved_to(there) == *there
     }
 }
 
@@ -112,7 +110,7 @@ fn wanted(generation: &super::generation::Generation) -> HashMap<Arc<str>, Check
             let check = Check {
                 path: node.path.clone(),
                 state: leaf.state.clone(),
-                def: leaf.health.clone()?,
+                asked: leaf.health.clone()?,
                 address: address.clone(),
             };
             Some((node.path.clone(), check))
@@ -121,11 +119,11 @@ fn wanted(generation: &super::generation::Generation) -> HashMap<Arc<str>, Check
 }
 
 async fn repeat(check: Arc<Check>, shared: Arc<Shared>, places: Arc<Semaphore>) {
-    let mut health = Health::new(&check.def);
+    let mut health = Health::new(&check.asked.def);
     // Spread over the interval, so that a thousand checks are not made in one moment.
     let spread = crate::endpoint::algorithm::hash_of(check.path.as_bytes()) % 1000;
-    tokio::time::sleep(check.def.interval.mul_f64(spread as f64 / 1000.0)).await;
-    let mut due = tokio::time::interval(check.def.interval);
+    tokio::time::sleep(check.asked.def.interval.mul_f64(spread as f64 / 1000.0)).await;
+    let mut due = tokio::time::interval(check.asked.def.interval);
     due.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         due.tick().await;
@@ -151,18 +149,19 @@ async fn repeat(check: Arc<Check>, shared: Arc<Shared>, places: Arc<Semaphore>) 
 
 /// One check; the error is one line about what was wrong.
 async fn ask(check: &Check) -> Result<(), String> {
-    let (target, time) = (&check.address.target, check.def.timeout);
-    match &check.def.kind {
+    let (target, time) = (&check.address.target, check.asked.def.timeout);
+    match &check.asked.def.kind {
         HealthKind::Tcp => connect(target, time).await.map(drop),
         HealthKind::Http(http) => {
             let path = http.path.as_deref();
             let request = request(&http.method, path, &check.address, &[], String::new())?;
-            answered(target, request, time, &http.statuses).await
+            answered(target, request, time, &http.statuses, None).await
         }
         HealthKind::Soap(soap) => {
             let (text, headers) = envelope(soap);
             let request = request("POST", soap.path.as_deref(), &check.address, &headers, text)?;
-            answered(target, request, time, &soap.statuses).await
+            let expect = check.asked.expect.as_ref();
+            answered(target, request, time, &soap.statuses, expect).await
         }
     }
 }
@@ -172,13 +171,14 @@ async fn answered(
     request: http::Request<Full<Bytes>>,
     time: Duration,
     good: &[(u16, u16)],
+    expect: Option<&Expectation>,
 ) -> Result<(), String> {
     let bounds = Bounds {
         connect: time,
         answer: time,
-        body: 0,
+        body: if expect.is_some() { ANSWER_MAX } else { 0 },
     };
-    let (status, _) = match tokio::time::timeout(time, call(target, request, bounds)).await {
+    let (status, body) = match tokio::time::timeout(time, call(target, request, bounds)).await {
         Ok(result) => result?,
         Err(_) => {
             return Err(format!(
@@ -190,8 +190,13 @@ async fn answered(
     let good = good
         .iter()
         .any(|(from, to)| (*from..=*to).contains(&status));
-    good.then_some(())
-        .ok_or_else(|| format!("{target} answered {status}"))
+    match expect {
+        _ if !good => Err(format!("{target} answered {status}")),
+        Some(expect) => expect
+            .holds(body)
+            .map_err(|why| format!("{target} answered {status}, but {why}")),
+        None => Ok(()),
+    }
 }
 
 fn request(

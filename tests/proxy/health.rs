@@ -143,6 +143,37 @@ fn an_operation_is_called_with_the_body_of_the_file() {
     assert_eq!(proxy.state("e"), "active");
 }
 
+/// A server whose operation answers 200 with a word that the test sets.
+fn with_operation(word: &Arc<std::sync::Mutex<&'static str>>) -> Backend {
+    let word = word.clone();
+    Backend::start(move |_| {
+        let word = word.lock().unwrap();
+        Act::Write(ok(&format!(
+            "<e:Envelope xmlns:e=\"http://schemas.xmlsoap.org/soap/envelope/\"><e:Body>\
+             <p:state xmlns:p=\"urn:p\">{word}</p:state></e:Body></e:Envelope>"
+        )))
+    })
+}
+
+#[test]
+fn an_operation_is_judged_by_what_it_answers() {
+    let word = Arc::new(std::sync::Mutex::new("ready"));
+    let server = with_operation(&word);
+    let expect = "xmlns:q=\"urn:p\" expect=\"//q:state = 'ready'\"";
+    let check = format!("type=\"soap\" action=\"urn:state\" {expect} {QUICK}");
+    let proxy = Proxy::serving(&checked(server.address, &check, ""));
+    eventually("some checks", || (server.hits() > 3).then_some(()));
+    assert_eq!(proxy.state("e"), "active");
+    *word.lock().unwrap() = "starting";
+    becomes(&proxy, "e", "suspended");
+    let event = proxy.line("the event", |l| l["to"] == "suspended");
+    let text = event["text"].as_str().unwrap();
+    let wanted = "answered 200, but `//q:state = 'ready'` does not hold of the answer";
+    assert!(text.ends_with(wanted), "{text}");
+    *word.lock().unwrap() = "ready";
+    becomes(&proxy, "e", "active");
+}
+
 #[test]
 fn a_check_runs_on_over_a_reload_that_does_not_change_it() {
     let server = Backend::named("a");

@@ -9,6 +9,7 @@
 
 mod admin;
 mod affinity;
+mod answers;
 mod balancing;
 mod content;
 mod default_endpoint;

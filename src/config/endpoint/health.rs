@@ -7,7 +7,7 @@ use super::vocabulary;
 use crate::codes::DiagnosticCode;
 use crate::config::AXON_NS;
 use crate::config::diagnostic::Diagnostics;
-use crate::config::model::{HealthDef, HealthKind, HttpCheck, SoapCheck};
+use crate::config::model::{ExpectDef, HealthDef, HealthKind, HttpCheck, SoapCheck};
 use crate::config::source::Spanned;
 use crate::config::xml::{Element, Node};
 
@@ -56,12 +56,13 @@ fn kind(element: &Element, diagnostics: &mut Diagnostics) -> Option<HealthKind> 
     let written = element.req_attr("type", diagnostics)?;
     match written.value.trim() {
         "tcp" => {
-            let without = ["method", "path", "status", "action", "version"];
+            let without = ["method", "path", "status", "action", "version", "expect"];
             without_effect(element, "tcp", &without, diagnostics);
             Some(HealthKind::Tcp)
         }
         "http" => {
-            without_effect(element, "http", &["action", "version"], diagnostics);
+            let without = ["action", "version", "expect"];
+            without_effect(element, "http", &without, diagnostics);
             Some(HealthKind::Http(HttpCheck {
                 method: method(element, diagnostics)?,
                 path: path(element, diagnostics),
@@ -128,6 +129,21 @@ fn soap(element: &Element, diagnostics: &mut Diagnostics) -> Option<HealthKind> 
         action: action.to_owned(),
         inside,
         statuses: statuses(element, (200, 299), diagnostics),
+        expect: element.attribute("expect").map(|text| {
+            let used =
+                |prefix: &str| !prefix.is_empty() && text.value.contains(&format!("{prefix}:"));
+            let mut prefixes: Vec<(String, String)> = Vec::new();
+            // The innermost declaration of a prefix stands last.
+            for (prefix, uri) in element.prefixes.iter().rev().filter(|(p, _)| used(p)) {
+                if prefixes.iter().all(|(known, _)| known != prefix) {
+                    prefixes.push((prefix.clone(), uri.clone()));
+                }
+            }
+            Box::new(ExpectDef {
+                text: text.clone(),
+                prefixes,
+            })
+        }),
     }))
 }
 
@@ -153,7 +169,8 @@ fn write(element: &Element, parent: Option<&Element>, out: &mut String) {
     for prefix in prefixes {
         let uri = element.prefix(prefix).unwrap_or_default();
         let stated = parent.and_then(|p| p.prefix(prefix)) == Some(uri);
-        if !stated && !["", "xml"].contains(&prefix) && uri != AXON_NS && !prefix.starts_with(OWN) {
+        let ours = ["", "xml"].contains(&prefix) || uri == AXON_NS || prefix.starts_with(OWN);
+        if !stated && !ours && mentions(element, &format!("{prefix}:")) {
             attribute(&format!("xmlns:{prefix}"), uri, out);
         }
     }
@@ -167,6 +184,19 @@ fn write(element: &Element, parent: Option<&Element>, out: &mut String) {
     out.push_str("</");
     out.push_str(&element.name);
     out.push('>');
+}
+
+/// Whether a value or a text in the element may use the prefix.
+fn mentions(element: &Element, prefix: &str) -> bool {
+    let inside = |child: &Node| match child {
+        Node::Element(child) => mentions(child, prefix),
+        Node::Text(text) => text.value.contains(prefix),
+    };
+    let attributes = &element.attributes;
+    attributes
+        .iter()
+        .any(|own| own.value.value.contains(prefix))
+        || element.children.iter().any(inside)
 }
 
 fn attribute(name: &str, value: &str, out: &mut String) {

@@ -4,6 +4,7 @@
 
 use super::{group, member, session, value, vocabulary};
 use crate::codes::DiagnosticCode;
+use crate::config::AXON_NS;
 use crate::config::diagnostic::Diagnostics;
 use crate::config::model::{LoadBalanceChildren, LoadBalanceDef};
 use crate::config::source::Spanned;
@@ -81,6 +82,22 @@ fn without_members(element: &Element, diagnostics: &mut Diagnostics) {
     }
 }
 
+/// `policy` is roundRobin and nothing else (recorded), so that a file means the same to both; a file that says by axon's
+/// namespace whom it is for may name any algorithm there (spec/endpoints.md 13.7).
+fn is_refused(element: &Element, policy: &Spanned<String>, diagnostics: &mut Diagnostics) -> bool {
+    let for_axon = element.prefixes.iter().any(|(_, uri)| uri == AXON_NS);
+    if for_axon || policy.value.trim() == "roundRobin" {
+        return false;
+    }
+    diagnostics.error_help(
+        DiagnosticCode::UnknownAlgorithm,
+        policy.span,
+        format!("policy is roundRobin, not `{}`", policy.value),
+        "name other algorithms in the attribute algorithm, or declare xmlns:ax=\"urn:axon:1\"",
+    );
+    true
+}
+
 pub(super) fn algorithm(
     element: &Element,
     diagnostics: &mut Diagnostics,
@@ -98,6 +115,9 @@ pub(super) fn algorithm(
         None => "policy",
     };
     if let ("policy", Some(policy)) = (attribute, element.attribute("policy")) {
+        if is_refused(element, policy, diagnostics) {
+            return None;
+        }
         vocabulary::old_spelling(
             policy.span,
             "policy is an old word and knows roundRobin alone",

@@ -364,6 +364,23 @@ fn each_slip_has_its_code() {
 }
 
 #[test]
+fn a_policy_is_round_robin_unless_the_file_is_for_axon() {
+    let lb = format!("<loadbalance policy=\"leastConnections\">{CHILD}</loadbalance>");
+    assert_eq!(codes(&lb), [Code::OldSpelling]);
+    let text =
+        format!("<endpoint xmlns=\"http://ws.apache.org/ns/synapse\" name=\"e\">{lb}</endpoint>");
+    let (_, diagnostics) = parse_bytes("e.xml", text.as_bytes());
+    let told = &diagnostics.list()[0];
+    assert_eq!(
+        (told.code, told.severity),
+        (Code::UnknownAlgorithm, Severity::Error)
+    );
+    let place = told.span.start as usize..told.span.end as usize;
+    assert!(text[place].contains("leastConnections"));
+    assert!(told.message.contains("roundRobin"), "{}", told.message);
+}
+
+#[test]
 fn security_is_asked_for_nowhere_in_vain() {
     for inside in [
         "<default><enableSec/></default>",

@@ -239,7 +239,7 @@ pub const HEALTH: Vocabulary = Vocabulary {
     element: "healthCheck",
     attributes: &[
         "type", "interval", "timeout", "rise", "fall", "method", "path", "status", "action",
-        "version",
+        "version", "expect",
     ],
     axon: &[],
     once: &["body"],

@@ -69,6 +69,22 @@ pub struct HealthDef {
     pub span: Span,
 }
 
+impl HealthDef {
+    /// The same check, written at that place.
+    pub fn moved_to(&self, other: &HealthDef) -> HealthDef {
+        let mut moved = HealthDef {
+            span: other.span,
+            ..self.clone()
+        };
+        if let (HealthKind::Soap(soap), HealthKind::Soap(there)) = (&mut moved.kind, &other.kind)
+            && let (Some(expect), Some(there)) = (&mut soap.expect, &there.expect)
+        {
+            expect.text.span = there.text.span;
+        }
+        moved
+    }
+}
+
 /// What a health check asks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum HealthKind {
@@ -104,6 +120,17 @@ pub struct SoapCheck {
     pub inside: String,
     /// Statuses that are good, from and to.
     pub statuses: Vec<(u16, u16)>,
+    /// What must hold of the answer.
+    pub expect: Option<Box<ExpectDef>>,
+}
+
+/// `expect` of a health check: an XPath 1.0 expression over the envelope of the answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExpectDef {
+    /// The expression.
+    pub text: Spanned<String>,
+    /// The prefixes that it uses, with their namespaces.
+    pub prefixes: Vec<(String, String)>,
 }
 
 /// How much a back end is given at the same time.

@@ -16,9 +16,14 @@ pub(super) fn health(check: &HealthDef, out: &mut Writer) {
             (http.path.as_deref(), &http.statuses)
         }
         HealthKind::Soap(soap) => {
+            for (prefix, uri) in soap.expect.iter().flat_map(|expect| &expect.prefixes) {
+                out.attribute(&format!("xmlns:{prefix}"), uri);
+            }
             out.attribute("type", "soap");
             out.attribute("version", if soap.soap12 { "1.2" } else { "1.1" });
             out.attribute("action", &soap.action);
+            let expect = soap.expect.as_ref();
+            out.optional("expect", expect.map(|expect| expect.text.value.as_str()));
             (soap.path.as_deref(), &soap.statuses)
         }
     };

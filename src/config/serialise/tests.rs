@@ -5,8 +5,9 @@ use proptest::prelude::*;
 use super::*;
 use crate::config::loader::{self, parse_bytes};
 use crate::config::model::{
-    AddressDef, AddressingVersion, AuthDef, FailoverDef, FormatDef, Grant, HealthDef, HealthKind,
-    HttpCheck, LimitsDef, MessageFormat, OAuthDef, Optimize, RecipientsDef, Secret, SoapCheck,
+    AddressDef, AddressingVersion, AuthDef, ExpectDef, FailoverDef, FormatDef, Grant, HealthDef,
+    HealthKind, HttpCheck, LimitsDef, MessageFormat, OAuthDef, Optimize, RecipientsDef, Secret,
+    SoapCheck,
 };
 use crate::config::source::{FileId, Span};
 use crate::config::uri_template::Template;
@@ -109,9 +110,18 @@ fn a_check() -> impl Strategy<Value = HealthDef> {
         Just(""),
         Just("<a xmlns=\"urn:a\">&lt; &amp;</a><b xmlns=\"\"></b>")
     ];
-    let soap = (path, statuses, any::<bool>(), "[a-z:]{0,4}", inside).prop_map(
-        |(path, statuses, soap12, action, inside)| {
+    let expect = prop_oneof![
+        Just(None),
+        Just(Some(("//a < '\"'", vec![]))),
+        Just(Some(("//p:a", vec![("p".to_owned(), "urn:p".to_owned())]))),
+    ];
+    let soap = (path, statuses, any::<bool>(), "[a-z:]{0,4}", inside, expect).prop_map(
+        |(path, statuses, soap12, action, inside, expect)| {
             HealthKind::Soap(SoapCheck {
+                expect: expect.map(|(text, prefixes)| {
+                    let text = at(text.to_owned());
+                    Box::new(ExpectDef { text, prefixes })
+                }),
                 path,
                 soap12,
                 action,

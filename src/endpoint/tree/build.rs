@@ -23,6 +23,7 @@ use crate::config::wsdl::{Library, Resolution};
 use crate::endpoint::algorithm::{self, AlgorithmType, Settings, Setup};
 use crate::endpoint::authorities::Authorities;
 use crate::endpoint::dispatch::auth::Auth;
+use crate::endpoint::health::Check;
 use crate::endpoint::recipients::LeafCache;
 use crate::endpoint::rules::{RetryRules, RuleSettings};
 use crate::endpoint::session::{DEFAULT_WINDOW, SessionSpec, SessionTable};
@@ -326,6 +327,9 @@ impl<'p> Builder<'p> {
                 "give the endpoint a fixed address, or remove the check",
             );
         }
+        let health = def.health.as_deref();
+        let health = health.and_then(|def| Check::build(def, &mut self.problems));
+        let health = health.map(Arc::new);
         let old = self.old_node(place.old);
         let (state, stats) = match old.map(|node| &node.kind) {
             Some(NodeKind::Leaf(leaf)) if leaf.definition == definition => {
@@ -376,7 +380,7 @@ impl<'p> Builder<'p> {
             tls,
             shape: None,
             authorities,
-            health: def.health.as_deref().cloned().map(Arc::new),
+            health,
             load,
             gate,
             auth: None,

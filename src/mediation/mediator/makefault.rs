@@ -20,6 +20,7 @@ use crate::mediation::parse::{Parse, ValueOf};
 use crate::soap::blocks::HeaderBlocks;
 use crate::soap::fault::{FaultCode, FaultText, FaultVersion};
 use crate::transport::head::ResponseHead;
+use crate::transport::headers::Headers;
 use code::CodeOf;
 use detail::DetailOf;
 
@@ -93,7 +94,7 @@ pub(super) fn parse(element: &Element, parse: &mut Parse<'_>) -> Option<Box<dyn 
 }
 
 impl MakeFault {
-    fn apply(&self, x: &mut Exchange) -> Result<(), Fault> {
+    fn apply(&self, x: &mut Exchange, fields: &[String]) -> Result<(), Fault> {
         let format = message::format(x);
         let version = self.version.unwrap_or_else(|| fault_version(format));
         // The headers of a message stay on the fault made of it, as far as anybody has read them.
@@ -115,6 +116,9 @@ impl MakeFault {
             let mut head = ResponseHead::new(500);
             if let Some(media_type) = media_type {
                 head.headers.append(b"Content-Type", media_type.as_bytes());
+            }
+            if x.direction == Direction::Request {
+                give_back(&x.request.headers, fields, &mut head.headers);
             }
             x.response = Some(head);
             x.response_body = body;
@@ -157,6 +161,17 @@ impl MakeFault {
     }
 }
 
+/// The fault goes back under fields of the request, as the original sends all of them back (recorded): of those only the
+/// ones of its own that the configuration decides by. The first of each name.
+fn give_back(request: &Headers, fields: &[String], answer: &mut Headers) {
+    for name in fields {
+        if let Some(value) = request.find(name) {
+            let value = value.to_vec();
+            answer.append(name.as_bytes(), &value);
+        }
+    }
+}
+
 /// False for a fault in answer to a request without a body, unless the configuration took NO_ENTITY_BODY away.
 fn has_body(x: &Exchange) -> bool {
     match x.axis2.value("NO_ENTITY_BODY") {
@@ -166,8 +181,8 @@ fn has_body(x: &Exchange) -> bool {
 }
 
 impl Mediator for MakeFault {
-    fn mediate<'a>(&'a self, x: &mut Exchange, _: &Scene<'a>) -> Step<'a> {
-        match self.apply(x) {
+    fn mediate<'a>(&'a self, x: &mut Exchange, scene: &Scene<'a>) -> Step<'a> {
+        match self.apply(x, scene.fields) {
             Ok(()) => Step::Next,
             Err(fault) => Step::Fail(fault),
         }

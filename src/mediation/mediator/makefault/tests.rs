@@ -166,3 +166,29 @@ fn what_cannot_be_a_fault_is_refused_when_it_is_loaded() {
             .is_empty()
     );
 }
+
+#[test]
+fn fields_that_the_configuration_decides_by_go_back_with_the_fault() {
+    let text = format!(
+        r#"<sequence name="main"><property name="a" expression="concat($trp:X-Custom, $trp:X-Auth-Token, $trp:Cookie)"/>
+           <makefault version="soap11" response="true"><code {S11} value="e11:Client"/><reason value="no"/></makefault>
+           <respond/></sequence>"#
+    );
+    let mut x = soap11();
+    for (name, value) in [
+        ("X-Custom", "E9"),
+        ("X-Auth-Token", "secret"),
+        ("Cookie", "a=b"),
+        ("X-Other", "1"),
+    ] {
+        x.request.headers.append(name.as_bytes(), value.as_bytes());
+    }
+    world(&text).clean().run(&mut x, vec![]);
+    let fields = &x.response.unwrap().headers;
+    let names: Vec<_> = fields
+        .iter()
+        .map(|(_, name, value)| (name.to_vec(), value.to_vec()))
+        .collect();
+    assert_eq!(names.len(), 2, "{fields:?}");
+    assert_eq!(names[1], (b"X-Custom".to_vec(), b"E9".to_vec()));
+}

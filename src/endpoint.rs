@@ -29,6 +29,7 @@ pub mod hold;
 pub mod inspect;
 pub mod load;
 pub mod membership;
+pub mod operations;
 pub mod order;
 pub mod recipients;
 pub mod rules;

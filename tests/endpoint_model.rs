@@ -12,6 +12,8 @@
 mod explained;
 #[path = "endpoint_model/model.rs"]
 mod model;
+#[path = "endpoint_model/wide.rs"]
+mod wide;
 #[path = "endpoint_model/world.rs"]
 mod world;
 

@@ -180,6 +180,21 @@ pub struct StatsView {
     pub ready_children: u64,
     /// When the counters began.
     pub last_reset_time: String,
+    /// Operations of an endpoint with `statistics="enable"`, by name.
+    #[serde(skip_serializing_if = "std::collections::BTreeMap::is_empty")]
+    pub operations: std::collections::BTreeMap<String, OperationView>,
+}
+
+/// One operation of an endpoint.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct OperationView {
+    /// Tries answered.
+    pub answered: u64,
+    /// Tries failed.
+    pub failed: u64,
+    /// Mean time to an answer.
+    pub avg_answer_ms: f64,
 }
 
 /// Why an endpoint is in its state.

@@ -45,8 +45,13 @@ use crate::codes::DiagnosticCode;
 pub fn parse(element: &Element, diagnostics: &mut Diagnostics) -> Option<EndpointDef> {
     let before = diagnostics.errors();
     vocabulary::check(element, &vocabulary::ENDPOINT, diagnostics);
-    leaf::tracing(element, diagnostics);
-    let kind = kind(element, diagnostics);
+    // Some samples of the vendor's write them here (spec/endpoints.md 2.2).
+    let (trace, statistics) = leaf::tracing(element, diagnostics);
+    let mut kind = kind(element, diagnostics);
+    if let Some(leaf) = kind.as_mut().and_then(EndpointKind::leaf_mut) {
+        leaf.trace |= trace;
+        leaf.statistics |= statistics;
+    }
     let name = value::optional_name(element, "name", diagnostics);
     let on_error = value::optional_name(element, "onError", diagnostics);
     let properties = element

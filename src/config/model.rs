@@ -272,6 +272,19 @@ pub enum EndpointKind {
     Unsupported(Spanned<String>),
 }
 
+impl EndpointKind {
+    /// The settings of a leaf.
+    pub fn leaf_mut(&mut self) -> Option<&mut LeafDef> {
+        match self {
+            EndpointKind::Address(address) => Some(&mut address.leaf),
+            EndpointKind::Wsdl(wsdl) => Some(&mut wsdl.leaf),
+            EndpointKind::Default(leaf) => Some(leaf),
+            EndpointKind::Http(http) => Some(&mut http.leaf),
+            _ => None,
+        }
+    }
+}
+
 /// `key-expression` (spec/endpoints.md 5.2).
 #[derive(Debug, Clone)]
 pub struct ResolvingDef {

@@ -194,6 +194,8 @@ fn leaf(leaf: &LeafDef, out: &mut Writer) {
     for (set, name, word) in [
         (leaf.probe_all, "ax:probe", "all"),
         (leaf.state_by_authority, "ax:stateKey", "authority"),
+        (leaf.trace, "trace", "enable"),
+        (leaf.statistics, "statistics", "enable"),
     ] {
         if set {
             out.attribute(name, word);

@@ -37,6 +37,20 @@ impl Authorities {
         }
     }
 
+    /// A copy in which each state changes by itself.
+    pub fn fork(&self) -> Self {
+        let states = self.states.lock();
+        let copies = states.iter().map(|(key, known)| {
+            let state = Arc::new(known.state.fork());
+            let used = known.used;
+            (key.clone(), Known { state, used })
+        });
+        Self {
+            states: Mutex::new(copies.collect()),
+            probe_all: self.probe_all,
+        }
+    }
+
     /// The state of one back end; a new one works.
     pub fn state(&self, target: &Target, now: Tick) -> Arc<StateCell> {
         let key = key(target);

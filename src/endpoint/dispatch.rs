@@ -24,6 +24,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::hold;
+use super::operations;
 use super::session::{Facts, ResponseFacts};
 use super::state::Transition;
 use super::tree::target::Target as LeafTarget;
@@ -35,7 +36,7 @@ use crate::config::source::Span;
 use crate::exchange::{Body, Exchange, Fault, Properties, SessionPart, TryRecord};
 use crate::observe::RequestId;
 use crate::soap::content::Extent;
-use crate::transport::gate::{Gate, Place};
+use crate::transport::gate::{Gate, Overload, Place};
 use crate::transport::headers::Name;
 use crate::transport::http1::framing::Framing;
 use crate::transport::reply::give_back;
@@ -102,6 +103,8 @@ pub trait EventSink {
         code: ErrorCode,
         request: &RequestId,
     );
+    /// A try of a leaf with `trace="enable"` is over.
+    fn traced(&self, _leaf: NodeId, _text: &str, _request: &RequestId) {}
     /// A message goes on to another child after a try that may have run.
     fn repeated(&self, path: &str, code: ErrorCode, request: &RequestId);
 }
@@ -320,6 +323,9 @@ impl Dispatch<'_> {
             }
         };
         let took = self.worker.look() - begun;
+        if (leaf.operations.is_some() || leaf.trace) && self.rehearsal.is_none() {
+            self.tell(x, this.leaf, leaf, &result, took);
+        }
         if let Some(load) = &leaf.load
             && self.rehearsal.is_none()
         {
@@ -377,6 +383,40 @@ impl Dispatch<'_> {
                 self.failed(x, leaf, walk, this, codes, may_have_run, true, text);
                 Ok(TryEnd::Failed)
             }
+        }
+    }
+
+    /// Counts a try by its operation, and writes its line.
+    fn tell(
+        &self,
+        x: &Exchange,
+        id: NodeId,
+        leaf: &Leaf,
+        result: &Result<(Answer, Sent), TryError>,
+        took: Duration,
+    ) {
+        let operation = operations::of(x);
+        let ended = match result {
+            Ok((answer, (target, _))) => format!("{target} answered {}", answer.head.status),
+            Err(TryError::Failed { code, text, .. }) => format!("failed with {code}: {text}"),
+            Err(TryError::ClientGone | TryError::ClientRefused(_)) => {
+                "the client's own request ended it".to_owned()
+            }
+        };
+        if leaf.trace {
+            let method = String::from_utf8_lossy(x.request.method_text());
+            let path = String::from_utf8_lossy(x.request.target());
+            let path = path.split('?').next().unwrap_or_default();
+            let called = operation.as_deref().unwrap_or("-");
+            let ms = took.as_millis();
+            let text = format!("{method} {path}, operation {called}: {ended} after {ms} ms");
+            self.events.traced(id, &text, self.request);
+        }
+        let failed = matches!(result, Err(TryError::Failed { .. }));
+        if let (Some(operations), Some(operation)) = (&leaf.operations, operation)
+            && (failed || result.is_ok())
+        {
+            operations.count(operation, !failed, took);
         }
     }
 
@@ -504,9 +544,17 @@ impl Dispatch<'_> {
         this: TryOf,
         properties: &[(Scope, String, String)],
     ) -> Result<Result<(), TryError>, Fault> {
+        if let Some(gate) = &leaf.gate
+            && let Some(why) = gate.refuses_now()
+        {
+            return Ok(Err(overloaded(why)));
+        }
         let proof = leaf.auth.as_ref().map(auth::Auth::placeholder);
         let outgoing =
             Outgoing::prepare(self, x, (this.leaf, leaf), walk, facts, properties, proof)?;
+        if let Some(left_out) = authorized::is_left_out(self, leaf, &outgoing.target, walk) {
+            return Ok(Err(left_out));
+        }
         let tried = Tried {
             root,
             leaf: this.leaf,
@@ -538,11 +586,7 @@ impl Dispatch<'_> {
             () = gone => return Err(TryError::ClientGone),
         };
         self.worker.look();
-        entered.map_err(|why| TryError::Failed {
-            code: ErrorCode::OVERLOADED,
-            stage: upstream::Stage::Connect,
-            text: format!("the endpoint has as much to do as it may: {why}"),
-        })
+        entered.map_err(overloaded)
     }
 
     async fn try_leaf(
@@ -683,6 +727,14 @@ impl Dispatch<'_> {
             }
         }
         all
+    }
+}
+
+fn overloaded(why: Overload) -> TryError {
+    TryError::Failed {
+        code: ErrorCode::OVERLOADED,
+        stage: upstream::Stage::Connect,
+        text: format!("the endpoint has as much to do as it may: {why}"),
     }
 }
 

@@ -25,6 +25,16 @@ pub struct Load {
 }
 
 impl Load {
+    /// The same numbers, which change by themselves from now on.
+    pub fn fork(&self) -> Load {
+        let word = self.latency.0.load(Ordering::Relaxed);
+        Load {
+            busy: self.busy.fork(),
+            connections: self.connections.fork(),
+            latency: Arc::new(Latency(AtomicU64::new(word))),
+        }
+    }
+
     /// Takes the outcome of a try in.
     pub fn record(&self, error: Option<&TryError>, took: Duration, now: Tick) {
         match error {

@@ -50,12 +50,21 @@ impl LeafCache {
         }
     }
 
-    /// An empty one of the same kind.
+    /// A copy in which the state of each address changes by itself.
     pub fn fork(&self) -> Self {
+        let leaves = self.leaves.lock();
+        let by_address = leaves.by_address.iter().map(|(url, used)| {
+            let leaf = Arc::new(used.leaf.fork());
+            let turn = used.turn;
+            (url.clone(), Used { turn, leaf })
+        });
         Self {
             bound: self.bound,
             tls: self.tls.clone(),
-            leaves: Mutex::default(),
+            leaves: Mutex::new(Leaves {
+                by_address: by_address.collect(),
+                turn: leaves.turn,
+            }),
         }
     }
 

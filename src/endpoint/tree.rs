@@ -14,6 +14,7 @@ use super::authorities::Authorities;
 use super::dispatch::auth::Auth;
 use super::health::Check;
 use super::load::Load;
+use super::operations::Operations;
 use super::order::{GroupOrder, Order};
 use super::recipients::LeafCache;
 use super::rules::{RetryRules, RuleSettings};
@@ -176,6 +177,10 @@ pub struct Leaf {
     pub authorities: Option<Arc<Authorities>>,
     /// How the control plane asks whether it is in order.
     pub health: Option<Arc<Check>>,
+    /// Its operations, where they are counted.
+    pub operations: Option<Arc<Operations>>,
+    /// Each try has a line in the log.
+    pub trace: bool,
     /// `ax:slowStart`, when the leaf says it itself.
     pub slow_start: Option<Duration>,
     definition: u64,

@@ -198,6 +198,17 @@ impl EventLog {
         }
     }
 
+    /// Writes a line that nobody keeps: what was asked to be told of every message.
+    pub fn write_only(&self, event: Event) {
+        if let Some(lines) = &self.lines {
+            let event = Event {
+                ts: unix_ms(),
+                ..event
+            };
+            lines.append(|out| event.write(self.format, out));
+        }
+    }
+
     /// Keeps something that happened to an endpoint in its timeline only: what happens once per message would fill the
     /// log. The same thing again (kind, code, child) is counted there; `make` is called for the first of them.
     pub fn note(

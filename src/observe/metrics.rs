@@ -1,8 +1,8 @@
 //! Metric families as data: rooms fill a [`MetricsSnapshot`] when somebody asks, [`Exposition`] writes it.
 //!
 //! Nothing is registered anywhere and nothing is counted twice: counters live beside what they measure and are
-//! summed over the workers when read. Labels come from the configuration, never from a message; every family is
-//! still capped, because a configuration can be large.
+//! summed over the workers when read. Labels come from the configuration and not from messages, but for the operations of
+//! endpoints that count them, a hundred each; every family is still capped, because a configuration can be large.
 
 pub mod histogram;
 mod process;
@@ -135,6 +135,8 @@ pub struct EndpointMetrics {
     pub duration: HistogramSnapshot,
     /// Time to connect.
     pub connect: HistogramSnapshot,
+    /// Operations that were called, answered, failed, and the time of the answers, where they are counted.
+    pub operations: Vec<(String, u64, u64, f64)>,
     /// Readings of its WSDL that succeeded and that failed; `None` for an endpoint of another kind.
     pub wsdl: Option<(u64, u64)>,
 }

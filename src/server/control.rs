@@ -426,6 +426,15 @@ fn endpoint_metrics(generation: &Generation, view: &NodeView) -> EndpointMetrics
             .map(|s| s.duration.snapshot())
             .unwrap_or_default(),
         connect: stats.map(|s| s.connect.snapshot()).unwrap_or_default(),
+        operations: generation
+            .endpoints
+            .leaf(view.id)
+            .and_then(|leaf| leaf.operations.as_ref())
+            .map(|operations| operations.all())
+            .unwrap_or_default()
+            .into_iter()
+            .map(|(name, row)| (name, row.answered, row.failed, row.seconds))
+            .collect(),
         wsdl: generation
             .endpoints
             .leaf(view.id)

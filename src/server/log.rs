@@ -154,6 +154,9 @@ impl EventSink for Events<'_> {
                 req: Some(request.to_string()),
                 how: Some(
                     match class {
+                        _ if code == ErrorCode::OVERLOADED => {
+                            "it has as much to do as ax:maxConnections lets it, and has not failed: its state stays"
+                        }
                         Some(ErrorClass::Ignored) => {
                             "its error codes leave this one out: its state stays"
                         }
@@ -161,12 +164,27 @@ impl EventSink for Events<'_> {
                     }
                     .to_owned(),
                 ),
-                rule: rules
-                    .zip(class)
-                    .map(|(rules, class)| self.generation.locate(rules.place(class))),
+                rule: match code {
+                    ErrorCode::OVERLOADED => {
+                        let span = self.generation.endpoints.node(leaf).span;
+                        Some(self.generation.locate(span))
+                    }
+                    _ => rules
+                        .zip(class)
+                        .map(|(rules, class)| self.generation.locate(rules.place(class))),
+                },
                 text: Some(shortened(said)),
                 ..Event::new("endpoint.error")
             });
+    }
+
+    fn traced(&self, leaf: NodeId, text: &str, request: &RequestId) {
+        self.log.write_only(Event {
+            endpoint: Some(self.path(leaf).to_owned()),
+            req: Some(request.to_string()),
+            text: Some(shortened(text)),
+            ..Event::new("endpoint.trace")
+        });
     }
 
     fn gave_up(

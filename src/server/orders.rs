@@ -144,7 +144,12 @@ fn reset(
     while let Some(id) = todo.pop() {
         let node = endpoints.node(id);
         match &node.kind {
-            NodeKind::Leaf(leaf) => leaf.stats.reset(at),
+            NodeKind::Leaf(leaf) => {
+                leaf.stats.reset(at);
+                if let Some(operations) = &leaf.operations {
+                    operations.reset();
+                }
+            }
             _ => {
                 let group = node.group().ok_or(SwitchError::NotUsable)?;
                 group.stats.reset(at);

@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use super::generation::Generation;
-use crate::admin::StatsView;
+use crate::admin::{OperationView, StatsView};
 use crate::codes::ErrorCode;
 use crate::endpoint::state::EndpointState;
 use crate::endpoint::stats::Counts;
@@ -52,6 +52,18 @@ pub fn stats(
             view.last_reset_time = rfc3339(at);
         }
         fill(&mut view, &counts);
+        for (name, row) in leaf.operations.iter().flat_map(|o| o.all()) {
+            let mean = match row.answered {
+                0 => 0.0,
+                n => row.seconds * 1_000.0 / n as f64,
+            };
+            let operation = OperationView {
+                answered: row.answered,
+                failed: row.failed,
+                avg_answer_ms: mean,
+            };
+            view.operations.insert(name, operation);
+        }
     } else if let Some(group) = node.group() {
         let (counts, reset) = group.stats.since_reset();
         view.messages_sent = counts.requests;

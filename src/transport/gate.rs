@@ -85,6 +85,13 @@ impl Gate {
         }
     }
 
+    /// Why a message that came now would be refused at once.
+    pub fn refuses_now(&self) -> Option<Overload> {
+        let full = self.places.available_permits() == 0
+            && self.waiting.now() >= u64::from(self.limits.waiting);
+        full.then_some(Overload::Full(self.limits.waiting))
+    }
+
     fn refuse(&self, why: Overload) -> Result<Place, Overload> {
         self.refused.fetch_add(1, Ordering::Relaxed);
         Err(why)
@@ -147,6 +154,7 @@ mod tests {
             async move { gate.enter().await.map(|_| ()) }
         });
         tokio::task::yield_now().await;
+        assert_eq!(gate.refuses_now(), Some(Overload::Full(1)));
         assert_eq!(gate.enter().await.err(), Some(Overload::Full(1)));
         let late = Err(Overload::Late(Duration::from_millis(100)));
         assert_eq!(waits.await.unwrap(), late);

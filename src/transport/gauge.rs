@@ -21,6 +21,11 @@ impl Gauge {
         Counted(self.0.clone())
     }
 
+    /// A count of its own that begins at the same number.
+    pub fn fork(&self) -> Gauge {
+        Gauge(Arc::new(AtomicU64::new(self.now())))
+    }
+
     /// How many there are.
     pub fn now(&self) -> u64 {
         self.0.load(Ordering::Relaxed)

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::time::Duration;
 
-use crate::support::{Act, Backend, Proxy, child, eventually, ok};
+use crate::support::{Act, Backend, Down, Proxy, child, eventually, ok};
 
 /// A group in an endpoint of its own, with properties beside it.
 fn group(attributes: &str, servers: &[(&str, SocketAddr)], properties: &str) -> String {
@@ -145,4 +146,84 @@ fn an_algorithm_without_what_it_needs_is_refused_with_its_place() {
         said.contains("loadbalance.hash.header") && said.contains("g.xml:1:"),
         "{said}"
     );
+}
+
+/// How often each of the servers answered so many requests, one after the other.
+fn counts(proxy: &Proxy, requests: usize) -> BTreeMap<String, usize> {
+    let mut counts = BTreeMap::new();
+    for _ in 0..requests {
+        *counts.entry(ask(proxy, "/", "")).or_default() += 1;
+    }
+    counts
+}
+
+#[test]
+fn of_two_by_chance_the_one_that_answers_sooner() {
+    let quick = Backend::named("quick");
+    let other = Backend::named("other");
+    let slow = Backend::start(|_| Act::Late(Duration::from_millis(60), ok("slow")));
+    let servers = [
+        ("quick", quick.address),
+        ("other", other.address),
+        ("slow", slow.address),
+    ];
+    let proxy = Proxy::with(
+        &[("e.xml", group("algorithm=\"p2c\"", &servers, ""))],
+        &["--no-watch", "--workers", "1"],
+    );
+    // Each is asked until something is known of it; then the slow one is never the better of two.
+    eventually("the slow one to be known", || {
+        (counts(&proxy, 1).contains_key("slow")).then_some(())
+    });
+    counts(&proxy, 20);
+    let known = counts(&proxy, 60);
+    assert_eq!(known.get("slow"), None, "{known:?}");
+    assert!(known["quick"] > 5 && known["other"] > 5, "{known:?}");
+}
+
+#[test]
+fn weights_follow_the_open_connections() {
+    let servers: Vec<_> = ["a", "b", "c"].map(Backend::named).into();
+    let weighted = |name: &str, at: SocketAddr, weight: u32| {
+        let weight = property("loadbalance.weight", &weight.to_string());
+        child(name, at, "").replace("</endpoint>", &format!("{weight}</endpoint>"))
+    };
+    let file = format!(
+        "<endpoint xmlns=\"http://ws.apache.org/ns/synapse\" name=\"g\"><loadbalance algorithm=\"weightedRRLC\">{}{}{}</loadbalance></endpoint>",
+        weighted("a", servers[0].address, 2),
+        weighted("b", servers[1].address, 1),
+        weighted("c", servers[2].address, 3),
+    );
+    let proxy = Proxy::with(&[("e.xml", file)], &["--no-watch", "--workers", "1"]);
+    // The first round goes by the weights as they are written, the heaviest first.
+    let first: Vec<String> = (0..6).map(|_| ask(&proxy, "/", "")).collect();
+    assert_eq!(first, ["c", "c", "c", "a", "a", "b"]);
+    // The connections that are kept after it are one each, which moves weight from the heaviest to the lightest: by
+    // (w/W - 1/3) * 3 it is 3 + 0.5 (down: 3), 2 and 1 - 0.5 (down: 0, but at least w - 2 = 0).
+    let second = counts(&proxy, 5);
+    assert_eq!((second["c"], second["a"]), (3, 2), "{second:?}");
+    assert_eq!(second.get("b"), None, "{second:?}");
+}
+
+#[test]
+fn a_server_that_came_back_gets_its_share_slowly() {
+    let good = Backend::named("good");
+    let down = Down::new();
+    let settings = "<suspendOnFailure><initialDuration>100</initialDuration></suspendOnFailure>";
+    let children = child("good", good.address, "") + &child("weak", down.address, settings);
+    let file = format!(
+        "<endpoint xmlns=\"http://ws.apache.org/ns/synapse\" xmlns:ax=\"urn:axon:1\" name=\"g\">\
+         <loadbalance algorithm=\"roundRobin\" ax:slowStart=\"600000\">{children}</loadbalance></endpoint>"
+    );
+    let proxy = Proxy::with(&[("e.xml", file)], &["--no-watch", "--workers", "1"]);
+    assert_eq!(counts(&proxy, 4)["good"], 4);
+    assert_eq!(proxy.state("g/weak"), "suspended");
+    let _back = down.up("weak");
+    eventually("the weak one to be asked again", || {
+        (ask(&proxy, "/", "") == "weak").then_some(())
+    });
+    assert_eq!(proxy.state("g/weak"), "active");
+    // A tenth of its turn at first: of 200 about 10, and without a slow start it would be 100.
+    let share = counts(&proxy, 200).get("weak").copied().unwrap_or(0);
+    assert!((1..50).contains(&share), "{share}");
 }

@@ -180,3 +180,59 @@ fn start_and_problems_are_kept_apart() {
         proxy.complaints()
     );
 }
+
+#[test]
+fn a_traced_endpoint_tells_each_try_and_statistics_count_operations() {
+    let (good, bad) = (Backend::named("a"), crate::support::Down::new());
+    let leaf = |name: &str, at: std::net::SocketAddr| {
+        format!(
+            "<endpoint name=\"{name}\"><address uri=\"http://{at}/svc\" trace=\"enable\" statistics=\"enable\"/></endpoint>"
+        )
+    };
+    let (first, second) = (leaf("bad", bad.address), leaf("good", good.address));
+    let group = endpoint("g", &format!("<failover>{first}{second}</failover>"));
+    let proxy = Proxy::serving(&group);
+    let mut client = proxy.client();
+    for action in ["urn:buy", "urn:buy", "sell"] {
+        let line = format!("SOAPAction: \"{action}\"\r\n");
+        assert_eq!(client.post_with("/x?secret=1", &line, "<a/>").text(), "a");
+    }
+    let failed = proxy.line("the failed try", |l| {
+        l["evt"] == "endpoint.trace" && l["endpoint"] == "g/bad"
+    });
+    let text = failed["text"].as_str().unwrap();
+    assert!(
+        text.starts_with("POST /x, operation buy: failed with 101503"),
+        "{text}"
+    );
+    let answered = proxy.line("the answered try", |l| {
+        l["evt"] == "endpoint.trace" && l["text"].as_str().unwrap().contains("operation sell")
+    });
+    let text = answered["text"].as_str().unwrap();
+    assert!(
+        text.contains("answered 200 after") && !text.contains("secret"),
+        "{text}"
+    );
+    // The timeline of an endpoint is not filled with what each message did.
+    let view = proxy.look("/api/v1/endpoints/g%2Fgood/events");
+    assert!(
+        view["items"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .all(|e| e["evt"] != "endpoint.trace")
+    );
+    let stats = proxy.look("/api/v1/endpoints/g%2Fgood/stats");
+    assert_eq!(stats["operations"]["buy"]["answered"], 2, "{stats}");
+    assert_eq!(stats["operations"]["sell"]["answered"], 1);
+    assert_eq!(
+        proxy.look("/api/v1/endpoints/g%2Fbad/stats")["operations"]["buy"]["failed"],
+        1
+    );
+    let metrics = proxy
+        .ask("GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        .text();
+    let line =
+        "axon_endpoint_operations_total{endpoint=\"g/good\",operation=\"buy\",outcome=\"ok\"} 2";
+    assert!(metrics.lines().any(|l| l == line), "{metrics}");
+}

@@ -597,3 +597,36 @@ fn the_verb_prints_events_as_they_happen_and_ends_with_the_proxy() {
     reader.join().unwrap();
     assert!(proxy.ended().success());
 }
+
+#[test]
+fn too_much_to_do_is_a_cause_and_no_suspension() {
+    let server = Backend::start(|_| Act::Hang);
+    let file = endpoint(
+        "e",
+        &format!(
+            "<address uri=\"http://{}/\" xmlns:ax=\"urn:axon:1\" ax:maxConnections=\"1\" ax:maxPending=\"0\"/>",
+            server.address
+        ),
+    );
+    let proxy = Proxy::serving(&file);
+    let mut first = proxy.client();
+    first.send("GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+    eventually("the first to be there", || {
+        (server.hits() == 1).then_some(())
+    });
+    assert_eq!(proxy.client().get("/").status, 503);
+    let all = timeline(&proxy, "e");
+    let error = all.iter().rfind(|e| e["evt"] == "endpoint.error").unwrap();
+    assert_eq!(
+        (&error["code"], &error["name"]),
+        (&303_205.into(), &"overloaded".into())
+    );
+    says(error, "how", "ax:maxConnections");
+    says(error, "rule", "e.xml:");
+    says(error, "meaning", "limit of connections");
+    let failed = last(&proxy, "e", "endpoint.failed");
+    assert_eq!(failed["code"], 303_205);
+    assert_eq!(proxy.state("e"), "active");
+    let said = String::from_utf8(proxy.verb(&["why", "e"]).stdout).unwrap();
+    assert!(said.contains("303205 overloaded"), "{said}");
+}

@@ -28,11 +28,13 @@ impl Leaf {
 /// Reads the settings on and in a leaf element.
 pub(super) fn parse(element: &Element, words: &Vocabulary, diagnostics: &mut Diagnostics) -> Leaf {
     vocabulary::check(element, words, diagnostics);
-    tracing(element, diagnostics);
+    let (trace, statistics) = tracing(element, diagnostics);
     no_reliable_messaging(element, diagnostics);
     let (format, separate) = format::parse(element, diagnostics);
     let settings = LeafDef {
         format,
+        trace,
+        statistics,
         ..suspension::parse(&[element], diagnostics)
     };
     Leaf {
@@ -41,21 +43,13 @@ pub(super) fn parse(element: &Element, words: &Vocabulary, diagnostics: &mut Dia
     }
 }
 
-/// `trace` and `statistics`: endpoints are always measured, and there is no trace log.
-pub(super) fn tracing(element: &Element, diagnostics: &mut Diagnostics) {
-    for name in ["trace", "statistics"] {
-        let Some(value) = element.attribute(name) else {
-            continue;
-        };
+/// `trace` and `statistics`: whether they are enabled.
+pub(super) fn tracing(element: &Element, diagnostics: &mut Diagnostics) -> (bool, bool) {
+    let mut enabled = |name: &str| {
+        let value = element.attribute(name)?;
         match value.value.as_str() {
-            "disable" => {}
-            "enable" if name == "statistics" => {}
-            "enable" => diagnostics.warn(
-                DiagnosticCode::NoEffect,
-                value.span,
-                "trace has no effect: axon writes no trace log",
-                "state changes and failures are in the event log, each request in the access log",
-            ),
+            "disable" => return Some(false),
+            "enable" => return Some(true),
             _ => diagnostics.warn(
                 DiagnosticCode::BadValue,
                 value.span,
@@ -63,7 +57,10 @@ pub(super) fn tracing(element: &Element, diagnostics: &mut Diagnostics) {
                 "write enable or disable",
             ),
         }
-    }
+        None
+    };
+    let (trace, statistics) = (enabled("trace"), enabled("statistics"));
+    (trace.unwrap_or(false), statistics.unwrap_or(false))
 }
 
 fn no_reliable_messaging(element: &Element, diagnostics: &mut Diagnostics) {

@@ -50,6 +50,10 @@ pub struct LeafDef {
     pub health: Option<Box<HealthDef>>,
     /// `ax:slowStart`: how long after a recovery it gets less than its share.
     pub slow_start: Option<Spanned<Duration>>,
+    /// `statistics="enable"`: its operations are counted one by one.
+    pub statistics: bool,
+    /// `trace="enable"`: each try has a line in the log.
+    pub trace: bool,
 }
 
 /// `ax:healthCheck`: how the control plane asks whether a back end is in order.

@@ -152,7 +152,7 @@ prop_compose! {
         )),
         mark in proptest::option::of((codes_of_some(), proptest::option::of(0..9_u32), duration())),
         retry in (codes_of_some(), codes_of_some()),
-        own in (duration(), any::<[bool; 2]>(), proptest::collection::vec(200..600_u16, 0..3)),
+        own in (duration(), any::<[bool; 4]>(), proptest::collection::vec(200..600_u16, 0..3)),
         limits in proptest::option::of((1..9_u32, 0..9_u32, 0..99_u64)),
         health in proptest::option::of(a_check().prop_map(Box::new).boxed()),
     ) -> LeafDef {
@@ -160,6 +160,8 @@ prop_compose! {
             slow_start: own.0,
             probe_all: own.1[0],
             state_by_authority: own.1[1],
+            trace: own.1[2],
+            statistics: own.1[3],
             failing_statuses: own.2,
             limits: limits.map(|(connections, pending, wait)| LimitsDef {
                 connections,
@@ -272,7 +274,8 @@ prop_compose! {
             http_port: ports.0,
             https_port: ports.1,
             weight: weight.map(at),
-            leaf,
+            // A member has neither attribute.
+            leaf: LeafDef { trace: false, statistics: false, ..leaf },
             span: NOWHERE,
         }
     }

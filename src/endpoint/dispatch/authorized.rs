@@ -6,13 +6,11 @@ use super::request::Outgoing;
 use super::{Dispatch, Sent};
 use crate::codes::ErrorCode;
 use crate::config::model::Scope;
-use crate::endpoint::state::StateCell;
 use crate::endpoint::tree::{Leaf, NodeId};
 use crate::endpoint::walk::Walk;
 use crate::exchange::{Body, Exchange, Fault};
 use crate::transport::target::Target;
 use crate::transport::upstream::{Answer, Stage, TryError};
-use crate::util::clock::Tick;
 
 impl Dispatch<'_> {
     /// Prepares a try and makes it. The outer error ends the message: it cannot be written for this leaf.
@@ -42,13 +40,9 @@ impl Dispatch<'_> {
             let value = token.as_ref().map(|t| t.value.as_bytes()).or(basic);
             let outgoing =
                 Outgoing::prepare(self, x, (node, leaf), walk, facts, properties, value)?;
-            if let Some(authorities) = &leaf.authorities {
-                let now = self.worker.now();
-                let state = authorities.state(&outgoing.target, now);
-                if !walk.found(state.clone(), now) {
-                    self.worker.recycle(outgoing.head);
-                    return Ok(Err(left_out(&outgoing.target, &state, now)));
-                }
+            if let Some(left_out) = is_left_out(self, leaf, &outgoing.target, walk) {
+                self.worker.recycle(outgoing.head);
+                return Ok(Err(left_out));
             }
             let result = self.try_leaf(x, leaf, &outgoing, keep).await;
             self.worker.recycle(outgoing.head);
@@ -87,9 +81,21 @@ impl Dispatch<'_> {
     }
 }
 
-fn left_out(target: &Target, state: &StateCell, now: Tick) -> TryError {
+/// Tells the walk of the back end that a message turned out to go to; the error when that one is not ready.
+pub(super) fn is_left_out(
+    dispatch: &Dispatch<'_>,
+    leaf: &Leaf,
+    target: &Target,
+    walk: &mut Walk<'_, '_>,
+) -> Option<TryError> {
+    let authorities = leaf.authorities.as_ref()?;
+    let now = dispatch.worker.now();
+    let state = authorities.state(target, now);
+    if walk.found(state.clone(), now) {
+        return None;
+    }
     let snapshot = state.snapshot();
-    TryError::Failed {
+    Some(TryError::Failed {
         code: ErrorCode::NOT_READY,
         stage: Stage::Connect,
         text: format!(
@@ -97,7 +103,7 @@ fn left_out(target: &Target, state: &StateCell, now: Tick) -> TryError {
             snapshot.state.name(),
             snapshot.next_retry.since(now).as_millis()
         ),
-    }
+    })
 }
 
 fn replayable(x: &Exchange) -> bool {

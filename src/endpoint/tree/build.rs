@@ -381,6 +381,11 @@ impl<'p> Builder<'p> {
             shape: None,
             authorities,
             health,
+            operations: def.statistics.then(|| {
+                let same = old.and_then(|leaf| leaf.operations.clone());
+                same.unwrap_or_default()
+            }),
+            trace: def.trace,
             load,
             gate,
             auth: None,

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::{Endpoints, Group, Node, NodeKind};
 use crate::endpoint::algorithm::Setup;
+use crate::endpoint::load::Load;
 use crate::endpoint::session::SessionTable;
 
 impl Endpoints {
@@ -31,6 +32,8 @@ fn fork(node: &Node) -> Node {
         NodeKind::Leaf(leaf) => {
             leaf.state = Arc::new(leaf.state.fork());
             leaf.stats = Arc::new(leaf.stats.fork());
+            leaf.load = leaf.load.as_ref().map(Load::fork);
+            leaf.authorities = leaf.authorities.as_ref().map(|a| Arc::new(a.fork()));
         }
         NodeKind::Failover(failover) => {
             fork_group(&mut failover.group);

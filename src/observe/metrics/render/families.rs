@@ -243,6 +243,25 @@ impl Scrape {
                 .map(|e| (labels!["endpoint" = name(e)], e.in_flight as f64)),
         )?;
         f.counters(
+            "axon_endpoint_operations",
+            "Tries by operation and outcome, of endpoints with statistics",
+            endpoints.iter().flat_map(|e| {
+                e.operations
+                    .iter()
+                    .flat_map(|(operation, answered, failed, _)| {
+                        [("ok", *answered), ("failed", *failed)].map(|(outcome, n)| {
+                            let operation = operation.as_str();
+                            let labels = labels![
+                                "endpoint" = name(e),
+                                "operation" = operation,
+                                "outcome" = outcome
+                            ];
+                            (labels, n)
+                        })
+                    })
+            }),
+        )?;
+        f.counters(
             "axon_wsdl_fetch",
             "Readings of the endpoint's WSDL by result",
             endpoints.iter().flat_map(|e| {

@@ -5,6 +5,7 @@
 
 mod copies;
 mod entries;
+mod visit;
 mod whole;
 
 use std::borrow::Cow;
@@ -27,6 +28,7 @@ use crate::util::clock::Tick;
 
 pub use copies::{Copies, CopyDone, CopyReport};
 pub use entries::Entries;
+pub use visit::Visit;
 
 /// Which way the current message goes (Synapse: request or response flow).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -230,6 +232,8 @@ pub struct Exchange {
     pub replied: bool,
     /// The proxy service that the request is for.
     pub proxy: Option<Arc<str>>,
+    /// The REST API that the request is for.
+    pub visit: Option<Arc<Visit>>,
     /// `To` set by a header mediator; replaces the request's own for endpoints that follow it. Empty when it was removed.
     pub to: Option<String>,
     /// The client's connection, while its request is served.
@@ -283,6 +287,7 @@ impl Exchange {
             fault: None,
             replied: false,
             proxy: None,
+            visit: None,
             to: None,
             client: None,
             upstream: None,

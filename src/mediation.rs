@@ -8,6 +8,7 @@
 //! becomes a fault ([`answer`]), an answer that was dropped a 202.
 
 pub mod answer;
+mod api;
 mod content;
 mod copies;
 pub mod expression;
@@ -39,6 +40,7 @@ use crate::config::source::Span;
 use crate::config::wsdl::Library;
 use crate::exchange::{Body, Direction, Exchange, Fault};
 use crate::transport::head::ResponseHead;
+use api::Api;
 use parse::Parse;
 use proxy::Proxy;
 use route::{Route, Routes};
@@ -76,6 +78,7 @@ pub struct Mediation {
     routes: Routes,
     sequences: Vec<Sequence>,
     proxies: Vec<Proxy>,
+    apis: Vec<Api>,
     ids: HashMap<String, SequenceId>,
     pre_mediate: Option<SequenceId>,
     main: Option<SequenceId>,
@@ -125,12 +128,18 @@ impl Mediation {
             .iter()
             .map(|def| proxy::build(def, &mut parse, &mut sequences, library, model))
             .collect();
+        let apis = model
+            .apis
+            .iter()
+            .map(|def| api::build(def, &mut parse, &mut sequences))
+            .collect();
         proxy::unused_entries(model, library, &mut parse);
         let fields = std::mem::take(&mut parse.fields).into_iter().collect();
         Mediation {
             routes,
             sequences,
             proxies,
+            apis,
             pre_mediate: ids.get("pre-mediate").copied(),
             main: ids.get("main").copied(),
             fault: ids.get("fault").copied(),
@@ -149,6 +158,7 @@ impl Mediation {
                 Route::Proxy(at) => {
                     Passed::ToService(self.proxies.get(*at).map_or("", |p| &p.name))
                 }
+                Route::Api(at) => Passed::ToApi(self.apis.get(*at).map_or("", Api::name)),
                 Route::Unsupported(fault) => Passed::Unsupported(fault),
                 Route::Nowhere(_) => Passed::Nowhere,
             });
@@ -167,6 +177,11 @@ impl Mediation {
                     self.serve(proxy, x, cx).await;
                 }
             }
+            Route::Api(at) => {
+                if let Some(api) = self.apis.get(at) {
+                    self.visit(api, x, cx).await;
+                }
+            }
             Route::Endpoint(id) => match self.send(x, cx, SendTo::Endpoint(id)).await {
                 Ok(()) if x.response.is_some() => x.replied = true,
                 Ok(()) if x.copies.is_some() => self.first_answer(x, cx).await,
@@ -174,7 +189,7 @@ impl Mediation {
                 Err(fault) => self.unhandled(x, cx, fault),
             },
             Route::Unsupported(fault) => default_fault(x, &fault),
-            Route::Nowhere(names) => answer::not_found(x, names),
+            Route::Nowhere(paths) => answer::not_found(x, paths),
         }
         if !x.replied {
             answer::accepted(x);

@@ -53,7 +53,7 @@ pub const ARTIFACTS: &[Artifact] = &[
     artifact("task", "name", &[], Support::Later),
     artifact("eventSource", "name", &[], Support::Later),
     artifact("priorityExecutor", "name", &[], Support::Later),
-    artifact("api", "name", &["context"], Support::Later),
+    artifact("api", "name", &["context"], Support::Runs),
     artifact("template", "name", &[], Support::Later),
     artifact("messageStore", "name", &[], Support::Later),
     artifact("messageProcessor", "name", &[], Support::Later),

@@ -2,6 +2,7 @@
 //!
 //! Nothing here knows the run time. Each room builds its own run-time types from this.
 
+mod api;
 mod leaf;
 mod recipients;
 
@@ -11,6 +12,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use api::{ApiDef, Mapping, Methods, ResourceDef};
 pub use leaf::*;
 pub use recipients::{
     ComputedRecipientsDef, DynamicLoadBalanceDef, MembershipDef, RecipientListDef, RecipientsDef,
@@ -36,6 +38,8 @@ pub struct Model {
     pub sequences: Vec<SequenceDef>,
     /// Proxy services in load order.
     pub proxies: Vec<ProxyDef>,
+    /// REST APIs in load order.
+    pub apis: Vec<ApiDef>,
     /// Local entries in load order.
     pub entries: Vec<EntryDef>,
     /// Endpoint templates in load order.
@@ -55,6 +59,7 @@ impl Model {
     pub fn endpoints_only(&self) -> bool {
         self.sequences.is_empty()
             && self.proxies.is_empty()
+            && self.apis.is_empty()
             && !self
                 .unsupported
                 .iter()

@@ -100,7 +100,7 @@ pub fn parse(
     })
 }
 
-fn lacks(element: &Element, what: &str, help: &str, diagnostics: &mut Diagnostics) {
+pub(super) fn lacks(element: &Element, what: &str, help: &str, diagnostics: &mut Diagnostics) {
     diagnostics.error_help(
         DiagnosticCode::MissingElement,
         element.name_span,
@@ -109,7 +109,7 @@ fn lacks(element: &Element, what: &str, help: &str, diagnostics: &mut Diagnostic
     );
 }
 
-fn strangers(
+pub(super) fn strangers(
     element: &Element,
     attributes: &[&str],
     children: &[&str],
@@ -310,13 +310,20 @@ impl Parts {
     }
 }
 
-enum Part<'e> {
+/// A part of an artifact.
+pub(super) enum Part<'e> {
+    /// Named by its key.
     Key(Spanned<String>),
+    /// Written there.
     Inside(&'e Element),
 }
 
 /// A part by its key or its content; the key wins.
-fn part<'e>(target: &'e Element, name: &str, diagnostics: &mut Diagnostics) -> Option<Part<'e>> {
+pub(super) fn part<'e>(
+    target: &'e Element,
+    name: &str,
+    diagnostics: &mut Diagnostics,
+) -> Option<Part<'e>> {
     let inside = target.child(name);
     let Some(key) = target
         .attribute(name)
@@ -328,7 +335,7 @@ fn part<'e>(target: &'e Element, name: &str, diagnostics: &mut Diagnostics) -> O
         diagnostics.warn(
             DiagnosticCode::NoEffect,
             inside.name_span,
-            format!("{name} is ignored because the target names one by key"),
+            format!("{name} is ignored because the attribute names one by key"),
             "remove the attribute or the element",
         );
     }

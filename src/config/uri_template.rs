@@ -51,7 +51,26 @@ const SIMPLE: Operator = Operator {
     reserved: false,
 };
 
+/// One part of a template.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Piece<'t> {
+    /// Text, encoded for a URI.
+    Literal(&'t str),
+    /// Variables in braces.
+    Variables {
+        /// The character in front of them.
+        operator: Option<char>,
+        /// Their names.
+        names: Vec<&'t str>,
+    },
+}
+
 impl Operator {
+    fn sign(self) -> Option<char> {
+        let first = self.first.chars().next();
+        first.or(self.reserved.then_some('+'))
+    }
+
     fn of(sign: char) -> Option<Self> {
         Some(match sign {
             '+' => Self {
@@ -168,6 +187,21 @@ impl Template {
         self.expressions()
             .take_while(|e| !e.operator.is_query())
             .flat_map(|e| e.variables.iter().map(|v| v.name.as_str()))
+    }
+
+    /// The parts in order, for those who match a URI against the template.
+    pub fn pieces(&self) -> impl Iterator<Item = Piece<'_>> {
+        self.parts.iter().map(|part| match part {
+            Part::Literal(text) => Piece::Literal(text),
+            Part::Expression(expression) => Piece::Variables {
+                operator: expression.operator.sign(),
+                names: expression
+                    .variables
+                    .iter()
+                    .map(|v| v.name.as_str())
+                    .collect(),
+            },
+        })
     }
 
     fn expressions(&self) -> impl Iterator<Item = &Expression> {

@@ -66,6 +66,7 @@ impl Exchange {
         copy.header_end = self.header_end;
         copy.entries.clone_from(&self.entries);
         copy.proxy.clone_from(&self.proxy);
+        copy.visit.clone_from(&self.visit);
         Box::new(copy)
     }
 

@@ -95,23 +95,32 @@ pub fn default_fault(x: &mut Exchange, fault: &Fault) {
     reply_with(x, head, body.map_or(Body::Empty, Body::Whole));
 }
 
+/// Answers with a status and a text.
+pub(super) fn text(x: &mut Exchange, status: u16, text: &str) {
+    let mut head = ResponseHead::new(status);
+    head.headers
+        .append(b"Content-Type", b"text/plain; charset=UTF-8");
+    reply_with(
+        x,
+        head,
+        Body::Whole(Bytes::copy_from_slice(text.as_bytes())),
+    );
+}
+
 /// Answers that no route leads here, and which do.
-pub(super) fn not_found(x: &mut Exchange, names: &[String]) {
+pub(super) fn not_found(x: &mut Exchange, paths: &[String]) {
     const SHOWN: usize = 100;
-    let mut text = String::from(match names.is_empty() {
+    let mut list = String::from(match paths.is_empty() {
         true => "Nothing is configured: there is no endpoint and no sequence.\n",
         false => "Nothing is reached by this path. What there is:\n",
     });
-    for name in names.iter().take(SHOWN) {
-        text.push_str(&format!("/services/{name}\n"));
+    for path in paths.iter().take(SHOWN) {
+        list.push_str(&format!("{path}\n"));
     }
-    if names.len() > SHOWN {
-        text.push_str(&format!("and {} more\n", names.len() - SHOWN));
+    if paths.len() > SHOWN {
+        list.push_str(&format!("and {} more\n", paths.len() - SHOWN));
     }
-    let mut head = ResponseHead::new(404);
-    head.headers
-        .append(b"Content-Type", b"text/plain; charset=UTF-8");
-    reply_with(x, head, Body::Whole(Bytes::from(text)));
+    text(x, 404, &list);
 }
 
 /// Answers 202 without a body: nothing was sent, or the answer was dropped (recorded).

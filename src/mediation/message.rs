@@ -113,10 +113,39 @@ fn default_scope<'x>(x: &'x Exchange, name: &str) -> Option<Value<'x>> {
             "ERROR_MESSAGE" => fault().map(|f| text(&f.message)),
             "ERROR_DETAIL" => fault().map(|f| text(&f.detail)),
             "proxy.name" => x.proxy.as_deref().map(text),
+            _ if name.starts_with("REST_") || name.starts_with("SYNAPSE_RE") => rest(x, name),
             "SERVER_IP" => Some(owned(x.arrival.local.ip().to_string())),
             _ => x.entries.as_ref()?.local(name).map(text),
         }),
     }
+}
+
+/// What a message to an API knows of it (spec/mediation.md 5); both paths have the query (recorded).
+fn rest<'x>(x: &'x Exchange, name: &str) -> Option<Value<'x>> {
+    let visit = x.visit.as_deref()?;
+    let target = x.request.target();
+    Some(match name {
+        "REST_METHOD" => lossy(x.request.method_text()),
+        "REST_FULL_REQUEST_PATH" => lossy(target),
+        "REST_SUB_REQUEST_PATH" => {
+            let below = target.get(visit.context.len()..).unwrap_or_default();
+            match below.first() {
+                Some(b'/') => lossy(below),
+                _ => owned(format!("/{}", String::from_utf8_lossy(below))),
+            }
+        }
+        "REST_API_CONTEXT" if visit.context.is_empty() => text("/"),
+        "REST_API_CONTEXT" => text(&visit.context),
+        "REST_URL_PREFIX" => {
+            let scheme = if x.arrival.https { "https" } else { "http" };
+            let host = x.request.headers.value(Name::Host).unwrap_or_default();
+            owned(format!("{scheme}://{}", String::from_utf8_lossy(host)))
+        }
+        "SYNAPSE_REST_API" => text(&visit.api),
+        "SYNAPSE_REST_API_VERSION" => text(&visit.version),
+        "SYNAPSE_RESOURCE" => text(&visit.resource),
+        _ => return None,
+    })
 }
 
 fn axis2_scope<'x>(x: &'x Exchange, name: &str) -> Option<Value<'x>> {

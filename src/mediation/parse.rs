@@ -143,6 +143,11 @@ impl<'p> Parse<'p> {
         }
     }
 
+    /// `file:line:column`.
+    pub fn locate(&self, span: Span) -> String {
+        self.sources.locate(span)
+    }
+
     /// The mediators of a named sequence.
     pub fn sequence_body(&mut self, name: &str, element: &Element) -> List {
         self.position = vec![name.to_owned()];

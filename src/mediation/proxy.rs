@@ -43,24 +43,7 @@ pub(super) fn build(
 ) -> Proxy {
     // Names of sequences hold no colon in front, so that no place of theirs is one of these.
     let place = format!("proxy:{}", def.name.value);
-    let mut sequence = |part: &str, used: &Option<SequenceUse>| {
-        let sequence = match used.as_ref()? {
-            SequenceUse::Key(key) => match parse.known_sequence(key) {
-                Some(id) => return Some(id),
-                None => missing(key),
-            },
-            SequenceUse::Inline(element) => Sequence {
-                name: format!("{place}/{part}"),
-                place: element.name_span,
-                on_error: element
-                    .attribute("onError")
-                    .and_then(|key| parse.known_sequence(key)),
-                list: parse.sequence_body(&format!("{place}/{part}"), element),
-            },
-        };
-        sequences.push(sequence);
-        Some(SequenceId(sequences.len() as u32 - 1))
-    };
+    let mut sequence = |part, used| used_sequence(&place, part, used, parse, sequences);
     let request = sequence("inSequence", &def.in_sequence);
     let answer = sequence("outSequence", &def.out_sequence);
     let fault = sequence("faultSequence", &def.fault_sequence);
@@ -82,18 +65,46 @@ pub(super) fn build(
     }
 }
 
-/// A sequence that does not exist: an error when a message gets there (recorded).
-fn missing(key: &Spanned<String>) -> Sequence {
-    let text = format!("there is no sequence `{}`", key.value);
-    let place = || Spanned::new("sequence".into(), key.span);
-    Sequence {
-        name: key.value.clone(),
-        place: key.span,
-        list: List::new(
-            vec![failing(Fault::new(ErrorCode::NONE, text))],
-            vec![place(), place()],
-        ),
-        on_error: None,
+/// A sequence that an artifact at `place` uses as one of its parts; one that is written there is added to the others.
+pub(super) fn used_sequence(
+    place: &str,
+    part: &str,
+    used: &Option<SequenceUse>,
+    parse: &mut Parse<'_>,
+    sequences: &mut Vec<Sequence>,
+) -> Option<SequenceId> {
+    let sequence = match used.as_ref()? {
+        SequenceUse::Key(key) => match parse.known_sequence(key) {
+            Some(id) => return Some(id),
+            // An error when a message gets there (recorded).
+            None => {
+                let text = format!("there is no sequence `{}`", key.value);
+                Sequence::failing(key, Fault::new(ErrorCode::NONE, text))
+            }
+        },
+        SequenceUse::Inline(element) => Sequence {
+            name: format!("{place}/{part}"),
+            place: element.name_span,
+            on_error: element
+                .attribute("onError")
+                .and_then(|key| parse.known_sequence(key)),
+            list: parse.sequence_body(&format!("{place}/{part}"), element),
+        },
+    };
+    sequences.push(sequence);
+    Some(SequenceId(sequences.len() as u32 - 1))
+}
+
+impl Sequence {
+    /// One that fails whenever a message gets there.
+    pub(super) fn failing(name: &Spanned<String>, fault: Fault) -> Sequence {
+        let place = || Spanned::new("sequence".into(), name.span);
+        Sequence {
+            name: name.value.clone(),
+            place: name.span,
+            list: List::new(vec![failing(fault)], vec![place(), place()]),
+            on_error: None,
+        }
     }
 }
 

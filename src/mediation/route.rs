@@ -5,9 +5,11 @@
 //! version does not run still owns its path, so that its callers hear why and not another service's answer.
 
 use crate::codes::ErrorCode;
-use crate::config::model::Model;
+use crate::config::api::context_of;
+use crate::config::model::{Model, Transports};
 use crate::exchange::{Exchange, Fault, RestSuffix};
 use crate::mediation::EndpointNames;
+use crate::transport::headers::Name;
 
 /// What the path of a service begins with.
 const SERVICES: &[u8] = b"/services/";
@@ -25,6 +27,8 @@ pub(super) struct Routes {
     endpoints: Vec<Named<u32>>,
     /// Proxy services, by their place in the model.
     proxies: Vec<Named<usize>>,
+    /// APIs, the longest context first.
+    apis: Vec<Context>,
     /// What takes the requests that no name matches.
     rest: Rest,
     /// Proxy services that are not run.
@@ -38,11 +42,23 @@ enum Rest {
     Nowhere(Vec<String>),
 }
 
+/// Where the paths of an API begin, and on which listeners and hosts.
+#[derive(Debug)]
+struct Context {
+    path: String,
+    host: Option<String>,
+    port: Option<u16>,
+    transports: Transports,
+    /// Its place in the model, or why it is not run.
+    target: Result<usize, Fault>,
+}
+
 /// Where a request goes.
 pub(super) enum Route<'a> {
     Main,
     Endpoint(u32),
     Proxy(usize),
+    Api(usize),
     Unsupported(Fault),
     Nowhere(&'a [String]),
 }
@@ -86,16 +102,22 @@ impl Routes {
                 target,
             })
             .collect();
+        let apis = contexts(model);
         let main = model.sequences.iter().any(|def| def.name.value == "main");
-        let services = || proxies.iter().map(|p| p.name.clone()).collect();
+        let service = |name: &String| format!("/services/{name}");
+        let known = || {
+            let services = proxies.iter().map(|p| service(&p.name));
+            let apis = model.apis.iter().map(|api| api.context.value.clone());
+            services.chain(apis).collect()
+        };
         let rest = match (&endpoints[..], endpoints.iter().find(|e| e.name == default)) {
             // Nothing at all is configured: whoever asks hears so, instead of a 202 for a message that is lost.
             ([], _) if model.endpoints_only() => Rest::Nowhere(Vec::new()),
-            ([], _) if !main && !proxies.is_empty() => Rest::Nowhere(services()),
+            ([], _) if !main && !(proxies.is_empty() && apis.is_empty()) => Rest::Nowhere(known()),
             ([], _) => Rest::Main,
             ([only], _) => Rest::Endpoint(only.target),
             (_, Some(chosen)) => Rest::Endpoint(chosen.target),
-            (several, None) => Rest::Nowhere(several.iter().map(|e| e.name.clone()).collect()),
+            (several, None) => Rest::Nowhere(several.iter().map(|e| service(&e.name)).collect()),
         };
         if endpoints.len() == 1 {
             endpoints.clear();
@@ -103,6 +125,7 @@ impl Routes {
         Routes {
             endpoints,
             proxies,
+            apis,
             rest,
             unsupported,
         }
@@ -118,6 +141,13 @@ impl Routes {
             x.rest_suffix = RestSuffix::From(end as u32);
             return Route::Proxy(at);
         }
+        if let Some(api) = self.apis.iter().find(|api| api.takes(x)) {
+            x.rest_suffix = RestSuffix::From(api.path.len() as u32);
+            return match &api.target {
+                Ok(at) => Route::Api(*at),
+                Err(fault) => Route::Unsupported(fault.clone()),
+            };
+        }
         if let Some((id, end)) = longest(&self.endpoints, target, &[b"/services/", b"/"]) {
             x.rest_suffix = RestSuffix::From(end as u32);
             return Route::Endpoint(*id);
@@ -128,6 +158,67 @@ impl Routes {
             Rest::Endpoint(id) => Route::Endpoint(*id),
             Rest::Nowhere(names) => Route::Nowhere(names),
         }
+    }
+}
+
+/// The contexts of all APIs, the longest first; of two that are as long those for one host first (Synapse has the order of a
+/// hash table).
+fn contexts(model: &Model) -> Vec<Context> {
+    let served = model.apis.iter().zip(0..).map(|(def, at)| Context {
+        path: def.context.value.clone(),
+        host: def.host.clone(),
+        port: def.port,
+        transports: def.transports,
+        target: Ok(at),
+    });
+    let refused = model.unsupported.iter().filter(|def| def.kind == "api");
+    let refused = refused.filter_map(|def| {
+        let place = model.sources.locate(def.span());
+        let name = def.name.as_deref().unwrap_or_default();
+        let text = format!("the API `{name}` ({place}) is not served; axon check says why");
+        Some(Context {
+            path: context_of(&def.element)?,
+            host: None,
+            port: None,
+            transports: Transports::ALL,
+            target: Err(Fault::new(ErrorCode::NOT_SUPPORTED, text)),
+        })
+    });
+    let mut all: Vec<Context> = served.chain(refused).collect();
+    let narrow = |c: &Context| usize::from(c.host.is_some()) + usize::from(c.port.is_some());
+    all.sort_by_key(|c| std::cmp::Reverse((c.path.len(), narrow(c))));
+    all
+}
+
+impl Context {
+    fn takes(&self, x: &Exchange) -> bool {
+        let rest = x.request.target().strip_prefix(self.path.as_bytes());
+        let below = rest.is_some_and(|rest| matches!(rest.first(), None | Some(b'/' | b'?')));
+        let reached = match x.arrival.https {
+            true => self.transports.https,
+            false => self.transports.http,
+        };
+        below && reached && self.is_of_host(x)
+    }
+
+    /// Whether `Host` names the host and the port that the API is for; a port that is not named is that of the scheme.
+    fn is_of_host(&self, x: &Exchange) -> bool {
+        if self.host.is_none() && self.port.is_none() {
+            return true;
+        }
+        let given = x.request.headers.value(Name::Host).unwrap_or_default();
+        let given = String::from_utf8_lossy(given);
+        // A colon inside brackets belongs to an IPv6 address.
+        let split = given
+            .rsplit_once(':')
+            .filter(|(_, port)| !port.contains(']'));
+        let (host, port) = split.unwrap_or((&given, ""));
+        let default = if x.arrival.https { 443 } else { 80 };
+        let port = port.parse().unwrap_or(default);
+        self.host
+            .as_ref()
+            .is_none_or(|own| host.eq_ignore_ascii_case(own))
+            && self.port.is_none_or(|own| own == port)
     }
 }
 

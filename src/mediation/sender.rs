@@ -140,6 +140,8 @@ pub enum Passed<'a> {
     ToEndpoint(u32),
     /// This proxy service takes it.
     ToService(&'a str),
+    /// This REST API takes it.
+    ToApi(&'a str),
     /// Its path leads nowhere.
     Nowhere,
     /// Its path is that of an artifact that is not run.

@@ -75,6 +75,12 @@ pub fn world_with_default(inner: &str, default: Option<&str>) -> World {
                 let def = crate::config::proxy::parse(&element, name.unwrap(), &mut problems);
                 model.proxies.push(def.unwrap());
             }
+            "api" if element.child("handlers").is_none() => {
+                let mut problems = Diagnostics::default();
+                let def = crate::config::api::parse(&element, name.unwrap(), &mut problems);
+                assert!(problems.list().is_empty(), "{:?}", problems.list());
+                model.apis.push(def.unwrap());
+            }
             "endpoint" => model
                 .endpoints
                 .push(endpoint(&element, &mut Diagnostics::default()).unwrap()),

@@ -294,6 +294,7 @@ impl Service {
             route: x
                 .proxy
                 .as_deref()
+                .or(x.visit.as_deref().map(|visit| visit.api.as_str()))
                 .unwrap_or(generation.mediation.route_name()),
             status: ended.status,
             outcome: outcome(x, ended.replied.end),

@@ -8,11 +8,11 @@ use crate::config::SYNAPSE_NS;
 use crate::config::diagnostic::Severity;
 use crate::config::endpoint::{self, template};
 use crate::config::language::{self, Support};
-use crate::config::model::{EndpointDef, EndpointKind, SequenceDef, UnsupportedDef};
-use crate::config::proxy;
+use crate::config::model::{ApiDef, EndpointDef, EndpointKind, SequenceDef, UnsupportedDef};
 use crate::config::source::Spanned;
 use crate::config::suggest::nearest;
 use crate::config::xml::Element;
+use crate::config::{api, proxy};
 
 /// What shares one set of names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -128,6 +128,7 @@ impl Loader<'_> {
         match element.name.as_str() {
             "sequence" => return self.sequence(element),
             "proxy" => return self.proxy(element),
+            "api" => return self.api(element),
             "localEntry" => return self.local_entry(element),
             "registry" => return self.registry(element),
             "template" if element.child("endpoint").is_some() => return self.template(element),
@@ -215,6 +216,42 @@ impl Loader<'_> {
                 element: element.clone(),
             }),
         }
+    }
+
+    /// A broken one still owns its paths, as a proxy service does.
+    fn api(&mut self, element: &Element) {
+        let Some(name) = name(element) else {
+            return self.nameless(element);
+        };
+        let parsed = api::parse(element, name.clone(), &mut self.diagnostics);
+        if !self.claim(Space::Kind("api"), "API", &name) {
+            return;
+        }
+        let Some(def) = parsed else {
+            self.model.unsupported.push(UnsupportedDef {
+                kind: "api".to_owned(),
+                name: Some(name.value),
+                element: element.clone(),
+            });
+            return;
+        };
+        let same = |first: &&ApiDef| {
+            first.context.value == def.context.value
+                && (first.host == def.host && first.port == def.port)
+        };
+        if let Some(first) = self.model.apis.iter().find(same) {
+            let place = self.model.sources.locate(first.name.span);
+            let message = format!(
+                "the API {} at {place} has this context already",
+                first.name.value
+            );
+            let help = "give one of the two another context, version or host";
+            let code = DiagnosticCode::DuplicateName;
+            self.diagnostics
+                .error_help(code, def.context.span, message, help);
+            return;
+        }
+        self.model.apis.push(def);
     }
 
     /// A template around an endpoint; one around a sequence is not run.

@@ -232,6 +232,11 @@ impl Loader<'_> {
         for sequence in &self.model.sequences {
             wanted.element(&sequence.element);
         }
+        let resources = self.model.apis.iter().flat_map(|api| &api.resources);
+        let parts = resources.map(|r| [&r.in_sequence, &r.out_sequence, &r.fault_sequence]);
+        for used in parts.flatten().flatten() {
+            wanted.sequence(used);
+        }
         for proxy in &self.model.proxies {
             let sequences = [
                 &proxy.in_sequence,
@@ -239,10 +244,7 @@ impl Loader<'_> {
                 &proxy.fault_sequence,
             ];
             for used in sequences.into_iter().flatten() {
-                match used {
-                    SequenceUse::Key(key) => wanted.key(key),
-                    SequenceUse::Inline(element) => wanted.element(element),
-                }
+                wanted.sequence(used);
             }
             match &proxy.endpoint {
                 Some(EndpointUse::Key(key)) => wanted.key(key),
@@ -373,6 +375,13 @@ struct Wanted {
 impl Wanted {
     fn key(&mut self, key: &Spanned<String>) {
         self.keys.insert(key.value.trim().to_owned());
+    }
+
+    fn sequence(&mut self, used: &SequenceUse) {
+        match used {
+            SequenceUse::Key(key) => self.key(key),
+            SequenceUse::Inline(element) => self.element(element),
+        }
     }
 
     fn endpoint(&mut self, def: &EndpointDef) {

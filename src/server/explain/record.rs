@@ -123,6 +123,7 @@ impl Trace for Record<'_> {
             Passed::ToService(name) => {
                 self.step("route", format!("the proxy service {name} takes it"), None);
             }
+            Passed::ToApi(name) => self.step("route", format!("the API {name} takes it"), None),
             Passed::ToEndpoint(id) => {
                 let node = self.generation.endpoints.node(NodeId(id));
                 let text = format!("endpoint {} takes it", node.path);

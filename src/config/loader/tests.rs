@@ -214,7 +214,7 @@ fn entries_share_the_names_of_endpoints_and_proxies_do_not() {
 #[test]
 fn registry_task_manager_and_description_stop_nothing() {
     let text = format!(
-        "<definitions {NS}><registry provider=\"org.wso2.carbon.mediation.registry.WSO2Registry\"/><taskManager/><description>d</description>{}<api name=\"x\" context=\"/x\"/></definitions>",
+        "<definitions {NS}><registry provider=\"org.wso2.carbon.mediation.registry.WSO2Registry\"/><taskManager/><description>d</description>{}<task name=\"x\" class=\"y\"/></definitions>",
         endpoint("p")
     );
     let (model, diagnostics) = bytes(&text);
@@ -224,7 +224,7 @@ fn registry_task_manager_and_description_stop_nothing() {
         [Severity::Warning, Severity::Warning, Severity::Unsupported]
     );
     assert_eq!(names(&model), ["p"]);
-    assert!(!model.endpoints_only());
+    assert!(model.endpoints_only());
 }
 
 #[test]

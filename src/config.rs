@@ -16,6 +16,7 @@ pub mod proxy;
 pub mod registry;
 pub mod render;
 pub mod schema;
+pub mod sequence_template;
 pub mod serialise;
 pub mod source;
 mod substitution;

@@ -3,6 +3,7 @@
 //! Owned by the connection's task and passed down as `&mut`; the answer returns up the same calls.
 //! Sits below mediation and endpoints, which both work on it, and above the transport, whose types it holds.
 
+mod call;
 mod copies;
 mod entries;
 mod visit;
@@ -26,6 +27,7 @@ use crate::transport::target::Target;
 use crate::transport::upstream::Upstream;
 use crate::util::clock::Tick;
 
+pub use call::{Argument, Call, Computed};
 pub use copies::{Copies, CopyDone, CopyReport};
 pub use entries::Entries;
 pub use visit::Visit;
@@ -234,6 +236,8 @@ pub struct Exchange {
     pub proxy: Option<Arc<str>>,
     /// The REST API that the request is for.
     pub visit: Option<Arc<Visit>>,
+    /// The templates that the message is in.
+    pub call: Option<Arc<Call>>,
     /// `To` set by a header mediator; replaces the request's own for endpoints that follow it. Empty when it was removed.
     pub to: Option<String>,
     /// The client's connection, while its request is served.
@@ -288,6 +292,7 @@ impl Exchange {
             replied: false,
             proxy: None,
             visit: None,
+            call: None,
             to: None,
             client: None,
             upstream: None,

@@ -26,6 +26,7 @@ mod testing;
 mod tests;
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 pub use answer::default_fault;
 pub use copies::Rest;
@@ -35,7 +36,7 @@ pub use proxy::{Publication, Seen};
 pub use sender::{Category, Cx, LocalBoxFuture, LogSink, Passed, ReadBytes, SendTo, Sender, Trace};
 
 use crate::config::diagnostic::Diagnostics;
-use crate::config::model::Model;
+use crate::config::model::{Model, SequenceTemplateDef};
 use crate::config::source::Span;
 use crate::config::wsdl::Library;
 use crate::exchange::{Body, Direction, Exchange, Fault};
@@ -57,6 +58,22 @@ struct Sequence {
     place: Span,
     list: List,
     on_error: Option<SequenceId>,
+}
+
+/// A sequence template, as those who call it see it.
+#[derive(Debug)]
+pub struct Template {
+    /// Its mediators.
+    id: SequenceId,
+    parameters: Vec<Parameter>,
+}
+
+/// A parameter of a template.
+#[derive(Debug)]
+struct Parameter {
+    name: Arc<str>,
+    default: Option<String>,
+    mandatory: bool,
 }
 
 /// What a request and its answer go through.
@@ -106,7 +123,15 @@ impl Mediation {
             .map(|(def, id)| (def.name.value.clone(), SequenceId(id)))
             .collect();
         let routes = Routes::build(model, default, endpoints);
-        let mut parse = Parse::new(&model.sources, &ids, endpoints, parse_endpoint, diagnostics);
+        let templates = templates(model);
+        let mut parse = Parse::new(
+            &model.sources,
+            &ids,
+            &templates,
+            endpoints,
+            parse_endpoint,
+            diagnostics,
+        );
         let mut sequences: Vec<Sequence> = model
             .sequences
             .iter()
@@ -120,6 +145,18 @@ impl Mediation {
                 list: parse.sequence_body(&def.name.value, &def.element),
             })
             .collect();
+        for def in &model.sequence_templates {
+            let name = format!("template:{}", def.name.value);
+            sequences.push(Sequence {
+                place: def.name.span,
+                on_error: def
+                    .on_error
+                    .as_ref()
+                    .and_then(|key| parse.known_sequence(key)),
+                list: parse.sequence_body(&name, &def.sequence),
+                name,
+            });
+        }
         for artifact in &model.unsupported {
             parse.artifact(artifact);
         }
@@ -233,6 +270,7 @@ impl Mediation {
             x.direction = Direction::Response;
             // Both concern the request: its transport settings, and an error that a handler made good.
             x.axis2 = Default::default();
+            x.call = None;
             x.fault = None;
             x.fault_made = false;
             ended = match flow.answer {
@@ -272,6 +310,26 @@ impl Mediation {
     fn sequence(&self, id: SequenceId) -> Option<&Sequence> {
         self.sequences.get(id.0 as usize)
     }
+}
+
+/// The templates by name; their mediators are numbered behind the named sequences.
+fn templates(model: &Model) -> HashMap<String, Template> {
+    let first = model.sequences.len() as u32;
+    let numbered = model.sequence_templates.iter().zip(first..);
+    let template = |id, def: &SequenceTemplateDef| {
+        let parameters = def.parameters.iter().map(|parameter| Parameter {
+            name: parameter.name.as_str().into(),
+            default: parameter.default.clone(),
+            mandatory: parameter.mandatory,
+        });
+        Template {
+            id: SequenceId(id),
+            parameters: parameters.collect(),
+        }
+    };
+    numbered
+        .map(|(def, id)| (def.name.value.clone(), template(id, def)))
+        .collect()
 }
 
 /// Makes a response head the answer and marks the exchange as replied.

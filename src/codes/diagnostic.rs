@@ -63,7 +63,7 @@ diagnostics! {
     UnresolvedKey = 303, "a key names an endpoint that is not defined", "define the endpoint, or correct the key; until then sending to it fails with 305100";
     KeyCycle = 304, "endpoint references lead back to themselves, or groups nest deeper than 32", "break the circle; sending through it fails with 305100";
     UnknownSequence = 305, "a sequence that is referred to does not exist", "define it, or correct the key; a message that gets there fails";
-    UnresolvedTemplate = 306, "an endpoint uses a template that is not defined", "define the template, or correct its name; until then sending to the endpoint fails with 305100";
+    UnresolvedTemplate = 306, "a template that is used is not defined", "define the template, or correct its name; until then sending to the endpoint fails with 305100, and calling the template fails";
     UnknownEntry = 309, "no local entry has this key", "define a localEntry of that key; publishWSDL does not read the registry";
     BadNumber = 401, "a number was expected", "write digits only; durations are in milliseconds";
     NegativeNumber = 402, "the number may not be negative", "use zero or more";

@@ -44,6 +44,8 @@ pub struct Model {
     pub entries: Vec<EntryDef>,
     /// Endpoint templates in load order.
     pub templates: Vec<TemplateDef>,
+    /// Sequence templates in load order.
+    pub sequence_templates: Vec<SequenceTemplateDef>,
     /// Endpoints of local entries and of the registry; the name of each is its key. They are reached by key only.
     pub keyed: Vec<EndpointDef>,
     /// Local entries as text, by key; those of other servers are not among them.
@@ -227,6 +229,30 @@ pub struct TemplateDef {
     pub parameters: Vec<String>,
     /// The `endpoint` element, placeholders included.
     pub endpoint: Element,
+}
+
+/// A `template` around a sequence.
+#[derive(Debug, Clone)]
+pub struct SequenceTemplateDef {
+    /// Name.
+    pub name: Spanned<String>,
+    /// Its parameters in order.
+    pub parameters: Vec<ParameterDef>,
+    /// Name of the sequence that handles its errors.
+    pub on_error: Option<Spanned<String>>,
+    /// The `sequence` element; its mediators are parsed by the mediation room.
+    pub sequence: Element,
+}
+
+/// A parameter of a sequence template.
+#[derive(Debug, Clone)]
+pub struct ParameterDef {
+    /// Name.
+    pub name: String,
+    /// What it stands for when it is not given; without one it is empty.
+    pub default: Option<String>,
+    /// It has to be given.
+    pub mandatory: bool,
 }
 
 /// An `endpoint` element (spec/endpoints.md 2).

@@ -67,6 +67,7 @@ impl Exchange {
         copy.entries.clone_from(&self.entries);
         copy.proxy.clone_from(&self.proxy);
         copy.visit.clone_from(&self.visit);
+        copy.call.clone_from(&self.call);
         Box::new(copy)
     }
 

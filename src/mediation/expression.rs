@@ -208,6 +208,17 @@ impl Expression {
         })
     }
 
+    /// True when it reads parameters of the template around.
+    pub fn reads_parameters(&self) -> bool {
+        let reads = |entry: &Entry| {
+            matches!(
+                entry,
+                Entry::Parameter(_) | Entry::GetProperty(Place::Function)
+            )
+        };
+        self.table.iter().any(reads)
+    }
+
     /// Where the expression is written, `file:line:column`; empty when it was not said.
     pub fn place(&self) -> &str {
         &self.place

@@ -4,6 +4,7 @@
 //! runner does it. That keeps a message with ten nested filters at one future and no allocation.
 
 pub mod aggregate;
+mod call_template;
 mod direction;
 mod drop;
 mod filter;
@@ -39,6 +40,8 @@ pub enum Step<'a> {
     Enter(&'a List),
     /// A sequence with its error handler, then the next one here.
     Call(SequenceId),
+    /// A template whose parameters are set, with another handler of its errors, then the next one here.
+    Invoke(SequenceId, Option<SequenceId>),
     /// Put the answer together with others; the next one here while they are not complete.
     Gather(&'a aggregate::Aggregate),
     /// Send, and wait for the answer.
@@ -152,6 +155,11 @@ pub const MEDIATORS: &[Entry] = &[
         name: "aggregate",
         doc: "makes one message out of the answers to several",
         parse: aggregate::parse,
+    },
+    Entry {
+        name: "call-template",
+        doc: "runs a sequence template with parameters",
+        parse: call_template::parse,
     },
     Entry {
         name: "drop",

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::expression::Value;
-use crate::exchange::{Body, Direction, Exchange, PropertyType};
+use crate::exchange::{Argument, Body, Direction, Exchange, PropertyType};
 use crate::soap::envelope::{self, Format};
 use crate::transport::head::Method;
 use crate::transport::headers::{Headers, Name};
@@ -26,6 +26,8 @@ pub enum Place {
     System,
     /// Texts of the registry.
     Registry,
+    /// Parameters of the template around; one that is an expression has no text (recorded).
+    Function,
 }
 
 /// The fields of the current message; `None` for an answer that is not there.
@@ -92,6 +94,10 @@ pub fn property<'x>(x: &'x Exchange, place: Place, name: &str) -> Option<Value<'
         Place::Transport => headers(x)?.find(name).map(lossy),
         Place::Query => query(x, name).map(owned),
         Place::System => std::env::var(name).ok().map(owned),
+        Place::Function => match x.argument(name)? {
+            Argument::Text(value) => Some(text(value)),
+            Argument::Computed(_) => None,
+        },
         Place::Registry => x.entries.as_ref()?.registry(name).map(text),
     }
 }

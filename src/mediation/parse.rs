@@ -12,7 +12,7 @@ use regex::Regex;
 
 use super::expression::Expression;
 use super::mediator::{List, Mediator, refuse};
-use super::{SequenceId, mediator};
+use super::{SequenceId, Template, mediator};
 use crate::codes::DiagnosticCode;
 use crate::config::SYNAPSE_NS;
 use crate::config::diagnostic::Diagnostics;
@@ -95,6 +95,7 @@ pub struct Parse<'p> {
     pub diagnostics: &'p mut Diagnostics,
     sources: &'p Sources,
     sequences: &'p HashMap<String, SequenceId>,
+    templates: &'p HashMap<String, Template>,
     endpoints: &'p mut dyn EndpointNames,
     parse_endpoint: EndpointParser,
     position: Vec<String>,
@@ -127,6 +128,7 @@ impl<'p> Parse<'p> {
     pub fn new(
         sources: &'p Sources,
         sequences: &'p HashMap<String, SequenceId>,
+        templates: &'p HashMap<String, Template>,
         endpoints: &'p mut dyn EndpointNames,
         parse_endpoint: EndpointParser,
         diagnostics: &'p mut Diagnostics,
@@ -135,6 +137,7 @@ impl<'p> Parse<'p> {
             diagnostics,
             sources,
             sequences,
+            templates,
             endpoints,
             parse_endpoint,
             position: Vec::new(),
@@ -347,6 +350,16 @@ impl<'p> Parse<'p> {
             Some(id) => SequenceRef::Known(id),
             None => SequenceRef::Missing(text.to_owned()),
         })
+    }
+
+    /// The sequence template of that name.
+    pub fn template(&self, name: &str) -> Option<&'p Template> {
+        self.templates.get(name)
+    }
+
+    /// The names of all sequence templates.
+    pub fn template_names(&self) -> impl Iterator<Item = &'p str> + use<'p> {
+        self.templates.keys().map(String::as_str)
     }
 
     /// The sequence of that name; a missing one is warned of.

@@ -113,7 +113,7 @@ impl Routes {
         let rest = match (&endpoints[..], endpoints.iter().find(|e| e.name == default)) {
             // Nothing at all is configured: whoever asks hears so, instead of a 202 for a message that is lost.
             ([], _) if model.endpoints_only() => Rest::Nowhere(Vec::new()),
-            ([], _) if !main && !(proxies.is_empty() && apis.is_empty()) => Rest::Nowhere(known()),
+            ([], _) if !(main || proxies.is_empty() && apis.is_empty()) => Rest::Nowhere(known()),
             ([], _) => Rest::Main,
             ([only], _) => Rest::Endpoint(only.target),
             (_, Some(chosen)) => Rest::Endpoint(chosen.target),

@@ -41,8 +41,10 @@ struct Frame<'a> {
     next: usize,
     /// True for the body of a sequence.
     sequence: bool,
-    /// True when the sequence's handler leaves the scope with it.
-    handler: bool,
+    /// How many handlers leave the scope with it.
+    handlers: u8,
+    /// True for a template: its parameters end with it.
+    template: bool,
 }
 
 /// One message's way through the sequences.
@@ -146,6 +148,7 @@ impl<'a> Run<'a> {
             }
             // The first error is what the handlers are about; one inside a handler only moves on.
             x.fault.get_or_insert(fault);
+            x.call = None;
             self.frames.clear();
             self.calls = 0;
             started += 1;
@@ -161,7 +164,7 @@ impl<'a> Run<'a> {
     async fn list(&mut self, x: &mut Exchange) -> Result<Ended, Fault> {
         while let Some(frame) = self.frames.last_mut() {
             let Some(mediator) = frame.list.at(frame.next) else {
-                self.leave();
+                self.leave(x);
                 continue;
             };
             frame.next += 1;
@@ -178,7 +181,7 @@ impl<'a> Run<'a> {
                 trace.passed(Passed::Mediator(&place.value, place.span));
             }
             if let Some(expression) = mediator.looks(&self.scene)
-                && let Some(extent) = expression.need().extent()
+                && let Some(extent) = expression.need().extent().max(x.arguments_extent())
             {
                 content::ensure(x, extent, expression.place(), self.cx.sender).await?;
                 if x.replied {
@@ -198,9 +201,11 @@ impl<'a> Run<'a> {
                     list,
                     next: 0,
                     sequence: false,
-                    handler: false,
+                    handlers: 0,
+                    template: false,
                 }),
                 Step::Call(id) => self.call(id)?,
+                Step::Invoke(template, handler) => self.invoke(template, handler)?,
                 Step::Gather(aggregate) => match self.gather(aggregate, x).await? {
                     Outcome::Waiting => {}
                     Outcome::Late => return Ok(Ended::Stopped),
@@ -239,6 +244,7 @@ impl<'a> Run<'a> {
         x.forget_content();
         x.properties = message.properties;
         x.direction = Direction::Response;
+        x.call = None;
         self.frames.clear();
         self.calls = 0;
         match aggregate.complete.step(x, &self.scene) {
@@ -246,7 +252,8 @@ impl<'a> Run<'a> {
                 list,
                 next: 0,
                 sequence: false,
-                handler: false,
+                handlers: 0,
+                template: false,
             }),
             Step::Call(id) => self.call(id)?,
             Step::Fail(fault) => return Err(fault),
@@ -319,16 +326,30 @@ impl<'a> Run<'a> {
             list: &sequence.list,
             next: 0,
             sequence: true,
-            handler: sequence.on_error.is_some(),
+            handlers: u8::from(sequence.on_error.is_some()),
+            template: false,
         });
         Ok(())
     }
 
-    fn leave(&mut self) {
+    /// Runs a template whose parameters are set.
+    fn invoke(&mut self, template: SequenceId, handler: Option<SequenceId>) -> Result<(), Fault> {
+        self.handlers.extend(handler);
+        self.call(template)?;
+        if let Some(frame) = self.frames.last_mut() {
+            frame.template = true;
+            frame.handlers += u8::from(handler.is_some());
+        }
+        Ok(())
+    }
+
+    fn leave(&mut self, x: &mut Exchange) {
         if let Some(frame) = self.frames.pop() {
             self.calls -= usize::from(frame.sequence);
-            if frame.handler {
-                self.handlers.pop();
+            let kept = self.handlers.len().saturating_sub(frame.handlers.into());
+            self.handlers.truncate(kept);
+            if frame.template {
+                x.leave();
             }
         }
     }

@@ -81,6 +81,12 @@ pub fn world_with_default(inner: &str, default: Option<&str>) -> World {
                 assert!(problems.list().is_empty(), "{:?}", problems.list());
                 model.apis.push(def.unwrap());
             }
+            "template" => {
+                let mut problems = Diagnostics::default();
+                let name = name.unwrap();
+                let def = crate::config::sequence_template::define(&element, name, &mut problems);
+                model.sequence_templates.push(def.unwrap());
+            }
             "endpoint" => model
                 .endpoints
                 .push(endpoint(&element, &mut Diagnostics::default()).unwrap()),

@@ -12,7 +12,7 @@ use crate::config::model::{ApiDef, EndpointDef, EndpointKind, SequenceDef, Unsup
 use crate::config::source::Spanned;
 use crate::config::suggest::nearest;
 use crate::config::xml::Element;
-use crate::config::{api, proxy};
+use crate::config::{api, proxy, sequence_template};
 
 /// What shares one set of names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -131,7 +131,7 @@ impl Loader<'_> {
             "api" => return self.api(element),
             "localEntry" => return self.local_entry(element),
             "registry" => return self.registry(element),
-            "template" if element.child("endpoint").is_some() => return self.template(element),
+            "template" => return self.template(element),
             _ => {}
         }
         if let Some(row) = language::artifact_named(&element.name)
@@ -254,7 +254,7 @@ impl Loader<'_> {
         self.model.apis.push(def);
     }
 
-    /// A template around an endpoint; one around a sequence is not run.
+    /// A template around an endpoint or around a sequence.
     fn template(&mut self, element: &Element) {
         let Some(name) = name(element) else {
             return self.nameless(element);
@@ -262,8 +262,17 @@ impl Loader<'_> {
         if !self.claim(Space::Kind("template"), "template", &name) {
             return;
         }
-        let defined = template::define(element, name, &mut self.diagnostics);
-        self.model.templates.extend(defined);
+        let diagnostics = &mut self.diagnostics;
+        if element.child("endpoint").is_some() {
+            let defined = template::define(element, name, diagnostics);
+            self.model.templates.extend(defined);
+        } else if element.child("sequence").is_some() {
+            let defined = sequence_template::define(element, name, diagnostics);
+            self.model.sequence_templates.extend(defined);
+        } else {
+            let help = "add the endpoint or the sequence that the template stands for";
+            proxy::lacks(element, "endpoint or sequence", help, diagnostics);
+        }
     }
 
     fn endpoint(&mut self, element: &Element, stem: Option<String>) {

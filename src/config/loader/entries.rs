@@ -232,6 +232,9 @@ impl Loader<'_> {
         for sequence in &self.model.sequences {
             wanted.element(&sequence.element);
         }
+        for template in &self.model.sequence_templates {
+            wanted.element(&template.sequence);
+        }
         let resources = self.model.apis.iter().flat_map(|api| &api.resources);
         let parts = resources.map(|r| [&r.in_sequence, &r.out_sequence, &r.fault_sequence]);
         for used in parts.flatten().flatten() {

@@ -1,6 +1,6 @@
 //! What an artifact that this version does not run must have all the same: the rules by which Synapse refuses it.
 //!
-//! Whoever corrects a configuration wants to hear of an empty template now, not when axon learns to run templates.
+//! Whoever corrects a configuration wants to hear of a nameless task now, not when axon learns to run tasks.
 
 use crate::codes::DiagnosticCode;
 use crate::config::diagnostic::Diagnostics;
@@ -23,27 +23,4 @@ pub(super) fn check(element: &Element, row: &Artifact, diagnostics: &mut Diagnos
     for attribute in row.required {
         element.req_attr(attribute, diagnostics);
     }
-    if row.element == "template" {
-        template(element, diagnostics);
-    }
-}
-
-/// A template holds one endpoint or one sequence, and parameters with names.
-fn template(template: &Element, diagnostics: &mut Diagnostics) {
-    if template.child("endpoint").is_none() && template.child("sequence").is_none() {
-        let help = "add the endpoint or the sequence that the template stands for";
-        missing(template, "endpoint or sequence", help, diagnostics);
-    }
-    for parameter in template.elements().filter(|e| e.is("parameter")) {
-        parameter.req_attr("name", diagnostics);
-    }
-}
-
-fn missing(element: &Element, what: &str, help: &str, diagnostics: &mut Diagnostics) {
-    diagnostics.error_help(
-        DiagnosticCode::MissingElement,
-        element.name_span,
-        format!("the {} has no {what}", element.name),
-        help,
-    );
 }

@@ -75,6 +75,11 @@ pub(super) const MEDIATORS: &[Row] = &[
             ("onComplete", "free"),
         ]),
     ),
+    row(
+        "call-template",
+        &[must("target")],
+        Inside::Only(&[("with-param", "with-param"), ("description", "free")]),
+    ),
     row("drop", &[], Inside::Data),
     row("filter", &[], BRANCH),
     row(
@@ -159,6 +164,7 @@ pub(super) const PARTS: &[Row] = &[
     row("free", &[], Inside::Free),
     row("data", &[], Inside::Data),
     row("named", &[must("name")], Inside::Free),
+    row("with-param", &[must("name"), must("value")], Inside::Data),
     row("list", &[], Inside::Mediators),
     row("case", &[must("regex")], Inside::Mediators),
     row(

@@ -41,7 +41,7 @@ impl Pattern {
             match piece {
                 Piece::Literal(text) => {
                     let mut rest = text;
-                    while let Some(at) = rest.find(|c| c == if path { '?' } else { '&' }) {
+                    while let Some(at) = rest.find(if path { '?' } else { '&' }) {
                         last(&mut parts).literal(&rest[..at], path);
                         parts.push(Writing::default());
                         path = false;

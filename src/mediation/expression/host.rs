@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::encode::{self, Bytes};
 use super::scope::{Entry, place_of};
-use crate::exchange::Exchange;
+use crate::exchange::{Argument, Exchange};
 use crate::mediation::message;
 use crate::soap::content::Content;
 use crate::soap::tree::Tree;
@@ -78,7 +78,11 @@ impl<'x> Host<'x> for MessageHost<'x> {
                 let text = next();
                 Value::text(encode::for_url(&text, charset(texts.next())?))
             }
-            Entry::Property(..) | Entry::Envelope | Entry::Header | Entry::Body => {
+            Entry::Parameter(_)
+            | Entry::Property(..)
+            | Entry::Envelope
+            | Entry::Header
+            | Entry::Body => {
                 return Err(HostError("a variable that is called".to_owned()));
             }
         })
@@ -93,6 +97,13 @@ impl<'x> Host<'x> for MessageHost<'x> {
         };
         match self.entry(id)? {
             Entry::Property(place, name) => Ok(self.property(*place, name)),
+            Entry::Parameter(name) => match self.exchange.argument(name) {
+                Some(Argument::Computed(computed)) => match computed.text(self.exchange) {
+                    Ok(text) => Ok(Value::text(text)),
+                    Err(fault) => Err(HostError(fault.message)),
+                },
+                _ => Ok(self.property(message::Place::Function, name)),
+            },
             Entry::Envelope => part(Tree::root),
             Entry::Header => part(Content::header),
             Entry::Body => part(Content::body),

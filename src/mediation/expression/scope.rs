@@ -9,6 +9,8 @@ use crate::soap::xpath::{Argument, Extension, Known, Reach, Scope, Unknown, Valu
 pub(super) enum Entry {
     /// `$ctx:name` and its like.
     Property(Place, String),
+    /// `$func:name`: a parameter of the template around.
+    Parameter(String),
     /// `get-property(name)`, or with a scope that is known at load.
     GetProperty(Place),
     /// `get-property(scope, name)` with a computed scope.
@@ -39,6 +41,7 @@ pub(super) fn place_of(scope: &str) -> Option<Place> {
         "axis2" | "axis2-client" => Place::Axis2,
         "system" => Place::System,
         "registry" => Place::Registry,
+        "func" => Place::Function,
         _ => return None,
     })
 }
@@ -148,7 +151,8 @@ impl Scope for MessageScope<'_> {
             "trp" => Entry::Property(Place::Transport, local()),
             "axis2" => Entry::Property(Place::Axis2, local()),
             "url" => Entry::Property(Place::Query, local()),
-            "func" | "operation" => {
+            "func" => Entry::Parameter(local()),
+            "operation" => {
                 let what = format!("the variable ${}:{}", name.prefix, name.local);
                 return Err(Unknown::Unsupported(what));
             }

@@ -176,7 +176,6 @@ fn properties_are_read_from_their_scopes() {
 #[test]
 fn what_this_version_does_not_evaluate_is_told_apart() {
     for text in [
-        "$func:p",
         "$operation:p",
         "json-eval($.a)",
         "${a}",

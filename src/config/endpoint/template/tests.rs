@@ -120,7 +120,10 @@ fn wrong_definitions_and_uses_are_told() {
             "<template name=\"t\"><parameter/><endpoint><address uri=\"http://h/\"/></endpoint></template>",
             "AX0204",
         ),
-        ("<template name=\"t\"><sequence/></template>", "AX0201"),
+        (
+            "<template name=\"t\"><parameter/><sequence/></template>",
+            "AX0204",
+        ),
         ("<endpoint name=\"e\" template=\"\"/>", "AX0204"),
         (
             "<template name=\"t\"><endpoint template=\"t\"/></template><endpoint name=\"e\" template=\"t\"/>",

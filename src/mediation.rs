@@ -11,6 +11,7 @@ pub mod answer;
 mod api;
 mod content;
 mod copies;
+mod evaluator;
 pub mod expression;
 mod gather;
 pub mod mediator;
@@ -24,6 +25,7 @@ pub mod sender;
 mod testing;
 #[cfg(test)]
 mod tests;
+mod url;
 
 use std::collections::HashMap;
 use std::sync::Arc;

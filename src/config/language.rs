@@ -103,7 +103,6 @@ pub const LATER: &[LaterMediator] = &[
     later("call"),
     later("callout"),
     later("clone"),
-    later("conditionalRouter"),
     later("dblookup"),
     later("dbreport"),
     later("enqueue"),
@@ -114,9 +113,6 @@ pub const LATER: &[LaterMediator] = &[
     later("jsontransform"),
     later("loopback"),
     needs("payloadFactory", &[], &["format"]),
-    later("propertyGroup"),
-    later("rewrite"),
-    later("router"),
     later("sampler"),
     later("scatter-gather"),
     later("script"),
@@ -165,7 +161,7 @@ pub const LISTS: &[&str] = &[
 
 /// Elements around lists and endpoints, inside artifacts and mediators that are not run. Nothing else is entered: what stands there may
 /// be the payload of a message, or another language.
-pub const AROUND: &[&str] = &["target", "resource", "route", "conditionalRoute"];
+pub const AROUND: &[&str] = &["target", "resource"];
 
 /// The row of a mediator that is not run yet.
 pub fn later_mediator(name: &str) -> Option<&'static LaterMediator> {

@@ -12,7 +12,10 @@ mod header;
 mod log;
 mod makefault;
 mod property;
+mod property_group;
 mod respond;
+mod rewrite;
+mod router;
 mod send;
 mod sequence;
 mod switch;
@@ -162,6 +165,11 @@ pub const MEDIATORS: &[Entry] = &[
         parse: call_template::parse,
     },
     Entry {
+        name: "conditionalRouter",
+        doc: "runs the target of the first route whose condition holds",
+        parse: router::parse_conditional,
+    },
+    Entry {
         name: "drop",
         doc: "ends the flow of the message",
         parse: drop::parse,
@@ -202,9 +210,24 @@ pub const MEDIATORS: &[Entry] = &[
         parse: property::parse,
     },
     Entry {
+        name: "propertyGroup",
+        doc: "sets several properties",
+        parse: property_group::parse,
+    },
+    Entry {
         name: "respond",
         doc: "sends the message back to the client",
         parse: respond::parse,
+    },
+    Entry {
+        name: "rewrite",
+        doc: "changes the address of the message, or a property, by rules",
+        parse: rewrite::parse,
+    },
+    Entry {
+        name: "router",
+        doc: "runs the target of the first route that fits an expression",
+        parse: router::parse_router,
     },
     Entry {
         name: "send",

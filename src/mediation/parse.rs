@@ -314,7 +314,16 @@ impl<'p> Parse<'p> {
 
     /// A regular expression that has to match a whole text, as in Java's `matches`.
     pub fn whole_regex(&mut self, text: &Spanned<String>) -> Option<Regex> {
-        let built = regex::RegexBuilder::new(&format!(r"\A(?:{})\z", text.value))
+        self.compile(text, &format!(r"\A(?:{})\z", text.value))
+    }
+
+    /// A regular expression that is looked for inside a text.
+    pub fn regex(&mut self, text: &Spanned<String>) -> Option<Regex> {
+        self.compile(text, &text.value)
+    }
+
+    fn compile(&mut self, text: &Spanned<String>, pattern: &str) -> Option<Regex> {
+        let built = regex::RegexBuilder::new(pattern)
             .size_limit(REGEX_MAX)
             .build();
         let error = match built {

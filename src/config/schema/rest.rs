@@ -80,6 +80,14 @@ pub(super) const MEDIATORS: &[Row] = &[
         &[must("target")],
         Inside::Only(&[("with-param", "with-param"), ("description", "free")]),
     ),
+    row(
+        "conditionalRouter",
+        &[],
+        Inside::Only(&[
+            ("conditionalRoute", "conditionalRoute"),
+            ("description", "free"),
+        ]),
+    ),
     row("drop", &[], Inside::Data),
     row("filter", &[], BRANCH),
     row(
@@ -129,7 +137,22 @@ pub(super) const MEDIATORS: &[Row] = &[
         ],
         Inside::Data,
     ),
+    row(
+        "propertyGroup",
+        &[],
+        Inside::Only(&[("property", "property"), ("description", "free")]),
+    ),
     row("respond", &[], Inside::Data),
+    row(
+        "rewrite",
+        &[],
+        Inside::Only(&[("rewriterule", "rewriterule"), ("description", "free")]),
+    ),
+    row(
+        "router",
+        &[],
+        Inside::Only(&[("route", "route"), ("description", "free")]),
+    ),
     row("send", &[], Inside::Free),
     row("sequence", &[], Inside::Mediators),
     row(
@@ -149,11 +172,9 @@ pub(super) const HOLD_MORE: &[&str] = &[
     "call",
     "callout",
     "clone",
-    "conditionalRouter",
     "entitlementService",
     "foreach",
     "iterate",
-    "router",
     "scatter-gather",
     "throttle",
     "validate",
@@ -164,6 +185,33 @@ pub(super) const PARTS: &[Row] = &[
     row("free", &[], Inside::Free),
     row("data", &[], Inside::Data),
     row("named", &[must("name")], Inside::Free),
+    row(
+        "conditionalRoute",
+        &[may("breakRoute", Words(&["true", "false"]))],
+        Inside::Only(&[("condition", "data"), ("target", "free")]),
+    ),
+    row("route", &[], Inside::Only(&[("target", "free")])),
+    row(
+        "rewriterule",
+        &[],
+        Inside::Only(&[("condition", "data"), ("action", "action")]),
+    ),
+    row(
+        "action",
+        &[
+            may(
+                "type",
+                Words(&["set", "append", "prepend", "replace", "remove"]),
+            ),
+            may(
+                "fragment",
+                Words(&[
+                    "protocol", "user", "host", "port", "path", "query", "ref", "full",
+                ]),
+            ),
+        ],
+        Inside::Data,
+    ),
     row("with-param", &[must("name"), must("value")], Inside::Data),
     row("list", &[], Inside::Mediators),
     row("case", &[must("regex")], Inside::Mediators),

@@ -6,6 +6,7 @@
 mod call;
 mod copies;
 mod entries;
+mod turn;
 mod visit;
 mod whole;
 
@@ -28,7 +29,7 @@ use crate::transport::upstream::Upstream;
 use crate::util::clock::Tick;
 
 pub use call::{Argument, Call, Computed};
-pub use copies::{Copies, CopyDone, CopyReport};
+pub use copies::{Coming, Copies, CopyDone, CopyReport};
 pub use entries::Entries;
 pub use visit::Visit;
 
@@ -240,6 +241,14 @@ pub struct Exchange {
     pub call: Option<Arc<Call>>,
     /// `To` set by a header mediator; replaces the request's own for endpoints that follow it. Empty when it was removed.
     pub to: Option<String>,
+    /// The address in full that the request line names (absolute form): the request's own `To`.
+    pub named: Option<Box<str>>,
+    /// The head of the client's request, when another message took its place.
+    pub client_head: Option<Box<RequestHead>>,
+    /// True for an answer that became the current request: it is sent on in the response flow.
+    pub onward: bool,
+    /// The sequence that takes the answer of the last send (`receive`), by its number.
+    pub receive: Option<u32>,
     /// The client's connection, while its request is served.
     pub client: Option<Box<Client>>,
     /// The connection that an [`Incoming`](Body::Incoming) answer comes from.
@@ -248,6 +257,8 @@ pub struct Exchange {
     pub entries: Option<Arc<Entries>>,
     /// Copies of the request that were sent instead of it and whose answers come one by one.
     pub copies: Option<Box<Copies>>,
+    /// How many messages it is a copy of a copy of.
+    pub depth: u8,
     /// What the sender did.
     pub trail: Trail,
     /// One past the SOAP header of the request's body, when it was read that far (for affinity).
@@ -277,6 +288,7 @@ pub enum RestSuffix {
 impl Exchange {
     /// A new exchange for a request.
     pub fn new(arrival: Arrival, started: Tick, request: RequestHead, request_body: Body) -> Self {
+        let named = request.absolute.and_then(|_| request.absolute_url());
         Self {
             arrival,
             started,
@@ -294,10 +306,15 @@ impl Exchange {
             visit: None,
             call: None,
             to: None,
+            named,
+            client_head: None,
+            onward: false,
+            receive: None,
             client: None,
             upstream: None,
             entries: None,
             copies: None,
+            depth: 0,
             trail: Trail::default(),
             header_end: None,
             answer_format: None,

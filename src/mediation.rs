@@ -31,7 +31,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 pub use answer::default_fault;
-pub use copies::Rest;
+pub use copies::{Aside, Rest};
 pub use mediator::{List, Mediator, Scene, Step};
 pub use parse::{EndpointNames, EndpointParser};
 pub use proxy::{Publication, Seen};
@@ -265,20 +265,11 @@ impl Mediation {
         {
             ended = run.send_on(endpoint, x).await;
         }
-        if x.copies.is_some() && self.after_copies(&run, flow, ended, x, cx).await {
-            return;
+        if x.copies.is_none() {
+            ended = self.answered(&mut run, flow, x, ended).await;
         }
-        if !x.replied && x.direction == Direction::Request && x.response.is_some() {
-            x.direction = Direction::Response;
-            // Both concern the request: its transport settings, and an error that a handler made good.
-            x.axis2 = Default::default();
-            x.call = None;
-            x.fault = None;
-            x.fault_made = false;
-            ended = match flow.answer {
-                Some(answer) => run.flow(answer, x).await,
-                None => run.reply(x),
-            };
+        if x.copies.is_some() && self.after_copies(run, flow, ended, x, cx).await {
+            return;
         }
         if !x.replied
             && let Some(fault) = x.fault.take()

@@ -111,7 +111,6 @@ pub const LATER: &[LaterMediator] = &[
     later("foreach"),
     needs("iterate", &["expression"], &["target"]),
     later("jsontransform"),
-    later("loopback"),
     needs("payloadFactory", &[], &["format"]),
     later("sampler"),
     later("scatter-gather"),

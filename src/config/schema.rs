@@ -53,7 +53,6 @@ const WSO2_MEDIATORS: &[&str] = &[
     "fastXSLT",
     "foreach",
     "jsontransform",
-    "loopback",
     "ntlm",
     "oauthService",
     "propertyGroup",

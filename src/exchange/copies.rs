@@ -4,13 +4,18 @@ use tokio::sync::mpsc;
 
 use super::{Arrival, Body, Exchange, Fault, Trail};
 
-/// The copies of one message that are under way.
+/// The copies of one message that are under way, as long as more may follow.
 #[derive(Debug)]
 pub struct Copies {
     /// How many were sent.
     pub sent: usize,
-    done: mpsc::UnboundedReceiver<CopyDone>,
+    report: CopyReport,
+    coming: Coming,
 }
+
+/// The copies of one message that come back.
+#[derive(Debug)]
+pub struct Coming(mpsc::UnboundedReceiver<CopyDone>);
 
 /// One copy that came back.
 #[derive(Debug)]
@@ -19,6 +24,8 @@ pub struct CopyDone {
     pub exchange: Box<Exchange>,
     /// What came of sending it.
     pub result: Result<(), Fault>,
+    /// True when the handlers of its error have run already.
+    pub recovered: bool,
 }
 
 /// Takes copies that came back; as many as there are copies, so that the queue needs no other bound.
@@ -26,15 +33,16 @@ pub struct CopyDone {
 pub struct CopyReport(mpsc::UnboundedSender<CopyDone>);
 
 impl Copies {
-    /// A place where so many copies come back to.
-    pub fn new(sent: usize) -> (CopyReport, Copies) {
-        let (sender, done) = mpsc::unbounded_channel();
-        (CopyReport(sender), Copies { sent, done })
+    /// What is left to wait for: there are no more.
+    pub fn wait(self) -> Coming {
+        self.coming
     }
+}
 
+impl Coming {
     /// The next one that comes back, in the order of coming; `None` when all have.
     pub async fn next(&mut self) -> Option<CopyDone> {
-        self.done.recv().await
+        self.0.recv().await
     }
 }
 
@@ -46,6 +54,20 @@ impl CopyReport {
 }
 
 impl Exchange {
+    /// Where so many more copies of this message come back to.
+    pub fn more_copies(&mut self, sent: usize) -> CopyReport {
+        let copies = self.copies.get_or_insert_with(|| {
+            let (sender, done) = mpsc::unbounded_channel();
+            Box::new(Copies {
+                sent: 0,
+                report: CopyReport(sender),
+                coming: Coming(done),
+            })
+        });
+        copies.sent += sent;
+        copies.report.clone()
+    }
+
     /// A copy of the current request, without the client. Its body is shared; one that is not held whole is left out.
     pub fn copy(&self) -> Box<Exchange> {
         let body = match &self.request_body {
@@ -64,6 +86,12 @@ impl Exchange {
         copy.axis2 = self.axis2.clone();
         copy.to.clone_from(&self.to);
         copy.header_end = self.header_end;
+        copy.named.clone_from(&self.named);
+        copy.client_head.clone_from(&self.client_head);
+        copy.onward = self.onward;
+        copy.receive = self.receive;
+        copy.fault_made = self.fault_made;
+        copy.depth = self.depth;
         copy.entries.clone_from(&self.entries);
         copy.proxy.clone_from(&self.proxy);
         copy.visit.clone_from(&self.visit);

@@ -9,12 +9,13 @@ use bytes::Bytes;
 
 use super::{message, reply_with};
 use crate::codes::ErrorCode;
-use crate::exchange::{Body, Direction, Exchange, Fault};
+use crate::exchange::{Body, Exchange, Fault};
 use crate::soap::envelope::Format;
 use crate::soap::escape_text;
 use crate::soap::fault::{Detail, FaultCode, FaultText, FaultVersion};
 use crate::soap::media::MediaType;
 use crate::transport::head::ResponseHead;
+use crate::transport::headers::Name;
 
 /// The HTTP status of an error, for a client of that format.
 pub fn status_of(code: ErrorCode, format: Format) -> u16 {
@@ -123,9 +124,14 @@ pub(super) fn not_found(x: &mut Exchange, paths: &[String]) {
     text(x, 404, &list);
 }
 
-/// Answers 202 without a body: nothing was sent, or the answer was dropped (recorded).
+/// Answers 202 without a body, with the media type of the request: nothing was sent, or the answer was dropped (recorded).
 pub(super) fn accepted(x: &mut Exchange) {
-    reply_with(x, ResponseHead::new(202), Body::Empty);
+    let mut head = ResponseHead::new(202);
+    let request = x.client_request();
+    if let Some(value) = request.headers.value(Name::ContentType) {
+        head.headers.append(b"Content-Type", value);
+    }
+    reply_with(x, head, Body::Empty);
 }
 
 /// Sends the current answer to the client: its status and body by the axis2 settings (spec/mediation.md 7).
@@ -171,27 +177,6 @@ fn acknowledges(x: &Exchange) -> bool {
     };
     let media = MediaType::parse(answer.headers.find("Content-Type").unwrap_or_default());
     media.is_xml() && !flag(x, "IGNORE_SC_ACCEPTED")
-}
-
-/// Turns the current request into the answer (`respond`, `RESPONSE=true`). Only what is held whole can be given back.
-pub(super) fn turn_around(x: &mut Exchange) -> Result<(), Fault> {
-    if x.direction == Direction::Response {
-        return Ok(());
-    }
-    if x.request_body == Body::Incoming {
-        let text = "answering with the client's own message is not supported yet";
-        return Err(Fault::new(ErrorCode::NOT_SUPPORTED, text));
-    }
-    let mut head = ResponseHead::new(if x.fault_made { 500 } else { 200 });
-    if let Some(value) = x.request.headers.find("Content-Type")
-        && x.request_body != Body::Empty
-    {
-        head.headers.append(b"Content-Type", value);
-    }
-    x.response = Some(head);
-    x.response_body = std::mem::take(&mut x.request_body);
-    x.direction = Direction::Response;
-    Ok(())
 }
 
 /// The version of a fault in answer to a message of that format.

@@ -8,29 +8,48 @@ use tokio::time::Instant;
 
 use super::gather::{Done, Gathered, Group};
 use super::run::{Ended, Handlers, Run};
-use super::{Category, Cx, Flow, Mediation, answer, default_fault};
-use crate::exchange::{Copies, CopyDone, Direction, Exchange, Fault};
+use super::{Category, Cx, Flow, Mediation, SendTo, SequenceId, answer, default_fault};
+use crate::exchange::{Coming, CopyDone, Direction, Exchange, Fault};
 
 /// Copies that are still under way when their client has been answered.
 pub struct Rest {
-    copies: Box<Copies>,
+    /// The last of them are waited for first.
+    copies: Vec<Coming>,
     handlers: Handlers,
     flow: Flow,
     /// Aggregates that were complete.
     done: Done,
 }
 
+/// A copy that goes a way of its own, up to its answer.
+pub struct Aside {
+    /// The copy.
+    pub copy: Box<Exchange>,
+    pub(super) way: Way,
+    pub(super) handlers: Handlers,
+}
+
+/// Where a copy goes.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Way {
+    /// It is sent.
+    Send(SendTo),
+}
+
+fn is_on(value: Option<&str>) -> bool {
+    value.is_some_and(|v| v.trim().eq_ignore_ascii_case("true"))
+}
+
 /// True when the client waits for no answer: it is told 202 at once.
-fn is_one_way(x: &Exchange) -> bool {
-    let on = |value: Option<&str>| value.is_some_and(|v| v.trim().eq_ignore_ascii_case("true"));
-    on(x.properties.value("OUT_ONLY")) || on(x.axis2.value("FORCE_SC_ACCEPTED"))
+pub(super) fn is_one_way(x: &Exchange) -> bool {
+    is_on(x.properties.value("OUT_ONLY")) || is_on(x.axis2.value("FORCE_SC_ACCEPTED"))
 }
 
 impl Mediation {
-    /// What follows a request flow that sent copies. False when none were sent.
+    /// What follows a flow that sent copies. False when an error is left over.
     pub(super) async fn after_copies(
         &self,
-        run: &Run<'_>,
+        mut run: Run<'_>,
         flow: Flow,
         ended: Ended,
         x: &mut Exchange,
@@ -45,32 +64,76 @@ impl Mediation {
                 "the recipient list is empty: the message went nowhere",
             );
         }
-        let rest = Rest {
-            copies,
+        let mut rest = Rest {
+            copies: vec![copies.wait()],
             handlers: run.copy_handlers(),
             flow,
             done: Done::new(),
         };
         let failed = ended == Ended::Unhandled;
-        if x.replied || failed || is_one_way(x) {
-            if !x.replied && !failed {
-                answer::accepted(x);
-            }
+        if !x.replied && !failed && is_one_way(x) {
+            answer::accepted(x);
+        }
+        // The message itself went on and was answered too.
+        if !x.replied && !failed {
+            self.answered(&mut run, flow, x, ended).await;
+        }
+        if x.replied || failed {
+            rest.done = run.gathered.take_done();
             cx.sender.behind(rest);
             return !failed;
         }
-        self.each_answer(rest, Some(x), cx).await;
+        let fault = x.fault.take();
+        self.each_answer(run, rest, Some(x), cx).await;
+        if !x.replied
+            && let Some(fault) = fault
+        {
+            default_fault(x, &fault);
+        }
         true
+    }
+
+    /// Takes a copy on its way, up to its answer.
+    pub async fn aside(&self, aside: Aside, cx: &Cx<'_>) -> CopyDone {
+        let Aside {
+            mut copy,
+            way,
+            handlers,
+        } = aside;
+        let mut run = Run::new(self, cx, None);
+        let ended = run.way(way, handlers, &mut copy).await;
+        let fault = copy.fault.take();
+        let result = match fault {
+            Some(fault) if !copy.replied && copy.response.is_none() => {
+                if ended == Ended::Unhandled {
+                    log_unhandled(cx, &fault);
+                }
+                Err(fault)
+            }
+            _ => Ok(()),
+        };
+        CopyDone {
+            exchange: copy,
+            result,
+            recovered: true,
+        }
     }
 
     /// Goes on with copies whose client has been answered.
     pub async fn behind(&self, rest: Rest, cx: &Cx<'_>) {
-        self.each_answer(rest, None, cx).await;
-    }
-
-    async fn each_answer(&self, mut rest: Rest, mut client: Option<&mut Exchange>, cx: &Cx<'_>) {
+        let mut rest = rest;
         let mut run = Run::new(self, cx, rest.flow.fault);
         run.gathered = Gathered::after(std::mem::take(&mut rest.done));
+        self.each_answer(run, rest, None, cx).await;
+    }
+
+    async fn each_answer(
+        &self,
+        mut run: Run<'_>,
+        mut rest: Rest,
+        mut client: Option<&mut Exchange>,
+        cx: &Cx<'_>,
+    ) {
         let mut last = None;
         loop {
             let (mut copy, failed) = match next(&mut rest.copies, &mut run).await {
@@ -78,9 +141,18 @@ impl Mediation {
                     let CopyDone {
                         exchange: mut copy,
                         result,
+                        recovered,
                     } = done;
                     let failed = match result {
-                        Ok(()) => self.answered(&mut run, rest.flow, &mut copy).await,
+                        Ok(()) => {
+                            let flow = rest.flow;
+                            let ended = self.answered(&mut run, flow, &mut copy, Ended::Finished);
+                            let ended = ended.await;
+                            let fault = copy.fault.take().filter(|_| !copy.replied);
+                            fault.map(|fault| (fault, ended))
+                        }
+                        // Who sent it has run the handlers and said what was left of the error.
+                        Err(fault) if recovered => Some((fault, Ended::Stopped)),
                         Err(fault) => {
                             let ended = run.recover(&rest.handlers, fault.clone(), &mut copy).await;
                             Some((fault, ended))
@@ -97,6 +169,8 @@ impl Mediation {
                 }
                 Event::Over => break,
             };
+            rest.copies
+                .extend(copy.copies.take().map(|more| more.wait()));
             if let Some((fault, ended)) = failed
                 && !copy.replied
             {
@@ -108,7 +182,7 @@ impl Mediation {
             match client.as_deref_mut() {
                 Some(x) if copy.replied => {
                     x.adopt(copy);
-                    rest.done = run.gathered.done();
+                    rest.done = run.gathered.take_done();
                     cx.sender.behind(rest);
                     return;
                 }
@@ -123,35 +197,46 @@ impl Mediation {
         }
     }
 
-    /// Takes an answer through the response flow; the error that no handler made good.
-    async fn answered(
+    /// Takes an answer through the response flow, as often as it is sent on. `ended` is how the flow before ended.
+    pub(super) async fn answered(
         &self,
         run: &mut Run<'_>,
         flow: Flow,
-        copy: &mut Exchange,
-    ) -> Option<(Fault, Ended)> {
-        copy.response.as_ref()?;
-        copy.direction = Direction::Response;
-        copy.axis2 = Default::default();
-        copy.fault = None;
-        copy.fault_made = false;
-        let ended = match flow.answer {
-            Some(answer) => run.flow(answer, copy).await,
-            None => run.reply(copy),
-        };
-        let fault = copy.fault.take()?;
-        Some((fault, ended))
+        x: &mut Exchange,
+        mut ended: Ended,
+    ) -> Ended {
+        // Nobody waits for the answer to a message that goes one way.
+        let unwanted = is_on(x.properties.value("OUT_ONLY"));
+        loop {
+            match x.direction {
+                _ if x.replied => break,
+                Direction::Request if x.response.is_some() && !unwanted => x.receive_answer(),
+                Direction::Response if run.take_looped() => {}
+                _ => break,
+            }
+            let receive = x.receive.take().map(SequenceId);
+            ended = match receive.or(flow.answer) {
+                Some(answer) => run.flow(answer, x).await,
+                None => run.reply(x),
+            };
+            if x.copies.is_some() {
+                break;
+            }
+        }
+        ended
     }
 
     /// The first answer to copies that no sequence is interested in.
     pub(super) async fn first_answer(&self, x: &mut Exchange, cx: &Cx<'_>) {
-        let Some(mut copies) = x.copies.take() else {
+        let Some(copies) = x.copies.take() else {
             return;
         };
+        let mut copies = copies.wait();
         let mut last = None;
         while let Some(CopyDone {
             exchange: mut copy,
             result,
+            ..
         }) = copies.next().await
         {
             match result {
@@ -190,21 +275,24 @@ enum Event<'a> {
     Over,
 }
 
-async fn next<'a>(copies: &mut Copies, run: &mut Run<'a>) -> Event<'a> {
+async fn next<'a>(copies: &mut Vec<Coming>, run: &mut Run<'a>) -> Event<'a> {
     loop {
         if let Some(group) = run.gathered.expired(Instant::now()) {
             return Event::Group(group);
         }
+        let Some(coming) = copies.last_mut() else {
+            return run.gathered.left().map_or(Event::Over, Event::Group);
+        };
         let done = match run.gathered.due() {
-            None => copies.next().await,
-            Some(due) => match tokio::time::timeout_at(due, copies.next()).await {
+            None => coming.next().await,
+            Some(due) => match tokio::time::timeout_at(due, coming.next()).await {
                 Ok(done) => done,
                 Err(_) => continue,
             },
         };
-        return match done {
-            Some(done) => Event::Copy(done),
-            None => run.gathered.left().map_or(Event::Over, Event::Group),
-        };
+        match done {
+            Some(done) => return Event::Copy(done),
+            None => copies.truncate(copies.len() - 1),
+        }
     }
 }

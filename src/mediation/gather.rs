@@ -64,9 +64,9 @@ impl<'a> Gathered<'a> {
         }
     }
 
-    /// What was complete so far.
-    pub(super) fn done(self) -> Done {
-        self.done
+    /// What was complete so far, to be remembered elsewhere.
+    pub(super) fn take_done(&mut self) -> Done {
+        std::mem::take(&mut self.done)
     }
 
     /// Takes an answer, whose body is held, into its group.

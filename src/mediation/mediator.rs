@@ -10,13 +10,14 @@ mod drop;
 mod filter;
 mod header;
 mod log;
+mod loopback;
 mod makefault;
 mod property;
 mod property_group;
 mod respond;
 mod rewrite;
 mod router;
-mod send;
+pub mod send;
 mod sequence;
 mod switch;
 
@@ -25,7 +26,7 @@ use std::fmt::Debug;
 
 use super::expression::Expression;
 use super::parse::{Parse, SequenceRef};
-use super::{LogSink, SendTo, SequenceId};
+use super::{Category, LogSink, SequenceId};
 use crate::codes::ErrorCode;
 use crate::config::language;
 use crate::config::source::Spanned;
@@ -48,7 +49,11 @@ pub enum Step<'a> {
     /// Put the answer together with others; the next one here while they are not complete.
     Gather(&'a aggregate::Aggregate),
     /// Send, and wait for the answer.
-    Send(SendTo),
+    Send(&'a send::Send),
+    /// Nothing: the message goes to the client.
+    Respond,
+    /// Nothing: the message goes on in the response flow.
+    Loop,
     /// The fault handlers in scope.
     Fail(Fault),
 }
@@ -88,24 +93,39 @@ pub struct Scene<'a> {
 impl Scene<'_> {
     /// The step into a sequence.
     fn enter<'s>(&self, reference: &SequenceRef, x: &Exchange) -> Step<'s> {
-        let missing = |name: &str| {
-            Step::Fail(Fault::new(
-                ErrorCode::NONE,
-                format!("there is no sequence `{name}`"),
-            ))
-        };
-        match reference {
-            SequenceRef::Known(id) => Step::Call(*id),
-            SequenceRef::Missing(name) => missing(name),
-            SequenceRef::Computed(expression) => match expression.string(x) {
-                Err(fault) => Step::Fail(fault),
-                Ok(name) => match self.sequences.get(&*name) {
-                    Some(id) => Step::Call(*id),
-                    None => missing(&name),
-                },
-            },
+        match self.find(reference, x) {
+            Ok(id) => Step::Call(id),
+            Err(fault) => Step::Fail(fault),
         }
     }
+
+    /// The sequence that is meant.
+    pub fn find(&self, reference: &SequenceRef, x: &Exchange) -> Result<SequenceId, Fault> {
+        let missing = |name: &str| {
+            let text = format!("there is no sequence `{name}`");
+            Fault::new(ErrorCode::NONE, text)
+        };
+        match reference {
+            SequenceRef::Known(id) => Ok(*id),
+            SequenceRef::Missing(name) => Err(missing(name)),
+            SequenceRef::Computed(expression) => {
+                let name = expression.string(x)?;
+                let found = self.sequences.get(&*name).copied();
+                found.ok_or_else(|| missing(&name))
+            }
+        }
+    }
+}
+
+/// A log that takes everything.
+struct Everything;
+
+impl LogSink for Everything {
+    fn enabled(&self, _: Category) -> bool {
+        true
+    }
+
+    fn log(&self, _: Category, _: &str) {}
 }
 
 /// Mediators in order.
@@ -114,12 +134,36 @@ pub struct List {
     mediators: Vec<Box<dyn Mediator>>,
     /// Name and place of each, and after them of the element that they stand in; for explanations.
     places: Vec<Spanned<Box<str>>>,
+    /// Behind the last mediator that may need a request which was sent before.
+    uses: usize,
 }
 
 impl List {
     /// A list of these.
     pub fn new(mediators: Vec<Box<dyn Mediator>>, places: Vec<Spanned<Box<str>>>) -> Self {
-        Self { mediators, places }
+        let scene = Scene {
+            log: &Everything,
+            fields: &[],
+            sequences: &HashMap::new(),
+        };
+        let uses = |at: &usize| match places.get(*at).map(|place| &*place.value) {
+            Some("drop" | "out") => false,
+            Some("log" | "property" | "header") => mediators[*at]
+                .looks(&scene)
+                .is_some_and(|expression| expression.need().extent().is_some()),
+            _ => true,
+        };
+        let uses = (0..mediators.len()).rev().find(uses).map_or(0, |at| at + 1);
+        Self {
+            mediators,
+            places,
+            uses,
+        }
+    }
+
+    /// True when a mediator from this place on may need the request again, after it was sent.
+    pub fn uses_request(&self, from: usize) -> bool {
+        from < self.uses
     }
 
     /// Name and place of the mediator at a place; behind the end, of the element that the list stands in.
@@ -195,6 +239,11 @@ pub const MEDIATORS: &[Entry] = &[
         parse: log::parse,
     },
     Entry {
+        name: "loopback",
+        doc: "goes on with the message in the response flow",
+        parse: loopback::parse,
+    },
+    Entry {
         name: "makefault",
         doc: "turns the message into a fault",
         parse: makefault::parse,
@@ -231,7 +280,7 @@ pub const MEDIATORS: &[Entry] = &[
     },
     Entry {
         name: "send",
-        doc: "sends a request to an endpoint, an answer to the client",
+        doc: "sends a request to an endpoint, an answer to the client or on to an endpoint",
         parse: send::parse,
     },
     Entry {

@@ -57,7 +57,13 @@ pub fn is_bodyless(x: &Exchange) -> bool {
 
 /// The format of the client's request.
 pub fn request_format(x: &Exchange) -> Format {
-    Format::of(x.request.headers.value(Name::ContentType), is_bodyless(x))
+    let head = x.client_request();
+    let method = matches!(head.method, Method::Get | Method::Head | Method::Delete);
+    let bodyless = match x.client_head {
+        Some(_) => method,
+        None => is_bodyless(x),
+    };
+    Format::of(head.headers.value(Name::ContentType), bodyless)
 }
 
 /// The format of the current message.
@@ -66,7 +72,7 @@ pub fn format(x: &Exchange) -> Format {
         (Direction::Response, Some(response)) => {
             Format::of(response.headers.value(Name::ContentType), false)
         }
-        _ => request_format(x),
+        _ => Format::of(x.request.headers.value(Name::ContentType), is_bodyless(x)),
     }
 }
 
@@ -79,7 +85,7 @@ pub fn action(x: &Exchange) -> &str {
 
 /// `To` of the current message: what a mediator set, else the request's target.
 pub fn to(x: &Exchange) -> &str {
-    match (x.direction, &x.to) {
+    match (x.direction, x.to.as_deref().or(x.named.as_deref())) {
         (Direction::Response, _) => "",
         (_, Some(to)) => to,
         _ => std::str::from_utf8(x.request.target()).unwrap_or_default(),
@@ -113,7 +119,7 @@ fn default_scope<'x>(x: &'x Exchange, name: &str) -> Option<Value<'x>> {
         "FAULT" => is_fault(x).then(|| text("TRUE")),
         "SYSTEM_TIME" => Some(owned(wall_ms().to_string())),
         _ => typed(x.properties.typed(name)).or_else(|| match name {
-            "RESPONSE" if x.direction == Direction::Response => Some(text("true")),
+            "RESPONSE" if x.is_response() => Some(text("true")),
             "SENDING_FAULT" => fault().map(|_| text("true")),
             "ERROR_CODE" => fault().map(|f| owned(f.code.to_string())),
             "ERROR_MESSAGE" => fault().map(|f| text(&f.message)),

@@ -223,6 +223,11 @@ impl<'p> Parse<'p> {
         }
     }
 
+    /// `file:line:column` of an element.
+    pub fn place(&self, element: &Element) -> String {
+        self.sources.locate(element.name_span)
+    }
+
     /// Reports a setting that is missing or wrong.
     pub fn bad(&mut self, span: Span, message: impl Into<String>) {
         self.diagnostics

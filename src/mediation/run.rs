@@ -7,13 +7,16 @@
 use smallvec::SmallVec;
 use tokio::time::Instant;
 
+use super::copies::{Aside, Way, is_one_way};
 use super::gather::{Gathered, Group, Outcome};
 use super::mediator::aggregate::Aggregate;
+use super::mediator::send::Send;
 use super::mediator::{List, Scene, Step};
 use super::{Cx, Mediation, Passed, SequenceId, Trace, answer, content};
 use crate::codes::ErrorCode;
-use crate::exchange::{Direction, Exchange, Fault};
+use crate::exchange::{Body, Direction, Exchange, Fault};
 use crate::mediation::SendTo;
+use crate::soap::content::Extent;
 
 /// Deepest nesting of sequences that call each other.
 pub const CALLS_MAX: usize = 64;
@@ -21,6 +24,12 @@ pub const CALLS_MAX: usize = 64;
 pub const STEPS_MAX: u32 = 100_000;
 /// Most handlers that one flow may start: a sequence that is its own handler must end.
 const HANDLERS_MAX: u32 = 16;
+
+/// Most times that the answer to one message is sent on.
+const HOPS_MAX: u32 = 32;
+
+/// Most times that a copy is made of a copy.
+const DEPTH_MAX: u8 = 16;
 
 /// Error handlers in scope, the innermost last.
 pub(super) type Handlers = SmallVec<[SequenceId; 4]>;
@@ -61,6 +70,10 @@ pub(super) struct Run<'a> {
     pub(super) gathered: Gathered<'a>,
     calls: usize,
     steps: u32,
+    /// How often an answer was sent on.
+    hops: u32,
+    /// The message became the answer without having been sent.
+    looped: bool,
     trace: Option<&'a dyn Trace>,
 }
 
@@ -81,6 +94,8 @@ impl<'a> Run<'a> {
             gathered: Gathered::default(),
             calls: 0,
             steps: 0,
+            hops: 0,
+            looped: false,
             trace: cx.log.trace(),
         }
     }
@@ -211,11 +226,23 @@ impl<'a> Run<'a> {
                     Outcome::Late => return Ok(Ended::Stopped),
                     Outcome::Complete(group) => self.complete(group, x)?,
                 },
-                Step::Send(to) => {
-                    self.send(to, x).await?;
+                Step::Send(send) => {
+                    self.send_by(send, x).await?;
                     if x.replied && x.direction == Direction::Request {
                         return Ok(Ended::Stopped);
                     }
+                }
+                Step::Respond => {
+                    self.turn(x).await?;
+                    if !x.replied {
+                        answer::reply(x)?;
+                    }
+                    return Ok(Ended::Stopped);
+                }
+                Step::Loop => {
+                    self.turn(x).await?;
+                    self.looped = true;
+                    return Ok(Ended::Stopped);
                 }
                 Step::Fail(fault) => return Err(fault),
             }
@@ -272,16 +299,92 @@ impl<'a> Run<'a> {
         self.go(next, x).await
     }
 
-    async fn send(&mut self, to: SendTo, x: &mut Exchange) -> Result<(), Fault> {
-        if x.direction == Direction::Response {
-            return match to {
-                SendTo::ToOfMessage => answer::reply(x),
-                SendTo::Endpoint(_) => Err(Fault::new(
-                    ErrorCode::NOT_SUPPORTED,
-                    "sending an answer on to an endpoint is not supported yet",
-                )),
-            };
+    /// Does what a `send` says.
+    async fn send_by(&mut self, send: &Send, x: &mut Exchange) -> Result<(), Fault> {
+        if send.to == SendTo::ToOfMessage {
+            if x.is_response() || is_answer(x) {
+                self.turn(x).await?;
+                return match x.replied {
+                    true => Ok(()),
+                    false => answer::reply(x),
+                };
+            }
+        } else if x.direction == Direction::Response {
+            self.turn_on(x).await?;
         }
+        let receive = match &send.receive {
+            Some(sequence) => Some(self.scene.find(sequence, x)?),
+            None => None,
+        };
+        if is_one_way(x) && !self.cx.sender.rehearses() {
+            self.whole(x).await?;
+            if x.replied {
+                return Ok(());
+            }
+            x.receive = receive.map(|id| id.0);
+            return self.aside(vec![(x.copy(), Way::Send(send.to))], x);
+        }
+        let frames = &self.frames;
+        if frames
+            .iter()
+            .any(|frame| frame.list.uses_request(frame.next))
+        {
+            self.whole(x).await?;
+            if x.replied {
+                return Ok(());
+            }
+        }
+        x.receive = receive.map(|id| id.0);
+        self.send(send.to, x).await.map_err(|fault| match send.to {
+            SendTo::ToOfMessage if fault.code == ErrorCode::NOT_READY => Fault::new(
+                fault.code,
+                format!(
+                    "send without an endpoint at {}: {}",
+                    send.place, fault.message
+                ),
+            ),
+            _ => fault,
+        })
+    }
+
+    /// Reads the current message whole.
+    async fn whole(&self, x: &mut Exchange) -> Result<(), Fault> {
+        let body = match x.direction {
+            Direction::Request => &x.request_body,
+            Direction::Response => &x.response_body,
+        };
+        if *body == Body::Incoming {
+            self.cx.sender.read(x, Extent::Whole).await?;
+        }
+        Ok(())
+    }
+
+    /// Makes the current message the answer. Ends with `x.replied` when the client's message broke off.
+    async fn turn(&mut self, x: &mut Exchange) -> Result<(), Fault> {
+        if x.direction == Direction::Request {
+            self.whole(x).await?;
+            if !x.replied {
+                self.cx.sender.discard(x).await;
+                x.turn_to_answer();
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes the answer the current request, so that it is sent on.
+    async fn turn_on(&mut self, x: &mut Exchange) -> Result<(), Fault> {
+        self.hops += 1;
+        if self.hops > HOPS_MAX {
+            let text = format!("the answer was sent on more than {HOPS_MAX} times");
+            return Err(Fault::new(ErrorCode::NONE, text));
+        }
+        self.cx.sender.hold(x).await?;
+        x.turn_to_request();
+        x.onward = true;
+        Ok(())
+    }
+
+    async fn send(&mut self, to: SendTo, x: &mut Exchange) -> Result<(), Fault> {
         // An error of an earlier try says nothing about this one.
         x.fault = None;
         x.retry_after = None;
@@ -299,6 +402,48 @@ impl<'a> Run<'a> {
             self.copy_handlers = self.handlers.clone();
         }
         Ok(())
+    }
+
+    /// Sends copies on ways of their own; what comes of them is found in `x.copies`.
+    fn aside(&mut self, copies: Vec<(Box<Exchange>, Way)>, x: &mut Exchange) -> Result<(), Fault> {
+        let report = x.more_copies(copies.len());
+        if x.depth >= DEPTH_MAX {
+            let text = format!("more than {DEPTH_MAX} copies of copies of a message");
+            return Err(Fault::new(ErrorCode::NONE, text));
+        }
+        let depth = x.depth + 1;
+        let aside = |(mut copy, way): (Box<Exchange>, Way)| {
+            copy.depth = depth;
+            Aside {
+                copy,
+                way,
+                handlers: self.handlers.clone(),
+            }
+        };
+        if self
+            .cx
+            .sender
+            .aside(copies.into_iter().map(aside).collect(), report)
+        {
+            return Ok(());
+        }
+        let text = "too many copies of messages are under way already";
+        Err(Fault::new(ErrorCode::OVERLOADED, text))
+    }
+
+    /// Goes the way of a copy, up to its answer, handlers included.
+    pub(super) async fn way(&mut self, way: Way, handlers: Handlers, x: &mut Exchange) -> Ended {
+        self.begin();
+        self.handlers = handlers;
+        let first = match way {
+            Way::Send(to) => self.send(to, x).await,
+        };
+        self.go(first, x).await
+    }
+
+    /// True once after the message became the answer without having been sent.
+    pub(super) fn take_looped(&mut self) -> bool {
+        std::mem::take(&mut self.looped)
     }
 
     /// The handlers that were in scope where copies were sent last.
@@ -353,4 +498,10 @@ impl<'a> Run<'a> {
             }
         }
     }
+}
+
+/// True for a request that is to be the answer itself: `RESPONSE=true` in a request flow (spec/mediation.md 7).
+fn is_answer(x: &Exchange) -> bool {
+    let marked = x.properties.value("RESPONSE");
+    marked.is_some_and(|value| value.eq_ignore_ascii_case("true"))
 }

@@ -6,9 +6,9 @@ use std::pin::Pin;
 
 use bytes::Bytes;
 
-use super::Rest;
+use super::{Aside, Rest};
 use crate::config::source::Span;
-use crate::exchange::{Exchange, Fault};
+use crate::exchange::{CopyReport, Exchange, Fault};
 use crate::soap::content::Extent;
 
 /// A boxed future of one worker thread.
@@ -53,6 +53,13 @@ pub trait Sender {
     fn hold<'a>(&'a self, x: &'a mut Exchange) -> LocalBoxFuture<'a, Result<(), Fault>>;
     /// Lets go of an answer that nobody wants.
     fn discard<'a>(&'a self, x: &'a mut Exchange) -> LocalBoxFuture<'a, ()>;
+    /// Takes copies on their ways, by [`Mediation::aside`](super::Mediation::aside), each beside the others. False when too
+    /// much is under way already, and none is sent.
+    fn aside(&self, copies: Vec<Aside>, report: CopyReport) -> bool;
+    /// True when messages are only thought through: then nothing goes on beside anything.
+    fn rehearses(&self) -> bool {
+        false
+    }
     /// Goes on with copies whose client has been answered, by [`Mediation::behind`](super::Mediation::behind).
     fn behind(&self, rest: Rest);
 }

@@ -1,6 +1,6 @@
 //! Tests of mediation: configurations from text, messages, and a scripted sender.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
@@ -15,7 +15,7 @@ use crate::config::source::{FileId, Span, Spanned};
 use crate::config::xml::{Attribute, Element, Node};
 use bytes::Bytes;
 
-use crate::exchange::Arrival;
+use crate::exchange::{Arrival, CopyReport};
 use crate::soap::content::Extent;
 use crate::transport::head::RequestHead;
 use crate::util::clock::Tick;
@@ -204,6 +204,8 @@ impl World {
             sends: RefCell::new(sends.into()),
             to: RefCell::default(),
             read: RefCell::default(),
+            asides: RefCell::default(),
+            rests: RefCell::default(),
         };
         let log = Log::default();
         let cx = Cx {
@@ -213,7 +215,30 @@ impl World {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .build()
             .unwrap();
-        runtime.block_on(self.mediation.handle(x, &cx));
+        runtime.block_on(async {
+            let over = Cell::new(false);
+            let handled = async {
+                self.mediation.handle(x, &cx).await;
+                over.set(true);
+            };
+            let beside = async {
+                loop {
+                    let aside = script.asides.borrow_mut().pop_front();
+                    if let Some((aside, report)) = aside {
+                        let done = self.mediation.aside(aside, &cx).await;
+                        let _ = report.done(done);
+                        continue;
+                    }
+                    let rest = script.rests.borrow_mut().pop_front();
+                    match rest {
+                        Some(rest) => self.mediation.behind(rest, &cx).await,
+                        None if over.get() => break,
+                        None => tokio::task::yield_now().await,
+                    }
+                }
+            };
+            tokio::join!(handled, beside);
+        });
         assert!(x.replied, "every message is answered");
         assert!(script.sends.borrow().is_empty(), "not everything was sent");
         let names = |to: &SendTo| match to {
@@ -265,6 +290,8 @@ struct Script {
     sends: RefCell<VecDeque<Sent>>,
     to: RefCell<Vec<SendTo>>,
     read: RefCell<Vec<Extent>>,
+    asides: RefCell<VecDeque<(Aside, CopyReport)>>,
+    rests: RefCell<VecDeque<Rest>>,
 }
 
 impl Sender for Script {
@@ -347,7 +374,15 @@ impl Sender for Script {
         Box::pin(async {})
     }
 
-    fn behind(&self, _: Rest) {}
+    fn aside(&self, copies: Vec<Aside>, report: CopyReport) -> bool {
+        let copies = copies.into_iter().map(|copy| (copy, report.clone()));
+        self.asides.borrow_mut().extend(copies);
+        true
+    }
+
+    fn behind(&self, rest: Rest) {
+        self.rests.borrow_mut().push_back(rest);
+    }
 }
 
 #[derive(Default)]

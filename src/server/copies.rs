@@ -17,7 +17,7 @@ use crate::endpoint::NodeId;
 use crate::endpoint::dispatch::auth::TokenFetches;
 use crate::endpoint::dispatch::{CopySender, Dispatch, Outbound, Recipient};
 use crate::exchange::{Body, CopyDone, CopyReport};
-use crate::mediation::{Cx, Rest};
+use crate::mediation::{Aside, Cx, Rest};
 use crate::observe::{EventLog, RequestId};
 use crate::transport::worker::Worker;
 use events::OfList;
@@ -118,16 +118,47 @@ impl Beside {
         tokio::task::spawn_local(async move {
             let _open = this.home.worker.drain.open();
             let events = this.events();
-            let sender = Bound {
-                dispatch: this.dispatch(&events),
-                beside: Some(&this),
-            };
+            let sender = this.bound(&events);
             let cx = Cx {
                 sender: &sender,
                 log: &events,
             };
             this.generation.mediation.behind(rest, &cx).await;
         });
+    }
+
+    /// Takes copies on ways of their own.
+    pub fn aside(&self, copies: Vec<Aside>, report: CopyReport) -> bool {
+        let Some(taken) = Taken::take(&self.home.space, copies.len(), held(&copies)) else {
+            return false;
+        };
+        let taken = Rc::new(taken);
+        for aside in copies {
+            let (this, report, taken) = (self.clone(), report.clone(), taken.clone());
+            tokio::task::spawn_local(async move {
+                let _open = this.home.worker.drain.open();
+                this.home.worker.look();
+                let events = this.events();
+                let sender = this.bound(&events);
+                let cx = Cx {
+                    sender: &sender,
+                    log: &events,
+                };
+                let done = this.generation.mediation.aside(aside, &cx).await;
+                drop(taken);
+                this.come_back(done, &report).await;
+            });
+        }
+        true
+    }
+
+    /// A sender for this message.
+    pub fn bound<'a>(&'a self, events: &'a Events<'a>) -> Bound<'a> {
+        Bound {
+            dispatch: self.dispatch(events),
+            beside: Some(self),
+            to_of_message: self.generation.to_of_message,
+        }
     }
 
     /// Where events of this message go.
@@ -183,15 +214,27 @@ impl Beside {
             }
         };
         drop(taken);
-        // A list in a list: the copies of the copy are what comes back.
-        if let Some(mut copies) = copy.copies.take() {
-            while let Some(done) = copies.next().await {
-                self.give_back(done, &report).await;
-            }
-            return;
+        let done = CopyDone {
+            exchange: copy,
+            result,
+            recovered: false,
+        };
+        self.come_back(done, &report).await;
+    }
+
+    /// A copy that was copied itself comes back as its copies, unless it has an answer of its own.
+    async fn come_back(&self, mut done: CopyDone, report: &CopyReport) {
+        let copies = done.exchange.copies.take();
+        let own = done.exchange.replied || done.exchange.response.is_some() || done.result.is_err();
+        if copies.is_none() || own {
+            self.give_back(done, report).await;
         }
-        let exchange = copy;
-        self.give_back(CopyDone { exchange, result }, &report).await;
+        if let Some(copies) = copies {
+            let mut copies = copies.wait();
+            while let Some(done) = copies.next().await {
+                self.give_back(done, report).await;
+            }
+        }
     }
 
     async fn give_back(&self, done: CopyDone, report: &CopyReport) {
@@ -199,6 +242,17 @@ impl Beside {
             unwanted.discard_answer(&self.home.worker).await;
         }
     }
+}
+
+/// Bytes that are held for copies; a body that several share is held once.
+fn held(copies: &[Aside]) -> usize {
+    let mut seen = std::collections::HashSet::new();
+    let bodies = copies.iter().map(|aside| &aside.copy.request_body);
+    let bytes = bodies.map(|body| match body {
+        Body::Whole(bytes) if seen.insert(bytes.as_ptr()) => bytes.len(),
+        Body::Whole(_) | Body::Empty | Body::Incoming => 0,
+    });
+    bytes.sum()
 }
 
 #[cfg(test)]

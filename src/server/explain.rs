@@ -171,6 +171,7 @@ fn run(
         bound: Bound {
             dispatch: in_place.dispatch(),
             beside: None,
+            to_of_message: generation.to_of_message,
         },
         record: &record,
     };

@@ -9,8 +9,10 @@ use super::tls;
 use crate::codes::{DiagnosticCode, ErrorCode};
 use crate::config::diagnostic::{Diagnostics, Severity};
 use crate::config::endpoint::template::Templates;
-use crate::config::model::{EndpointDef, EndpointKind, Model, PropertyValue, RegistryDef, Scope};
-use crate::config::source::{Sources, Span, Spanned};
+use crate::config::model::{
+    EndpointDef, EndpointKind, LeafDef, Model, PropertyValue, RegistryDef, Scope,
+};
+use crate::config::source::{FileId, Sources, Span, Spanned};
 use crate::config::wsdl::{FileSeen, Library};
 use crate::config::xml::Element;
 use crate::config::{endpoint, loader};
@@ -24,6 +26,9 @@ use crate::mediation::{EndpointNames, Mediation};
 use crate::settings::{self, Settings};
 use crate::soap::content::Extent;
 use crate::transport::tls::{Material, TlsSet};
+
+/// Path of the endpoint of a `send` without one; no position of a mediator is called so.
+const TO_OF_MESSAGE: &str = "send/To";
 
 /// Where a configuration comes from.
 #[derive(Clone, Debug)]
@@ -102,6 +107,8 @@ pub struct Generation {
     pub registry: Option<RegistryDef>,
     /// The members that were put into dynamic groups.
     pub members: Found,
+    /// The endpoint of a `send` without one.
+    pub to_of_message: NodeId,
     properties: HashMap<NodeId, Vec<Property>>,
     /// What is read of a message before it is sent to an endpoint, where that is anything.
     needs: HashMap<NodeId, Need>,
@@ -173,6 +180,7 @@ impl Generation {
             mediation.inherit(&previous.mediation);
         }
         let members = names.done(&mut diagnostics);
+        let to_of_message = builder.hidden(TO_OF_MESSAGE, &to_of_message());
         let (endpoints, report) = builder.finish(&mut diagnostics);
         let properties = compile_properties(&endpoints, &model.sources, &mut diagnostics);
         let keys = compile_keys(&endpoints, &model.sources, &mut diagnostics);
@@ -210,6 +218,7 @@ impl Generation {
             entries,
             registry,
             members,
+            to_of_message,
             properties,
             needs,
             keys,
@@ -220,6 +229,27 @@ impl Generation {
     /// `file:line:column`.
     pub fn locate(&self, span: Span) -> String {
         self.sources.locate(span)
+    }
+}
+
+/// What a `send` without an endpoint sends to: the `To` of the message. It has no state, as many hosts hide behind it.
+fn to_of_message() -> EndpointDef {
+    let leaf = LeafDef {
+        suspend_codes: vec![-1],
+        mark_codes: vec![-1],
+        ..LeafDef::default()
+    };
+    EndpointDef {
+        name: None,
+        kind: EndpointKind::Default(leaf),
+        on_error: None,
+        properties: Vec::new(),
+        description: None,
+        span: Span {
+            file: FileId(0),
+            start: 0,
+            end: 0,
+        },
     }
 }
 
@@ -265,7 +295,7 @@ fn allow_list(
     match network.with_entries(&settings.default_endpoint.allow) {
         Ok(list) => list,
         Err(entry) => {
-            let file = crate::config::source::FileId(model.sources.len().saturating_sub(1) as u32);
+            let file = FileId(model.sources.len().saturating_sub(1) as u32);
             let span = Span {
                 file,
                 start: 0,

@@ -16,8 +16,8 @@ use super::log::{outcome, session_use, try_outcome};
 use crate::endpoint::NodeId;
 use crate::endpoint::dispatch::Dispatch;
 use crate::endpoint::tree::NodeKind;
-use crate::exchange::{Arrival, Body, Exchange, Fault};
-use crate::mediation::{Cx, LocalBoxFuture, ReadBytes, Rest, SendTo, Sender};
+use crate::exchange::{Arrival, Body, CopyReport, Exchange, Fault};
+use crate::mediation::{Aside, Cx, LocalBoxFuture, ReadBytes, Rest, SendTo, Sender};
 use crate::observe::{AccessRecord, Attempt, Lines, LogFormat, RequestId, RequestIds};
 use crate::soap::content::Extent;
 use crate::transport::connection::Handler;
@@ -84,10 +84,7 @@ impl Handler for Service {
         };
         let (generation, id) = (&beside.generation, &beside.request);
         let events = beside.events();
-        let sender = Bound {
-            dispatch: beside.dispatch(&events),
-            beside: Some(&beside),
-        };
+        let sender = beside.bound(&events);
         generation
             .mediation
             .handle(
@@ -128,7 +125,7 @@ impl Handler for Service {
             self.write_access(*format, lines, &x, id, generation, ended);
         }
         self.worker.recycle_response(response);
-        (client, x.request)
+        (client, x.client_head.map_or(x.request, |head| *head))
     }
 
     fn refused(&self, client: &Client, refused: Refused) {
@@ -277,20 +274,21 @@ impl Service {
             NodeKind::Leaf(leaf) => leaf.target.authority(),
             _ => None,
         });
+        let request = x.client_request();
         let record = AccessRecord {
             unix_ms: self.worker.unix_ms(),
             id,
             client: x.arrival.peer,
             listener: &self.listener,
             tls: ended.tls,
-            proto: if x.request.version == Version::Http10 {
+            proto: if request.version == Version::Http10 {
                 "HTTP/1.0"
             } else {
                 "HTTP/1.1"
             },
-            method: x.request.method_text(),
-            host: x.request.headers.value(Name::Host).unwrap_or_default(),
-            path: x.request.target(),
+            method: request.method_text(),
+            host: request.headers.value(Name::Host).unwrap_or_default(),
+            path: request.target(),
             route: x
                 .proxy
                 .as_deref()
@@ -335,6 +333,8 @@ pub struct Bound<'a> {
     pub dispatch: Dispatch<'a>,
     /// What tasks beside this one are made of; `None` when the message is only thought through.
     pub beside: Option<&'a Beside>,
+    /// The endpoint for what goes to the `To` of the message.
+    pub to_of_message: NodeId,
 }
 
 impl Sender for Bound<'_> {
@@ -343,15 +343,16 @@ impl Sender for Bound<'_> {
         x: &'a mut Exchange,
         to: SendTo,
     ) -> LocalBoxFuture<'a, Result<(), Fault>> {
-        Box::pin(async move {
-            match to {
-                SendTo::Endpoint(id) => self.dispatch.send(x, NodeId(id)).await,
-                SendTo::ToOfMessage => Err(Fault::new(
-                    crate::codes::ErrorCode::NOT_READY,
-                    "send without an endpoint to the address of the message is not supported yet",
-                )),
-            }
-        })
+        match to {
+            SendTo::Endpoint(id) => Box::pin(self.dispatch.send(x, NodeId(id))),
+            // The address is the message's own, so that nothing of its path belongs behind it (recorded).
+            SendTo::ToOfMessage => Box::pin(async move {
+                let suffix = std::mem::take(&mut x.rest_suffix);
+                let sent = self.dispatch.send(x, self.to_of_message).await;
+                x.rest_suffix = suffix;
+                sent
+            }),
+        }
     }
 
     fn extent(&self, to: SendTo) -> Option<Extent> {
@@ -378,6 +379,11 @@ impl Sender for Bound<'_> {
 
     fn discard<'a>(&'a self, x: &'a mut Exchange) -> LocalBoxFuture<'a, ()> {
         Box::pin(x.discard_answer(self.dispatch.worker))
+    }
+
+    fn aside(&self, copies: Vec<Aside>, report: CopyReport) -> bool {
+        let beside = self.beside;
+        beside.is_some_and(|beside| beside.aside(copies, report))
     }
 
     fn behind(&self, rest: Rest) {

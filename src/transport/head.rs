@@ -1,6 +1,6 @@
 //! The head of a message: request line or status line, and the fields.
 
-use super::headers::{Headers, Range};
+use super::headers::{Headers, Name, Range};
 
 /// Protocol version of a message; nothing else is accepted (RFC 9112 section 2.3).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -76,6 +76,8 @@ pub struct RequestHead {
     pub method: Method,
     method_text: Range,
     target: Range,
+    /// The scheme of a target that was in absolute form (RFC 9112 section 3.2.2); its authority is in `Host`.
+    pub absolute: Option<&'static str>,
     /// Version that the peer spoke.
     pub version: Version,
     /// The fields.
@@ -90,6 +92,14 @@ impl RequestHead {
         self.target = Range::default();
         self.method = Method::Get;
         self.version = Version::Http11;
+        self.absolute = None;
+    }
+
+    /// The address that an absolute-form target names.
+    pub fn absolute_url(&self) -> Option<Box<str>> {
+        let host = self.headers.value(Name::Host)?;
+        let parts = [self.absolute?.as_bytes(), b"://", host, self.target()].concat();
+        Some(String::from_utf8(parts).ok()?.into())
     }
 
     /// Names method and target where they lie in the text of the head.

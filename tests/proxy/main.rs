@@ -17,6 +17,7 @@ mod drain;
 mod dynamic;
 mod explain;
 mod failover;
+mod flow;
 mod formats;
 mod health;
 mod http1;

@@ -11,7 +11,7 @@ use crate::config::endpoint::recipient_list::split;
 use crate::config::model::Scope;
 use crate::endpoint::recipients::RECIPIENTS_MAX;
 use crate::endpoint::tree::{Computed, Endpoints, NodeId, NodeKind};
-use crate::exchange::{Copies, CopyReport, Exchange, Fault};
+use crate::exchange::{CopyReport, Exchange, Fault};
 
 /// Property of each copy: its number from 0, and how many were sent.
 const SEQUENCE: &str = "messageSequence";
@@ -98,7 +98,7 @@ impl Dispatch<'_> {
             Outbound { to, copy }
         });
         let copies = copies.collect();
-        let (report, under_way) = Copies::new(sent);
+        let report = x.more_copies(sent);
         if !self.copies.send_all(copies, report) {
             let text = format!(
                 "recipient list {}: too many copies are under way already",
@@ -106,7 +106,6 @@ impl Dispatch<'_> {
             );
             return Err(Fault::new(ErrorCode::NO_READY_CHILD, text));
         }
-        x.copies = Some(Box::new(under_way));
         Ok(())
     }
 

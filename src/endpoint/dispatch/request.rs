@@ -2,6 +2,7 @@
 //! child's settings reaches the next (spec/endpoints.md 9.3).
 
 use std::borrow::Cow;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -228,13 +229,21 @@ impl<'a> Place<'a> {
             LeafTarget::Message => {
                 let set = x.to.as_deref().filter(|to| !to.is_empty());
                 let said = facts.header.to.as_ref().map(|t| t.as_str());
-                let to = set.or(said).filter(|to| Address::parse(to).is_some());
+                let said = said.filter(|to| Address::parse(to).is_some());
+                let to = set.or(said).or(x.named.as_deref());
                 let Some(address) = to.and_then(Address::parse) else {
                     return Err(Fault::new(
                         ErrorCode::NOT_READY,
-                        "the message names no address to go to (To)",
+                        "the message names no address to go to: set its To with a header mediator, or name an endpoint",
                     ));
                 };
+                if set.is_none() && is_here(&address, x.arrival.local) {
+                    let text = format!(
+                        "the message is for {}, which is this listener: it would come back for ever",
+                        address.target
+                    );
+                    return Err(Fault::new(ErrorCode::NOT_READY, text));
+                }
                 // What the configuration set is its own decision; what a message says needs the list (design 16).
                 if set.is_none() && !dispatch.policy.allowed.permits(&address) {
                     return Err(Fault::new(
@@ -245,7 +254,12 @@ impl<'a> Place<'a> {
                         ),
                     ));
                 }
-                Ok(Place::owned(address.protected(&leaf.tls)))
+                let place = Place::owned(address.protected(&leaf.tls));
+                Ok(Place {
+                    // What the request line names is complete.
+                    suffix: set.is_some() || said.is_some(),
+                    ..place
+                })
             }
         }
     }
@@ -272,6 +286,14 @@ impl<'a> Place<'a> {
             suffix: true,
         }
     }
+}
+
+/// True for the address that the message came in by.
+fn is_here(address: &Address, local: SocketAddr) -> bool {
+    let host = address.target.host.trim_matches(['[', ']']);
+    let named = host.eq_ignore_ascii_case("localhost") && local.ip().is_loopback();
+    let same = |ip: IpAddr| ip == local.ip() || ip.is_unspecified();
+    address.target.port == local.port() && (named || host.parse().is_ok_and(same))
 }
 
 fn bad_address(leaf: &Leaf, reason: &str) -> Fault {

@@ -134,6 +134,15 @@ impl<'p> Builder<'p> {
         self.root(path, old, def)
     }
 
+    /// Adds an endpoint that no list of endpoints shows.
+    pub fn hidden(&mut self, path: &str, def: &EndpointDef) -> NodeId {
+        let place = Place {
+            path: path.into(),
+            old: self.previous.and_then(|p| p.at_path(path)),
+        };
+        self.endpoint(def, place)
+    }
+
     /// Resolves the references and gives the generation; problems are added to those of the load.
     pub fn finish(mut self, problems: &mut Diagnostics) -> (Endpoints, ReloadReport) {
         link::resolve(&mut self.nodes, &self.roots, &self.tops, &mut self.problems);

@@ -30,7 +30,7 @@ fn build(
 
 impl Mediator for For {
     fn mediate<'a>(&'a self, x: &mut Exchange, _: &Scene<'a>) -> Step<'a> {
-        match x.direction == self.direction {
+        match x.is_response() == (self.direction == Direction::Response) {
             true => Step::Enter(&self.list),
             false => Step::Next,
         }

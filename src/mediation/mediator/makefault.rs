@@ -49,7 +49,7 @@ pub(super) fn parse(element: &Element, parse: &mut Parse<'_>) -> Option<Box<dyn 
         &["code", "reason", "node", "role", "detail"],
     );
     let version = parse.word(element, "version", VERSIONS)?;
-    let response = parse.word(element, "response", &[("false", false), ("true", true)])?;
+    let response = parse.word(element, "response", &[("true", true), ("false", false)])?;
     let mut complete = true;
     let pox = version == Some(FaultVersion::Pox);
     let code = match element.child("code") {
@@ -113,7 +113,13 @@ impl MakeFault {
             false => (None, Body::Empty),
         };
         if self.response || x.direction == Direction::Response {
+            // Of an answer that is made a fault the other fields stay (recorded).
+            let answer = x.response.take();
+            let kept = answer.filter(|_| x.direction == Direction::Response);
             let mut head = ResponseHead::new(500);
+            head.headers = kept.map(|answer| answer.headers).unwrap_or_default();
+            head.headers.remove("Content-Type");
+            head.headers.remove("Content-Encoding");
             if let Some(media_type) = media_type {
                 head.headers.append(b"Content-Type", media_type.as_bytes());
             }

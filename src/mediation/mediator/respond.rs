@@ -1,11 +1,8 @@
 //! `respond`: the current message goes back to the client, and the flow ends. In a response flow it works like `send`.
-//!
-//! A request can be given back when it is held whole (a fault made here) or has no body.
 
 use super::{Mediator, Scene, Step};
 use crate::config::xml::Element;
 use crate::exchange::Exchange;
-use crate::mediation::answer;
 use crate::mediation::parse::Parse;
 
 #[derive(Debug)]
@@ -17,17 +14,14 @@ pub(super) fn parse(element: &Element, parse: &mut Parse<'_>) -> Option<Box<dyn 
 }
 
 impl Mediator for Respond {
-    fn mediate<'a>(&'a self, x: &mut Exchange, _: &Scene<'a>) -> Step<'a> {
-        match answer::turn_around(x).and_then(|()| answer::reply(x)) {
-            Ok(()) => Step::Stop,
-            Err(fault) => Step::Fail(fault),
-        }
+    fn mediate<'a>(&'a self, _: &mut Exchange, _: &Scene<'a>) -> Step<'a> {
+        Step::Respond
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use crate::mediation::testing::{Sent, get, soap11, world};
+    use crate::mediation::testing::{Sent, get, soap11, soap11_with, world};
 
     #[test]
     fn an_answer_goes_back_and_the_flow_ends() {
@@ -39,11 +33,27 @@ mod tests {
     }
 
     #[test]
-    fn a_request_goes_back_when_it_is_held_here() {
-        let respond = world(r#"<sequence name="main"><respond/></sequence>"#).clean();
+    fn a_request_goes_back_as_it_is_without_what_concerns_requests_only() {
+        let respond = world(
+            r#"<sequence name="main"><property name="X-Set" value="1" scope="transport"/><respond/><log/></sequence>"#,
+        )
+        .clean();
         let seen = respond.run(&mut get(), vec![]);
         assert_eq!((seen.status, seen.body.as_str()), (200, ""));
-        let seen = respond.run(&mut soap11(), vec![]);
-        assert!(seen.body.contains("not supported yet"), "{}", seen.body);
+        let mut x = soap11_with("", "<a/>");
+        x.request.headers.append(b"Cookie", b"a=b");
+        let sent = x.request_body.clone();
+        let seen = respond.run(&mut x, vec![]);
+        assert_eq!((seen.status, seen.log.len()), (200, 0));
+        assert_eq!(
+            seen.content_type.as_deref(),
+            Some("text/xml; charset=UTF-8")
+        );
+        assert_eq!(x.response_body, sent);
+        let headers = &x.response.as_ref().unwrap().headers;
+        assert_eq!(headers.find("X-Set"), Some(&b"1"[..]));
+        for name in ["Cookie", "Host", "SOAPAction"] {
+            assert_eq!(headers.find(name), None, "{name}");
+        }
     }
 }

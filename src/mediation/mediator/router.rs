@@ -8,11 +8,11 @@ use std::sync::Arc;
 use regex::Regex;
 
 use super::filter::Branch;
+use super::send::Send;
 use super::{List, Mediator, Scene, Step, most};
 use crate::config::source::Spanned;
 use crate::config::xml::Element;
 use crate::exchange::{Exchange, Fault};
-use crate::mediation::SendTo;
 use crate::mediation::evaluator::Condition;
 use crate::mediation::expression::Expression;
 use crate::mediation::message;
@@ -53,7 +53,7 @@ struct Go(Branch);
 
 /// Sends to an endpoint.
 #[derive(Debug)]
-struct SendOn(u32);
+struct SendOn(Send);
 
 /// Ends the flow.
 #[derive(Debug)]
@@ -174,8 +174,8 @@ fn target(route: &Element, parse: &mut Parse<'_>) -> Option<Vec<Box<dyn Mediator
         (None, None) => {}
     }
     match (target.attribute("endpoint"), target.child("endpoint")) {
-        (Some(key), _) => does.push(Box::new(SendOn(parse.endpoint_by_key(key)))),
-        (None, Some(inside)) => does.push(Box::new(SendOn(parse.endpoint(inside)?))),
+        (Some(key), _) => does.push(Box::new(SendOn(Send::to(parse.endpoint_by_key(key))))),
+        (None, Some(inside)) => does.push(Box::new(SendOn(Send::to(parse.endpoint(inside)?)))),
         (None, None) => {}
     }
     if does.is_empty() {
@@ -288,7 +288,7 @@ impl Mediator for Go {
 
 impl Mediator for SendOn {
     fn mediate<'a>(&'a self, _: &mut Exchange, _: &Scene<'a>) -> Step<'a> {
-        Step::Send(SendTo::Endpoint(self.0))
+        Step::Send(&self.0)
     }
 }
 

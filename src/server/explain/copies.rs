@@ -66,6 +66,7 @@ impl CopySender for InPlace<'_> {
             };
             // Nobody takes it back when the explanation is over.
             let _ = report.done(CopyDone {
+                recovered: false,
                 exchange: copy,
                 result,
             });

@@ -12,9 +12,9 @@ use crate::endpoint::NodeId;
 use crate::endpoint::dispatch::{EventSink, Rehearsal, Tried, rehearsal};
 use crate::endpoint::state::Transition;
 use crate::endpoint::walk::{Decision, Failure, SessionEffect};
-use crate::exchange::{Exchange, Fault};
+use crate::exchange::{CopyReport, Exchange, Fault};
 use crate::mediation::{
-    Category, LocalBoxFuture, LogSink, Passed, ReadBytes, Rest, SendTo, Sender, Trace,
+    Aside, Category, LocalBoxFuture, LogSink, Passed, ReadBytes, Rest, SendTo, Sender, Trace,
 };
 use crate::observe::RequestId;
 use crate::server::serve::Bound;
@@ -235,7 +235,7 @@ impl Sender for Rehearsed<'_> {
     ) -> LocalBoxFuture<'a, Result<(), Fault>> {
         let root = match to {
             SendTo::Endpoint(id) => Some(NodeId(id)),
-            SendTo::ToOfMessage => None,
+            SendTo::ToOfMessage => Some(self.bound.to_of_message),
         };
         self.record.sends.borrow_mut().push(Send {
             root,
@@ -262,6 +262,14 @@ impl Sender for Rehearsed<'_> {
 
     fn discard<'a>(&'a self, x: &'a mut Exchange) -> LocalBoxFuture<'a, ()> {
         self.bound.discard(x)
+    }
+
+    fn aside(&self, copies: Vec<Aside>, report: CopyReport) -> bool {
+        self.bound.aside(copies, report)
+    }
+
+    fn rehearses(&self) -> bool {
+        true
     }
 
     fn behind(&self, rest: Rest) {

@@ -210,13 +210,15 @@ fn take_target<'a>(raw: &'a [u8], head: &mut RequestHead) -> Result<Option<&'a [
                 .ok_or(Refused::bad(
                     "the request target is neither a path nor a URL",
                 ))?;
-            if !raw[..scheme].eq_ignore_ascii_case(b"http")
-                && !raw[..scheme].eq_ignore_ascii_case(b"https")
-            {
-                return Err(Refused::bad(
-                    "the request target has a scheme other than http or https",
-                ));
-            }
+            head.absolute = match &raw[..scheme] {
+                name if name.eq_ignore_ascii_case(b"http") => Some("http"),
+                name if name.eq_ignore_ascii_case(b"https") => Some("https"),
+                _ => {
+                    return Err(Refused::bad(
+                        "the request target has a scheme other than http or https",
+                    ));
+                }
+            };
             let rest = &raw[scheme + 3..];
             let end = rest
                 .iter()

@@ -85,9 +85,9 @@ fn a_get_may_have_a_body_when_the_configuration_says_so() {
 }
 
 #[test]
-fn without_response_the_request_itself_becomes_the_fault() {
+fn without_response_it_is_an_answer_and_with_false_the_request_itself_becomes_the_fault() {
     let text = format!(
-        r#"<makefault><code {S12} value="e12:Receiver"/><reason value="why"/></makefault>"#
+        r#"<makefault response="false"><code {S12} value="e12:Receiver"/><reason value="why"/></makefault>"#
     );
     let (status, body) = answer(&mut soap11(), &text);
     assert_eq!(status, 500);
@@ -97,6 +97,8 @@ fn without_response_the_request_itself_becomes_the_fault() {
         world(&sends).run(&mut soap11(), vec![Sent::OneWay]).sent,
         ["to"]
     );
+    let sends = sends.replace(" response=\"false\"", "");
+    assert_eq!(world(&sends).run(&mut soap11(), vec![]).status, 500);
 }
 
 #[test]

@@ -1,0 +1,129 @@
+//! How messages go on: to their own `To`, on to a second endpoint, back to the client, or one way (spec/mediation.md 3, 9).
+
+use std::time::Duration;
+
+use crate::support::{Act, Backend, Proxy, address, eventually, ok, quote};
+
+const NS: &str = "xmlns=\"http://ws.apache.org/ns/synapse\"";
+
+fn main_of(request: &str, answer: &str) -> String {
+    format!(
+        "<definitions {NS}><sequence name=\"main\"><in>{request}</in><out>{answer}</out></sequence></definitions>"
+    )
+}
+
+fn to(backend: &Backend) -> String {
+    format!(
+        "<send><endpoint>{}</endpoint></send>",
+        address(backend.address, "/svc")
+    )
+}
+
+#[test]
+fn a_request_line_in_absolute_form_says_where_to_send() {
+    let a = Backend::named("a");
+    let proxy = Proxy::serving(&main_of("<send/>", "<send/>"));
+    let mut client = proxy.client();
+    assert_eq!(
+        client.get(&format!("http://{}/x/y?z=1", a.address)).text(),
+        "a"
+    );
+    assert_eq!(a.seen()[0].target(), "/x/y?z=1");
+    // No path to go by, and no message to itself.
+    let port = proxy.http.port();
+    for target in [
+        "/x".to_owned(),
+        format!("http://127.0.0.1:{port}/x"),
+        format!("http://localhost:{port}/x"),
+    ] {
+        let answer = client.post(&target, &quote());
+        assert_eq!(answer.status, 500, "{target}");
+        let text = answer.text();
+        assert!(
+            text.contains("303001")
+                && text.contains("send without an endpoint at")
+                && text.contains(".xml:1:"),
+            "{text}"
+        );
+    }
+    assert_eq!(a.hits(), 1);
+}
+
+#[test]
+fn a_dead_host_does_not_stand_for_the_others() {
+    let a = Backend::named("a");
+    let dead = Backend::named("dead").down();
+    let proxy = Proxy::serving(&main_of("<send/>", "<send/>"));
+    let mut client = proxy.client();
+    for _ in 0..2 {
+        let answer = client.get(&format!("http://{}/", dead.address));
+        assert_eq!(answer.status, 502);
+        assert_eq!(client.get(&format!("http://{}/", a.address)).text(), "a");
+    }
+}
+
+#[test]
+fn an_answer_goes_on_to_a_second_back_end_and_the_connections_stay_in_use() {
+    let a = Backend::start(|_| {
+        Act::Write(b"HTTP/1.1 200 OK\r\nContent-Type: text/xml\r\nSet-Cookie: s=1\r\nContent-Length: 4\r\n\r\n<a/>".to_vec())
+    });
+    let b = Backend::named("b");
+    let config = format!(
+        "<definitions {NS}><sequence name=\"main\"><in><send receive=\"second\"><endpoint>{}</endpoint></send></in><out><send/></out></sequence>
+         <sequence name=\"second\">{}</sequence></definitions>",
+        address(a.address, "/svc"),
+        to(&b)
+    );
+    let proxy = Proxy::serving(&config);
+    let mut client = proxy.client();
+    for _ in 0..2 {
+        assert_eq!(client.post("/first?x=1", &quote()).text(), "b");
+    }
+    let seen = &b.seen()[0];
+    assert_eq!((seen.target(), &seen.body[..]), ("/svc", &b"<a/>"[..]));
+    assert_eq!(seen.headers.value("Set-Cookie"), None);
+    assert_eq!((a.connections(), b.connections()), (1, 1));
+}
+
+#[test]
+fn a_client_that_waits_for_nothing_is_answered_before_the_back_end_is() {
+    let slow = Backend::start(|_| Act::Late(Duration::from_millis(700), ok("late")));
+    let force = "<property name=\"FORCE_SC_ACCEPTED\" value=\"true\" scope=\"axis2\"/>";
+    let log = "<log level=\"custom\"><property name=\"came\" value=\"back\"/></log>";
+    let proxy = Proxy::serving(&main_of(&format!("{force}{}", to(&slow)), log));
+    let begun = std::time::Instant::now();
+    let answer = proxy.client().post("/", &quote());
+    assert_eq!((answer.status, answer.text().as_str()), (202, ""));
+    assert!(begun.elapsed() < Duration::from_millis(600));
+    proxy.text_line("the answer in the response flow", |line| {
+        line.contains("came = back")
+    });
+    assert_eq!(slow.seen()[0].body, quote().as_bytes());
+}
+
+#[test]
+fn a_large_message_is_given_back_as_it_came() {
+    let proxy = Proxy::serving(&main_of("<respond/>", ""));
+    let large = quote().replace(
+        "<soapenv:Body>",
+        &format!("<soapenv:Body><!--{}-->", "x".repeat(300_000)),
+    );
+    let mut client = proxy.client();
+    for _ in 0..2 {
+        let answer = client.post("/", &large);
+        assert_eq!((answer.status, answer.text() == large), (200, true));
+    }
+}
+
+#[test]
+fn a_drain_waits_for_what_is_sent_beside() {
+    let slow = Backend::start(|_| Act::Late(Duration::from_millis(700), ok("late")));
+    let one_way = "<property name=\"OUT_ONLY\" value=\"true\"/>";
+    let mut proxy = Proxy::serving(&main_of(&format!("{one_way}{}", to(&slow)), ""));
+    assert_eq!(proxy.client().post("/", &quote()).status, 202);
+    eventually("the message is sent", || (slow.hits() == 1).then_some(()));
+    let begun = std::time::Instant::now();
+    proxy.signal(rustix::process::Signal::TERM);
+    assert!(proxy.ended().success());
+    assert!(begun.elapsed() > Duration::from_millis(300));
+}

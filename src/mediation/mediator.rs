@@ -128,14 +128,25 @@ impl LogSink for Everything {
     fn log(&self, _: Category, _: &str) {}
 }
 
+/// What mediators do with a request that was sent before they run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum After {
+    /// They may look at it, or send it again.
+    Uses,
+    /// They end the flow.
+    Ends,
+    /// Nothing, and the flow goes on behind them.
+    Goes,
+}
+
 /// Mediators in order.
 #[derive(Debug, Default)]
 pub struct List {
     mediators: Vec<Box<dyn Mediator>>,
     /// Name and place of each, and after them of the element that they stand in; for explanations.
     places: Vec<Spanned<Box<str>>>,
-    /// Behind the last mediator that may need a request which was sent before.
-    uses: usize,
+    /// For each place, what the mediators from there on do with a request that was sent before.
+    after: Vec<After>,
 }
 
 impl List {
@@ -146,24 +157,31 @@ impl List {
             fields: &[],
             sequences: &HashMap::new(),
         };
-        let uses = |at: &usize| match places.get(*at).map(|place| &*place.value) {
-            Some("drop" | "out") => false,
-            Some("log" | "property" | "header") => mediators[*at]
-                .looks(&scene)
-                .is_some_and(|expression| expression.need().extent().is_some()),
-            _ => true,
-        };
-        let uses = (0..mediators.len()).rev().find(uses).map_or(0, |at| at + 1);
+        let mut after = vec![After::Goes; mediators.len() + 1];
+        for (at, mediator) in mediators.iter().enumerate().rev() {
+            after[at] = match places.get(at).map(|place| &*place.value) {
+                Some("drop") => After::Ends,
+                Some("out") => after[at + 1],
+                Some("log" | "property" | "header")
+                    if mediator
+                        .looks(&scene)
+                        .is_none_or(|expression| expression.need().extent().is_none()) =>
+                {
+                    after[at + 1]
+                }
+                _ => After::Uses,
+            };
+        }
         Self {
             mediators,
             places,
-            uses,
+            after,
         }
     }
 
-    /// True when a mediator from this place on may need the request again, after it was sent.
-    pub fn uses_request(&self, from: usize) -> bool {
-        from < self.uses
+    /// What the mediators from this place on do with a request that was sent before.
+    pub fn after(&self, from: usize) -> After {
+        self.after.get(from).copied().unwrap_or(After::Goes)
     }
 
     /// Name and place of the mediator at a place; behind the end, of the element that the list stands in.

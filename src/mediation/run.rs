@@ -11,7 +11,7 @@ use super::copies::{Aside, Way, is_one_way};
 use super::gather::{Gathered, Group, Outcome};
 use super::mediator::aggregate::Aggregate;
 use super::mediator::send::Send;
-use super::mediator::{List, Scene, Step};
+use super::mediator::{After, List, Scene, Step};
 use super::{Cx, Mediation, Passed, SequenceId, Trace, answer, content};
 use crate::codes::ErrorCode;
 use crate::exchange::{Body, Direction, Exchange, Fault};
@@ -324,11 +324,7 @@ impl<'a> Run<'a> {
             x.receive = receive.map(|id| id.0);
             return self.aside(vec![(x.copy(), Way::Send(send.to))], x);
         }
-        let frames = &self.frames;
-        if frames
-            .iter()
-            .any(|frame| frame.list.uses_request(frame.next))
-        {
+        if self.is_used_again() {
             self.whole(x).await?;
             if x.replied {
                 return Ok(());
@@ -345,6 +341,16 @@ impl<'a> Run<'a> {
             ),
             _ => fault,
         })
+    }
+
+    /// True when mediators behind the current one may need the request after it has been sent.
+    fn is_used_again(&self) -> bool {
+        let mut frames = self.frames.iter().rev();
+        let after = frames.find_map(|frame| match frame.list.after(frame.next) {
+            After::Goes => None,
+            known => Some(known),
+        });
+        after == Some(After::Uses)
     }
 
     /// Reads the current message whole.

@@ -331,6 +331,28 @@ impl Exchange {
         (*direction == self.direction).then_some(content)
     }
 
+    /// What was read of the current message, to change it.
+    pub fn content_mut(&mut self) -> Option<&mut Content> {
+        let (direction, content) = self.content.as_mut()?;
+        (*direction == self.direction).then_some(content)
+    }
+
+    /// The bytes of the current message.
+    pub fn body(&self) -> &Body {
+        match self.direction {
+            Direction::Request => &self.request_body,
+            Direction::Response => &self.response_body,
+        }
+    }
+
+    /// The bytes of the current message, to put others in their place.
+    pub fn body_mut(&mut self) -> &mut Body {
+        match self.direction {
+            Direction::Request => &mut self.request_body,
+            Direction::Response => &mut self.response_body,
+        }
+    }
+
     /// Keeps what was read of the current message.
     pub fn keep_content(&mut self, content: Content) {
         self.content = Some((self.direction, Box::new(content)));

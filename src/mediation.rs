@@ -13,6 +13,7 @@ mod content;
 mod copies;
 mod evaluator;
 pub mod expression;
+mod fragment;
 mod gather;
 pub mod mediator;
 pub mod message;

@@ -111,7 +111,6 @@ pub const LATER: &[LaterMediator] = &[
     later("foreach"),
     needs("iterate", &["expression"], &["target"]),
     later("jsontransform"),
-    needs("payloadFactory", &[], &["format"]),
     later("sampler"),
     later("scatter-gather"),
     later("script"),

@@ -10,7 +10,7 @@ mod scan;
 mod write;
 
 pub(super) use parse::parse;
-pub use write::write;
+pub use write::{write, write_inside};
 
 use super::diagnostic::Diagnostics;
 use super::source::{Span, Spanned};

@@ -1,12 +1,20 @@
-//! Has a message read as far as an expression looks into it, once.
+//! The current message as mediators see it: read as far as somebody looks into it, once, and written before it leaves
+//! mediation where somebody has changed it.
+
+mod format;
+
+use bytes::Bytes;
 
 use super::message;
 use super::sender::Sender;
 use crate::codes::ErrorCode;
-use crate::exchange::{Body, Direction, Exchange, Fault};
-use crate::soap::content::{Content, ContentError, Extent};
+use crate::exchange::{Body, Exchange, Fault};
+use crate::soap::coding::{self, Packed};
+use crate::soap::content::{Content, ContentError, Extent, Notation, View, Written};
 use crate::soap::envelope::Format;
 use crate::transport::headers::Name;
+
+pub(super) use format::ready;
 
 /// Makes [`Exchange::content`] hold at least that much of the current message. `place` is where the expression is
 /// written that looks into it, for the fault.
@@ -24,40 +32,77 @@ pub(super) async fn ensure(
         return Ok(());
     }
     let format = message::format(x);
-    let body = match x.direction {
-        Direction::Request => &x.request_body,
-        Direction::Response => &x.response_body,
-    };
     // A message without a body (a GET, an empty 202) has nothing to be of a wrong kind.
-    if format == Format::Rest || *body == Body::Empty {
+    if format == Format::Rest || *x.body() == Body::Empty {
         x.keep_content(Content::empty());
         return Ok(());
     }
     let headers = message::headers(x);
     let content_type = headers.and_then(|headers| headers.value(Name::ContentType));
     let content_type = content_type.unwrap_or_default().to_vec();
-    if let Some(coding) = headers.and_then(|headers| headers.find("Content-Encoding")) {
-        let coding: String = String::from_utf8_lossy(coding).chars().take(40).collect();
-        let text = format!("a message packed with `{coding}` is not read yet");
-        return Err(located(place, ErrorCode::NOT_SUPPORTED, &text));
-    }
-    if let Err(error) = Content::can_be_read(format, &content_type) {
+    let coding = headers.and_then(|headers| headers.find("Content-Encoding"));
+    let coding = coding.unwrap_or_default().to_vec();
+    if let Err(error) = Content::can_be_read(&content_type) {
         return Err(located(place, ErrorCode::NOT_SUPPORTED, &error.to_string()));
     }
-    match sender.read(x, extent).await {
-        Ok(Some(read)) => {
-            x.keep_content(Content::new(read.bytes, read.extent, format, &content_type));
-            Ok(())
+    // Of what is packed, and of what is no XML, the beginning alone says nothing.
+    let extent = match coding.is_empty() && Notation::of(&content_type).is_xml() {
+        true => extent,
+        false => Extent::Whole,
+    };
+    let read = match sender.read(x, extent).await {
+        Ok(Some(read)) => read,
+        Ok(None) => return Ok(()),
+        Err(fault) => return Err(located(place, fault.code, &fault.message)),
+    };
+    let bytes = match coding::unpack(&coding, &read.bytes, sender.message_bytes()) {
+        Ok(None) => read.bytes,
+        Ok(Some(unpacked)) => unpacked.into(),
+        Err(error) => {
+            let code = match error {
+                Packed::Unknown(_) => ErrorCode::NOT_SUPPORTED,
+                Packed::Broken(_) | Packed::TooLong(_) => ErrorCode::MESSAGE_PARSE,
+            };
+            return Err(located(place, code, &error.to_string()));
         }
-        Ok(None) => Ok(()),
-        Err(fault) => Err(located(place, fault.code, &fault.message)),
-    }
+    };
+    x.keep_content(Content::new(bytes, read.extent, format, &content_type));
+    Ok(())
 }
 
-/// The fault of an expression that looks into a message which cannot be looked into.
+/// The envelope of the current message, to change it. It has been read whole where the mediator said so by its
+/// [`extent`](super::Mediator::extent).
+pub(super) fn envelope_mut(x: &mut Exchange) -> Result<&mut View, Fault> {
+    let Some(content) = x.content_mut() else {
+        return Err(Fault::new(ErrorCode::NONE, "the message was not read"));
+    };
+    content.view_mut().map_err(|error| refused("", &error))
+}
+
+/// Puts another message in the place of the current one, whose fields it keeps. From then on it is written as what it is:
+/// `messageType` says so.
+pub(super) fn replace(x: &mut Exchange, notation: Notation, bytes: Bytes) {
+    let media = notation.media_type();
+    let content_type = match notation {
+        Notation::Json => media.to_owned(),
+        _ => format!("{media}; charset=UTF-8"),
+    };
+    x.axis2.set("messageType", media);
+    format::put(
+        x,
+        Written {
+            content_type: Some(content_type),
+            body: bytes,
+        },
+    );
+    x.forget_content();
+}
+
+/// The fault of who looks into a message which cannot be looked into.
 pub(super) fn refused(place: &str, error: &ContentError) -> Fault {
     let code = match error {
         ContentError::Unsupported(_) => ErrorCode::NOT_SUPPORTED,
+        ContentError::Edit(_) | ContentError::Beginning => ErrorCode::NONE,
         _ => ErrorCode::MESSAGE_PARSE,
     };
     located(place, code, &error.to_string())

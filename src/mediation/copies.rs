@@ -217,7 +217,7 @@ impl Mediation {
             let receive = x.receive.take().map(SequenceId);
             ended = match receive.or(flow.answer) {
                 Some(answer) => run.flow(answer, x).await,
-                None => run.reply(x),
+                None => run.reply(x).await,
             };
             if x.copies.is_some() {
                 break;

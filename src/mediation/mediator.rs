@@ -12,6 +12,7 @@ mod header;
 mod log;
 mod loopback;
 mod makefault;
+mod payload_factory;
 mod property;
 mod property_group;
 mod respond;
@@ -32,6 +33,7 @@ use crate::config::language;
 use crate::config::source::Spanned;
 use crate::config::xml::Element;
 use crate::exchange::{Exchange, Fault};
+use crate::soap::content::Extent;
 
 /// What comes after a mediator.
 #[derive(Debug)]
@@ -66,6 +68,12 @@ pub trait Mediator: Debug + Send + Sync {
     /// Of the expressions that it evaluates, the one that [needs](Expression::need) most of the message. What that needs
     /// has been read when [`mediate`](Self::mediate) is called.
     fn looks<'a>(&'a self, _: &Scene<'a>) -> Option<&'a Expression> {
+        None
+    }
+
+    /// How much of the message it needs besides what its expressions look at: whole for who changes it. That has been
+    /// read when [`mediate`](Self::mediate) is called.
+    fn extent(&self, _: &Scene<'_>) -> Option<Extent> {
         None
     }
 }
@@ -163,9 +171,10 @@ impl List {
                 Some("drop") => After::Ends,
                 Some("out") => after[at + 1],
                 Some("log" | "property" | "header")
-                    if mediator
-                        .looks(&scene)
-                        .is_none_or(|expression| expression.need().extent().is_none()) =>
+                    if mediator.extent(&scene).is_none()
+                        && mediator
+                            .looks(&scene)
+                            .is_none_or(|expression| expression.need().extent().is_none()) =>
                 {
                     after[at + 1]
                 }
@@ -270,6 +279,11 @@ pub const MEDIATORS: &[Entry] = &[
         name: "out",
         doc: "runs its mediators for answers only",
         parse: direction::parse_out,
+    },
+    Entry {
+        name: "payloadFactory",
+        doc: "makes a new payload out of a format and arguments",
+        parse: payload_factory::parse,
     },
     Entry {
         name: "property",

@@ -115,8 +115,8 @@ impl<'a> Run<'a> {
     }
 
     /// Gives the answer to the client as it is.
-    pub(super) fn reply(&mut self, x: &mut Exchange) -> Ended {
-        match answer::reply(x) {
+    pub(super) async fn reply(&mut self, x: &mut Exchange) -> Ended {
+        match self.answer(x).await {
             Ok(()) => Ended::Stopped,
             Err(fault) => {
                 x.fault.get_or_insert(fault);
@@ -195,6 +195,12 @@ impl<'a> Run<'a> {
             if let (Some(trace), Some(place)) = (self.trace, place) {
                 trace.passed(Passed::Mediator(&place.value, place.span));
             }
+            if let Some(extent) = mediator.extent(&self.scene) {
+                content::ensure(x, extent, "", self.cx.sender).await?;
+                if x.replied {
+                    return Ok(Ended::Stopped);
+                }
+            }
             if let Some(expression) = mediator.looks(&self.scene)
                 && let Some(extent) = expression.need().extent().max(x.arguments_extent())
             {
@@ -234,9 +240,7 @@ impl<'a> Run<'a> {
                 }
                 Step::Respond => {
                     self.turn(x).await?;
-                    if !x.replied {
-                        answer::reply(x)?;
-                    }
+                    self.answer(x).await?;
                     return Ok(Ended::Stopped);
                 }
                 Step::Loop => {
@@ -258,6 +262,7 @@ impl<'a> Run<'a> {
         if x.direction == Direction::Request || x.response.is_none() {
             return Ok(Outcome::Waiting);
         }
+        content::ready(x, self.cx.sender).await?;
         self.cx.sender.hold(x).await?;
         self.gathered.take(aggregate, x, Instant::now())
     }
@@ -304,10 +309,7 @@ impl<'a> Run<'a> {
         if send.to == SendTo::ToOfMessage {
             if x.is_response() || is_answer(x) {
                 self.turn(x).await?;
-                return match x.replied {
-                    true => Ok(()),
-                    false => answer::reply(x),
-                };
+                return self.answer(x).await;
             }
         } else if x.direction == Direction::Response {
             self.turn_on(x).await?;
@@ -353,13 +355,10 @@ impl<'a> Run<'a> {
         after == Some(After::Uses)
     }
 
-    /// Reads the current message whole.
+    /// Has the current message whole, as bytes that say what its tree says.
     async fn whole(&self, x: &mut Exchange) -> Result<(), Fault> {
-        let body = match x.direction {
-            Direction::Request => &x.request_body,
-            Direction::Response => &x.response_body,
-        };
-        if *body == Body::Incoming {
+        content::ready(x, self.cx.sender).await?;
+        if *x.body() == Body::Incoming && !x.replied {
             self.cx.sender.read(x, Extent::Whole).await?;
         }
         Ok(())
@@ -377,6 +376,15 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
+    /// Gives the current message, which is an answer, to the client.
+    async fn answer(&mut self, x: &mut Exchange) -> Result<(), Fault> {
+        content::ready(x, self.cx.sender).await?;
+        match x.replied {
+            true => Ok(()),
+            false => answer::reply(x),
+        }
+    }
+
     /// Makes the answer the current request, so that it is sent on.
     async fn turn_on(&mut self, x: &mut Exchange) -> Result<(), Fault> {
         self.hops += 1;
@@ -384,6 +392,7 @@ impl<'a> Run<'a> {
             let text = format!("the answer was sent on more than {HOPS_MAX} times");
             return Err(Fault::new(ErrorCode::NONE, text));
         }
+        content::ready(x, self.cx.sender).await?;
         self.cx.sender.hold(x).await?;
         x.turn_to_request();
         x.onward = true;
@@ -394,6 +403,10 @@ impl<'a> Run<'a> {
         // An error of an earlier try says nothing about this one.
         x.fault = None;
         x.retry_after = None;
+        content::ready(x, self.cx.sender).await?;
+        if x.replied {
+            return Ok(());
+        }
         if let Some(extent) = self.cx.sender.extent(to) {
             content::ensure(x, extent, "", self.cx.sender).await?;
             if x.replied {

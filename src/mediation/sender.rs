@@ -49,6 +49,16 @@ pub trait Sender {
         extent: Extent,
     ) -> LocalBoxFuture<'a, Result<Option<ReadBytes>, Fault>>;
 
+    /// Most bytes of a message that is held (`[limits] message_bytes`).
+    fn message_bytes(&self) -> usize {
+        16 * 1024 * 1024
+    }
+
+    /// A number by chance, for the boundaries and ids of what is written.
+    fn chance(&self) -> u64 {
+        0
+    }
+
     /// Reads the answer's body, so that it is held whole.
     fn hold<'a>(&'a self, x: &'a mut Exchange) -> LocalBoxFuture<'a, Result<(), Fault>>;
     /// Lets go of an answer that nobody wants.

@@ -117,7 +117,7 @@ pub fn world_with_default(inner: &str, default: Option<&str>) -> World {
     }
 }
 
-fn element(node: roxmltree::Node<'_, '_>, file: FileId) -> Element {
+pub fn element(node: roxmltree::Node<'_, '_>, file: FileId) -> Element {
     let span = |range: std::ops::Range<usize>| Span {
         file,
         start: range.start as u32,
@@ -149,6 +149,8 @@ fn element(node: roxmltree::Node<'_, '_>, file: FileId) -> Element {
             .collect(),
         prefixes: node
             .namespaces()
+            // Only what holds here: a default namespace that is taken back does not.
+            .filter(|n| !n.uri().is_empty() && node.lookup_namespace_uri(n.name()) == Some(n.uri()))
             .map(|n| (n.name().unwrap_or_default().to_owned(), n.uri().to_owned()))
             .collect(),
         name_span: span(whole.start..whole.start + 1 + node.tag_name().name().len()),

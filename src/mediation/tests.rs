@@ -1,5 +1,6 @@
 //! Flows, from spec/mediation.md 3 and the recordings of the topics error, pass and timeout.
 
+mod changed;
 mod content;
 
 use super::testing::*;
@@ -384,7 +385,7 @@ fn mediators_may_be_nested_only_so_deep() {
 fn what_is_not_run_says_so_at_load_and_to_the_client() {
     for (mediator, code, severity) in [
         (
-            "<payloadFactory><format/></payloadFactory>",
+            "<script language=\"js\"/>",
             DiagnosticCode::NotSupportedYet,
             Severity::Unsupported,
         ),

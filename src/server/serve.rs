@@ -373,6 +373,14 @@ impl Sender for Bound<'_> {
         })
     }
 
+    fn message_bytes(&self) -> usize {
+        self.dispatch.worker.limits.message_bytes
+    }
+
+    fn chance(&self) -> u64 {
+        self.dispatch.worker.random()
+    }
+
     fn hold<'a>(&'a self, x: &'a mut Exchange) -> LocalBoxFuture<'a, Result<(), Fault>> {
         Box::pin(x.hold_answer(self.dispatch.worker))
     }

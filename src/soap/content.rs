@@ -1,15 +1,26 @@
-//! What of a message was read, as a tree that expressions look into: always an envelope (spec/mediation.md 8 and 10).
+//! The current message as a tree that is looked into and changed: always an envelope (spec/mediation.md 8 and 10).
 //!
-//! A SOAP message is itself. Plain XML stands in the body of an envelope that is made for it, and a message without a body
-//! is an empty envelope, as in the originals; so the same paths fit all of them. Such an envelope is only looked at: what
-//! is sent on are the bytes of the message.
+//! A SOAP message is itself. Everything else stands in the body of an envelope that is made for it, as in the originals:
+//! plain XML as it is, JSON and forms as elements ([`json`](super::json)), texts and other bytes in a `payload` element, so
+//! that the same paths fit all of them; a message without a body is an empty envelope. What is sent on are the bytes of the
+//! message until somebody changes the tree: then it is [written](Content::write) in the notation that is asked for.
+
+mod build;
+mod notation;
+#[cfg(test)]
+mod tests;
+mod write;
 
 use std::cell::{Cell, OnceCell};
 
 use bytes::Bytes;
 
 use super::envelope::{Format, SOAP11_NS, SOAP12_NS};
-use super::tree::{Charset, EditError, Limits, NewName, NodeId, ParseError, Tree};
+use super::json::JsonError;
+use super::tree::{Charset, EditError, NewName, NodeId, ParseError, Tree};
+
+pub use notation::Notation;
+pub use write::{Wanted, Written};
 
 /// How far a message was read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -20,7 +31,7 @@ pub enum Extent {
     Whole,
 }
 
-/// Why a message cannot be looked into.
+/// Why a message cannot be looked into, changed or written.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ContentError {
     /// It is not well-formed, or over a limit.
@@ -32,33 +43,67 @@ pub enum ContentError {
     /// A format that is not read.
     #[error("a message of the media type `{0}` is not read yet")]
     Unsupported(String),
+    /// There is no `Content-Type`.
+    #[error("the message has no Content-Type, so nobody knows how to read it")]
+    NoType,
     /// The envelope around a message cannot be made.
     #[error(transparent)]
     Edit(#[from] EditError),
+    /// It is JSON that cannot be mapped.
+    #[error(transparent)]
+    Json(#[from] JsonError),
+    /// Parts, a form or a text are not as the media type says, or a text does not fit into its charset.
+    #[error("{0}")]
+    Malformed(String),
+    /// It was made larger than may be held.
+    #[error("the message has become larger than {0} bytes")]
+    TooLarge(usize),
+    /// Only its header was read, so it cannot be changed.
+    #[error("the message was not read to its end")]
+    Beginning,
 }
 
 /// A message, or its beginning; it becomes a tree when somebody asks for one.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Content {
+    /// As it came, unpacked; of no meaning once the tree was changed.
     bytes: Bytes,
     extent: Extent,
     format: Format,
     content_type: Vec<u8>,
     view: OnceCell<Result<View, ContentError>>,
     glanced: Cell<bool>,
+    changed: bool,
 }
 
 /// A message as an envelope.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct View {
     /// The tree.
     pub tree: Tree,
     /// The envelope in it: what expressions start from.
     pub envelope: NodeId,
+    /// True where the envelope was made here, around something else.
+    pub framed: bool,
+    /// What came beside the envelope, in order.
+    pub parts: Vec<Attachment>,
+}
+
+/// A part that stands beside the envelope (SOAP with attachments): its head without the empty line, and its bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attachment {
+    /// Fields, each behind a CRLF but the first.
+    pub head: String,
+    /// Bytes as they came.
+    pub body: Bytes,
 }
 
 /// What a message may be that is announced as SOAP.
 const ENVELOPES: &[(&str, &str)] = &[(SOAP11_NS, "Envelope"), (SOAP12_NS, "Envelope")];
+/// A tree may grow to so many times the size of its message, at least to [`SIZE_MIN`], before changes are refused.
+const GROWTH_MAX: usize = 16;
+/// Bytes to which any tree may grow.
+const SIZE_MIN: usize = 64 * 1024 * 1024;
 
 impl Content {
     /// A message of a format that was read so far; `content_type` is the field as it came.
@@ -75,6 +120,7 @@ impl Content {
             content_type: content_type.to_vec(),
             view: OnceCell::new(),
             glanced: Cell::new(false),
+            changed: false,
         }
     }
 
@@ -83,14 +129,25 @@ impl Content {
         Content::new(Bytes::new(), Extent::Whole, Format::Rest, b"")
     }
 
-    /// Whether messages of a format are read at all, which is known before one is.
+    /// A message that was made as an envelope and is to be written; `content_type` is that of the message that it takes
+    /// the place of.
+    pub fn made(view: View, content_type: &[u8]) -> Content {
+        let format = Format::of(Some(content_type), false);
+        Content {
+            view: OnceCell::from(Ok(view)),
+            changed: true,
+            ..Content::new(Bytes::new(), Extent::Whole, format, content_type)
+        }
+    }
+
+    /// Whether messages of a media type are read at all, which is known before one is.
     ///
     /// # Errors
     /// [`ContentError::Unsupported`].
-    pub fn can_be_read(format: Format, content_type: &[u8]) -> Result<(), ContentError> {
+    pub fn can_be_read(content_type: &[u8]) -> Result<(), ContentError> {
         let media = super::envelope::media_type(content_type);
         let multipart = media.len() >= 10 && media[..10].eq_ignore_ascii_case(b"multipart/");
-        if multipart || format == Format::Other {
+        if multipart && Notation::of(content_type) != Notation::Related {
             let media = String::from_utf8_lossy(media).chars().take(100).collect();
             return Err(ContentError::Unsupported(media));
         }
@@ -102,6 +159,34 @@ impl Content {
         self.extent
     }
 
+    /// The media type as it came.
+    pub fn content_type(&self) -> &[u8] {
+        &self.content_type
+    }
+
+    /// The bytes as they came, unpacked.
+    pub fn bytes(&self) -> &Bytes {
+        &self.bytes
+    }
+
+    /// The notation that it came in.
+    pub fn notation(&self) -> Notation {
+        match (self.format, Notation::of(&self.content_type)) {
+            (Format::Rest, _) | (Format::Pox, Notation::Unknown) => Notation::Xml,
+            (_, notation) => notation,
+        }
+    }
+
+    /// True once the tree was changed, until it is written.
+    pub fn is_changed(&self) -> bool {
+        self.changed
+    }
+
+    /// True when somebody asked for the tree.
+    pub fn was_viewed(&self) -> bool {
+        self.view.get().is_some()
+    }
+
     /// The message as an envelope; made once.
     ///
     /// # Errors
@@ -111,13 +196,45 @@ impl Content {
         view.as_ref().map_err(Clone::clone)
     }
 
+    /// The message as an envelope that is going to be changed; it is written before it is sent on.
+    ///
+    /// # Errors
+    /// [`ContentError`]: it cannot be read, was not read to its end, or has become too large by what was changed before.
+    pub fn view_mut(&mut self) -> Result<&mut View, ContentError> {
+        if self.extent != Extent::Whole {
+            return Err(ContentError::Beginning);
+        }
+        self.view()?;
+        let most = self.bytes.len().saturating_mul(GROWTH_MAX).max(SIZE_MIN);
+        self.changed = true;
+        match self.view.get_mut() {
+            Some(Ok(view)) if view.tree.size() > most => Err(ContentError::TooLarge(most)),
+            Some(Ok(view)) => Ok(view),
+            Some(Err(error)) => Err(error.clone()),
+            None => Err(ContentError::Beginning),
+        }
+    }
+
+    /// The message was written: from now on these are its bytes, and the tree is as it stands.
+    pub fn set_written(&mut self, bytes: Bytes, content_type: &[u8]) {
+        self.bytes = bytes;
+        self.content_type = content_type.to_vec();
+        self.format = Format::of(Some(content_type), false);
+        self.changed = false;
+        let framed = !self.notation().is_soap() && self.notation() != Notation::Related;
+        if let Some(Ok(view)) = self.view.get_mut() {
+            view.framed = framed;
+        }
+    }
+
     /// Answers a simple path from the text of a SOAP message, as long as there is no tree: the first such question is
     /// cheaper that way, from the second on a tree is. `None` where the tree has to be asked.
     pub fn glance<T>(
         &self,
         ask: impl FnOnce(&str, &[(&str, &str)]) -> Result<Option<T>, ParseError>,
     ) -> Result<Option<T>, ContentError> {
-        let fits = self.extent == Extent::Whole && self.format.is_soap() && !self.bytes.is_empty();
+        let soap = self.format.is_soap() && self.notation().is_soap();
+        let fits = self.extent == Extent::Whole && soap && !self.bytes.is_empty();
         if !fits || self.view.get().is_some() || self.glanced.replace(true) {
             return Ok(None);
         }
@@ -149,40 +266,6 @@ impl Content {
         std::str::from_utf8(&self.bytes).ok()
     }
 
-    fn make_view(&self) -> Result<View, ContentError> {
-        if self.format == Format::Rest || self.bytes.is_empty() {
-            return Ok(framed(Tree::new(), None)?);
-        }
-        Content::can_be_read(self.format, &self.content_type)?;
-        let charset = super::envelope::charset(&self.content_type);
-        let limits = Limits {
-            // Whoever read it has kept the bound; ISO-8859-1 and UTF-16 grow as UTF-8.
-            bytes: self.bytes.len().saturating_mul(2),
-            ..Limits::default()
-        };
-        let bytes = self.bytes.clone();
-        let tree = match self.extent {
-            Extent::Header => Tree::parse_beginning(bytes, charset, &limits)?,
-            Extent::Whole => Tree::parse(bytes, charset, &limits)?,
-        };
-        let Some(root) = tree.root() else {
-            return Ok(framed(tree, None)?);
-        };
-        let name = tree.name(root);
-        let soap = ENVELOPES.contains(&(name.namespace, name.local));
-        match (soap, self.format) {
-            (true, _) => Ok(View {
-                tree,
-                envelope: root,
-            }),
-            (false, Format::Pox) => Ok(framed(tree, Some(root))?),
-            (false, _) => {
-                let name = name.local.chars().take(100).collect();
-                Err(ContentError::NoEnvelope(name))
-            }
-        }
-    }
-
     /// The `Header` of an envelope.
     pub fn header(tree: &Tree) -> Option<NodeId> {
         part(tree, "Header")
@@ -200,129 +283,111 @@ fn part(tree: &Tree, local: &str) -> Option<NodeId> {
     tree.child(envelope, namespace, local)
 }
 
-/// An envelope around an element, or around nothing.
-fn framed(mut tree: Tree, inner: Option<NodeId>) -> Result<View, EditError> {
-    if let Some(inner) = inner {
-        tree.detach(inner);
-    }
-    let name = |local| NewName::new("soapenv", SOAP11_NS, local);
-    let envelope = tree.add_element(Tree::DOCUMENT, name("Envelope"))?;
-    tree.add_element(envelope, name("Header"))?;
-    let body = tree.add_element(envelope, name("Body"))?;
-    if let Some(inner) = inner {
-        tree.append(body, inner)?;
-    }
-    Ok(View { tree, envelope })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn read(text: &str, extent: Extent, content_type: &str) -> Content {
-        let format = Format::of(Some(content_type.as_bytes()), false);
-        Content::new(text.to_owned(), extent, format, content_type.as_bytes())
+impl View {
+    /// An empty envelope.
+    ///
+    /// # Errors
+    /// None that happens: the names are fixed.
+    pub fn empty() -> Result<View, EditError> {
+        build::framed(Tree::new(), None)
     }
 
-    fn shown(content: &Content) -> String {
-        let view = content.view().unwrap();
-        view.tree.to_xml(view.envelope)
+    /// The namespace of the envelope.
+    pub fn namespace(&self) -> &str {
+        self.tree.name(self.envelope).namespace
     }
 
-    #[test]
-    fn a_soap_message_is_itself_and_plain_xml_gets_an_envelope() {
-        let soap =
-            format!("<e:Envelope xmlns:e=\"{SOAP11_NS}\"><e:Body><a/></e:Body></e:Envelope>");
-        let content = read(&soap, Extent::Whole, "text/xml");
-        assert_eq!(shown(&content), soap);
-        assert_eq!(content.extent(), Extent::Whole);
-        assert_eq!(Content::header(&content.view().unwrap().tree), None);
-        let content = read("<a xmlns='u'><b/></a>", Extent::Whole, "application/xml");
-        assert_eq!(
-            shown(&content),
-            format!(
-                "<soapenv:Envelope xmlns:soapenv=\"{SOAP11_NS}\"><soapenv:Header/><soapenv:Body><a xmlns='u'><b/></a></soapenv:Body></soapenv:Envelope>"
-            )
-        );
-        // An envelope sent as plain XML is one all the same.
-        let content = read(&soap, Extent::Whole, "application/xml");
-        assert_eq!(shown(&content), soap);
-    }
-
-    #[test]
-    fn the_beginning_of_a_message_is_an_envelope_with_its_header() {
-        let start = format!(
-            "<?xml version='1.0'?>\n<e:Envelope xmlns:e=\"{SOAP12_NS}\" a='1'><e:Header><b>t</b></e:Header>"
-        );
-        let content = read(&start, Extent::Header, "application/soap+xml");
-        assert_eq!(content.extent(), Extent::Header);
-        let header = Content::header(&content.view().unwrap().tree).unwrap();
-        assert_eq!(content.view().unwrap().tree.string_value(header), "t");
-        assert_eq!(Content::body(&content.view().unwrap().tree), None);
-        assert_eq!(
-            shown(&content),
-            format!(
-                "<e:Envelope xmlns:e=\"{SOAP12_NS}\" a='1'><e:Header><b>t</b></e:Header></e:Envelope>"
-            )
-        );
-    }
-
-    #[test]
-    fn what_is_no_message_of_its_kind_is_refused() {
-        assert_eq!(
-            read("<a/>", Extent::Whole, "text/xml").view().unwrap_err(),
-            ContentError::NoEnvelope("a".to_owned())
-        );
-        for content_type in [
-            "application/json",
-            "multipart/related; type=\"text/xml\"",
-            "text/plain",
-        ] {
-            let error = read("<a/>", Extent::Whole, content_type)
-                .view()
-                .unwrap_err();
-            assert!(
-                matches!(error, ContentError::Unsupported(_)),
-                "{content_type}: {error}"
-            );
+    /// The `Body`; made where there is none.
+    ///
+    /// # Errors
+    /// [`EditError`] of an envelope that is none any more.
+    pub fn body(&mut self) -> Result<NodeId, EditError> {
+        match Content::body(&self.tree) {
+            Some(body) => Ok(body),
+            None => self.add("Body"),
         }
-        assert!(matches!(
-            read("<a", Extent::Whole, "text/xml").view(),
-            Err(ContentError::Parse(_))
-        ));
-        let latin = read("<a/>", Extent::Whole, "application/xml; charset=\"ebcdic\"");
-        assert!(matches!(
-            latin.view(),
-            Err(ContentError::Parse(ParseError::Encoding(_)))
-        ));
     }
 
-    #[test]
-    fn one_question_is_answered_from_the_text_and_the_next_from_the_tree() {
-        let soap = format!("<e:Envelope xmlns:e=\"{SOAP11_NS}\"/>");
-        let glance = |content: &Content| content.glance(|text, _| Ok(Some(text.len())));
-        let content = read(&soap, Extent::Whole, "text/xml; charset=UTF-8");
-        assert_eq!(glance(&content), Ok(Some(soap.len())));
-        assert_eq!(glance(&content), Ok(None));
-        let declared = |name: &str| format!("<?xml version='1.0' encoding='{name}'?>{soap}");
-        for (text, content_type, fits) in [
-            (declared("utf-8"), "text/xml", true),
-            (declared("iso-8859-1"), "text/xml", false),
-            (declared("iso-8859-1"), "text/xml; charset=utf-8", true),
-            (soap.clone(), "text/xml; charset=latin1", false),
-            (soap.clone(), "application/xml", false),
-            (String::new(), "text/xml", false),
-        ] {
-            let content = read(&text, Extent::Whole, content_type);
-            assert_eq!(
-                glance(&content).unwrap().is_some(),
-                fits,
-                "{text} {content_type}"
-            );
+    /// The `Header`; made in front of the body where there is none.
+    ///
+    /// # Errors
+    /// As [`body`](Self::body).
+    pub fn header(&mut self) -> Result<NodeId, EditError> {
+        if let Some(header) = Content::header(&self.tree) {
+            return Ok(header);
         }
-        let read_before = read(&soap, Extent::Whole, "text/xml");
-        read_before.view().unwrap();
-        assert_eq!(glance(&read_before), Ok(None));
-        assert_eq!(glance(&read(&soap, Extent::Header, "text/xml")), Ok(None));
+        let header = self.add("Header")?;
+        self.tree.prepend(self.envelope, header)?;
+        Ok(header)
+    }
+
+    fn add(&mut self, local: &str) -> Result<NodeId, EditError> {
+        let name = self.tree.name(self.envelope);
+        let (prefix, namespace) = (name.prefix.to_owned(), name.namespace.to_owned());
+        let name = NewName::new(&prefix, &namespace, local);
+        self.tree.add_element(self.envelope, name)
+    }
+
+    /// What the body holds: its first element.
+    pub fn payload(&self) -> Option<NodeId> {
+        self.tree.first_element(Content::body(&self.tree)?)
+    }
+
+    /// The same message as an envelope of another version: that of this namespace.
+    ///
+    /// # Errors
+    /// [`EditError`] of an envelope that is none any more.
+    pub fn in_version(&self, namespace: &str) -> Result<View, EditError> {
+        let mut tree = Tree::new();
+        let name = |local| NewName::new("soapenv", namespace, local);
+        let envelope = tree.add_element(Tree::DOCUMENT, name("Envelope"))?;
+        for local in ["Header", "Body"] {
+            let made = tree.add_element(envelope, name(local))?;
+            for child in part(&self.tree, local)
+                .iter()
+                .flat_map(|p| self.tree.children(*p))
+            {
+                let copy = tree.copy(&self.tree, child);
+                tree.append(made, copy)?;
+            }
+        }
+        Ok(View {
+            tree,
+            envelope,
+            framed: self.framed,
+            parts: self.parts.clone(),
+        })
+    }
+
+    /// A message of the same version and with nothing but copies of these nodes in its body; with the header of this one
+    /// when `header` is set.
+    ///
+    /// # Errors
+    /// [`EditError`] for nodes that cannot stand in a body.
+    pub fn holding(&self, nodes: &[NodeId], header: bool) -> Result<View, EditError> {
+        let mut tree = Tree::new();
+        let prefix = self.tree.name(self.envelope).prefix;
+        let name = |local| NewName::new(prefix, self.namespace(), local);
+        let envelope = tree.add_element(Tree::DOCUMENT, name("Envelope"))?;
+        match Content::header(&self.tree).filter(|_| header) {
+            Some(header) => {
+                let copy = tree.copy(&self.tree, header);
+                tree.append(envelope, copy)?;
+            }
+            None => {
+                tree.add_element(envelope, name("Header"))?;
+            }
+        }
+        let body = tree.add_element(envelope, name("Body"))?;
+        for node in nodes {
+            let copy = tree.copy(&self.tree, *node);
+            tree.append(body, copy)?;
+        }
+        Ok(View {
+            tree,
+            envelope,
+            framed: self.framed,
+            parts: self.parts.clone(),
+        })
     }
 }

@@ -13,6 +13,42 @@ pub fn write(element: &Element) -> String {
     out
 }
 
+/// Writes an element inside another, `w`, that declares the prefixes around it: so its own text has no declarations but
+/// those that are written on it or inside. Blanks between elements are left out.
+pub fn write_inside(element: &Element) -> String {
+    let around = Element {
+        name: "w".to_owned(),
+        namespace: String::new(),
+        attributes: Vec::new(),
+        children: Vec::new(),
+        prefixes: element.prefixes.clone(),
+        name_span: element.name_span,
+        span: element.span,
+    };
+    let mut out = String::new();
+    element_into(&mut out, &around, &[]);
+    let open = out.trim_end_matches("/>").len();
+    out.truncate(open);
+    out.push('>');
+    element_into(&mut out, &without_blanks(element), &around.prefixes);
+    out.push_str("</w>");
+    out
+}
+
+/// The nesting is bounded, see [`element_into`].
+fn without_blanks(element: &Element) -> Element {
+    let mixed = element.elements().next().is_some();
+    let children = element.children.iter().filter_map(|child| match child {
+        Node::Element(child) => Some(Node::Element(without_blanks(child))),
+        Node::Text(text) if mixed && text.value.trim().is_empty() => None,
+        text => Some(text.clone()),
+    });
+    Element {
+        children: children.collect(),
+        ..element.clone()
+    }
+}
+
 /// The nesting is bounded: the reader refuses more than [`MAX_DEPTH`](super::MAX_DEPTH).
 fn element_into(out: &mut String, element: &Element, outer: &[(String, String)]) {
     let declared: Vec<_> = element

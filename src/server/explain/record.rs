@@ -256,6 +256,14 @@ impl Sender for Rehearsed<'_> {
         self.bound.read(x, extent)
     }
 
+    fn message_bytes(&self) -> usize {
+        self.bound.message_bytes()
+    }
+
+    fn chance(&self) -> u64 {
+        self.bound.chance()
+    }
+
     fn hold<'a>(&'a self, x: &'a mut Exchange) -> LocalBoxFuture<'a, Result<(), Fault>> {
         self.bound.hold(x)
     }

@@ -190,6 +190,7 @@ fn session(session: &SessionDef, out: &mut Writer) {
 
 /// The blocks of a leaf or member, in the order in which the originals write them.
 fn leaf(leaf: &LeafDef, out: &mut Writer) {
+    out.optional("ax:tls", text(&leaf.tls));
     own_millis("ax:slowStart", &leaf.slow_start, out);
     for (set, name, word) in [
         (leaf.probe_all, "ax:probe", "all"),

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 use super::control::Running;
@@ -150,6 +151,8 @@ pub fn run(options: &Options) -> Result<(), RunError> {
     let problems = diagnostics.into_sorted();
     report(&problems, &generation, options.lenient)?;
 
+    // Before anybody can know that it runs: a SIGHUP without its handler would end the process.
+    let control = ControlRuntime::start()?;
     let mut opened = Vec::new();
     let mut sockets = Vec::new();
     for address in addresses {
@@ -190,8 +193,38 @@ pub fn run(options: &Options) -> Result<(), RunError> {
             sockets,
             admin,
             probes,
+            control,
         },
     )
+}
+
+/// The threads of the control plane, and the signals that they take.
+struct ControlRuntime {
+    runtime: tokio::runtime::Runtime,
+    hangup: Signal,
+    terminate: Signal,
+}
+
+impl ControlRuntime {
+    fn start() -> std::io::Result<ControlRuntime> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .max_blocking_threads(8)
+            .thread_name("axon-control")
+            .enable_all()
+            .build()?;
+        let inside = runtime.enter();
+        let (hangup, terminate) = (
+            signal(SignalKind::hangup())?,
+            signal(SignalKind::terminate())?,
+        );
+        drop(inside);
+        Ok(ControlRuntime {
+            runtime,
+            hangup,
+            terminate,
+        })
+    }
 }
 
 /// Everything that listens.
@@ -200,6 +233,7 @@ struct Opened {
     sockets: Vec<Listening>,
     admin: Admin,
     probes: Option<Admin>,
+    control: ControlRuntime,
 }
 
 fn serve(
@@ -302,12 +336,11 @@ fn serve(
         stopping: stopping.clone(),
         dropped_lines: Box::new(move || dropped.dropped()),
     });
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .max_blocking_threads(8)
-        .thread_name("axon-control")
-        .enable_all()
-        .build()?;
+    let ControlRuntime {
+        runtime,
+        hangup,
+        terminate,
+    } = opened.control;
     // It ends with the last worker, which may still need a token while it drains.
     drop(fetches);
     runtime.spawn(tokens::serve(asked_for));
@@ -318,6 +351,7 @@ fn serve(
         opened.admin,
         opened.probes,
         stop,
+        (hangup, terminate),
     ));
     for thread in threads {
         // A worker that panicked has said so; the others still get their drain time.
@@ -334,8 +368,8 @@ async fn control_plane(
     admin: Admin,
     probes: Option<Admin>,
     stop: watch::Sender<bool>,
+    (mut hangup, mut terminate): (Signal, Signal),
 ) {
-    use tokio::signal::unix::{SignalKind, signal};
     let stopped = |mut stopping: watch::Receiver<bool>| async move {
         let _ = stopping.wait_for(|s| *s).await;
     };
@@ -359,12 +393,6 @@ async fn control_plane(
     tokio::spawn(health::supervise(shared.clone()));
     tokio::spawn(members::follow(shared.clone(), running.reloader.clone()));
     tokio::spawn(registry::follow(shared.clone(), running.reloader.clone()));
-    let (Ok(mut hangup), Ok(mut terminate)) = (
-        signal(SignalKind::hangup()),
-        signal(SignalKind::terminate()),
-    ) else {
-        return;
-    };
     systemd::notify("READY=1");
     loop {
         tokio::select! {

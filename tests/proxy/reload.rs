@@ -89,6 +89,20 @@ fn a_hangup_signal_reloads() {
 }
 
 #[test]
+fn a_hangup_signal_as_soon_as_it_listens_does_not_end_it() {
+    let a = Backend::named("a");
+    for _ in 0..8 {
+        let proxy = Proxy::start(&[("e.xml", one(&a))]);
+        proxy.signal(Signal::HUP);
+        assert_eq!(proxy.client().get("/").text(), "a");
+        eventually("the reload", || {
+            let status = proxy.look("/api/v1/status");
+            (!status["last_reload"].is_null() || status["config"] == "ok").then_some(())
+        });
+    }
+}
+
+#[test]
 fn files_that_did_not_change_are_no_new_generation() {
     let a = Backend::named("a");
     let proxy = Proxy::start(&[("e.xml", one(&a))]);

@@ -117,3 +117,33 @@ fn a_slow_client_is_not_asked_to_send_again() {
     assert_eq!(client.answer().text(), "second");
     assert_eq!(second.seen()[0].body, b"012345678901234567890123456789");
 }
+
+#[test]
+fn a_message_with_attachments() {
+    let (first, second, proxy) = pair(4000, "");
+    let soap = crate::support::quote();
+    let mut body = format!(
+        "--b\r\nContent-Type: text/xml\r\nContent-ID: <root>\r\n\r\n{soap}\r\n--b\r\n\
+         Content-Type: application/octet-stream\r\nContent-ID: <file>\r\n\r\n"
+    )
+    .into_bytes();
+    body.extend(self::body(MIB / 8));
+    body.extend(b"\r\n--b--\r\n");
+    let mut client = proxy.client();
+    let head = format!(
+        "POST / HTTP/1.1\r\nHost: h\r\nContent-Type: multipart/related; type=\"text/xml\"; boundary=b; start=\"<root>\"\r\n\
+         SOAPAction: \"urn:getQuote\"\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    );
+    let sender = send_in_background(&client, vec![head.into_bytes(), body.clone()]);
+    assert_eq!(client.answer().text(), "second");
+    sender.join().unwrap();
+    assert_eq!(first.hits(), 1);
+    let seen = &second.seen()[0];
+    assert!(seen.body == body, "the bytes differ");
+    let media = seen.headers.value("Content-Type").unwrap();
+    assert!(
+        media.contains("boundary=b") && media.starts_with("multipart/related"),
+        "{media}"
+    );
+}

@@ -26,6 +26,42 @@ fn a_service_that_hangs_is_504_for_plain_clients_and_a_fault_for_soap() {
     assert_eq!(proxy.state("e"), "timeout");
 }
 
+/// As many as the descriptors of one test process let. The bound is wide, as the machine may have other things to do: a grid
+/// of seconds, or one after the other, would still be far beyond it.
+#[test]
+fn many_that_are_due_at_once_are_answered_in_time() {
+    const MANY: usize = 200;
+    const DUE: Duration = Duration::from_millis(600);
+    let hanging = hanging();
+    let settings = "<timeout><duration>600</duration><responseAction>fault</responseAction></timeout>\
+         <markForSuspension><errorCodes>101504</errorCodes><retriesBeforeSuspension>100000</retriesBeforeSuspension></markForSuspension>";
+    let proxy = Proxy::serving(&endpoint("e", &address(hanging.address, settings)));
+    let to = proxy.http;
+    let all: Vec<_> = (0..MANY)
+        .map(|_| {
+            std::thread::spawn(move || {
+                let mut client = crate::support::Client::connect(to);
+                let begun = std::time::Instant::now();
+                (client.get("/").status, begun.elapsed())
+            })
+        })
+        .collect();
+    let mut took: Vec<Duration> = Vec::new();
+    for one in all {
+        let (status, time) = one.join().unwrap();
+        assert_eq!(status, 504);
+        took.push(time);
+    }
+    took.sort_unstable();
+    assert!(took[0] >= DUE, "nobody is given up early: {:?}", took[0]);
+    assert!(
+        took[MANY - 1] < DUE + Duration::from_millis(1500),
+        "{:?}",
+        took[MANY - 1]
+    );
+    assert_eq!(hanging.hits(), MANY);
+}
+
 #[test]
 fn discard_is_504_without_a_body() {
     let hanging = hanging();

@@ -152,12 +152,13 @@ prop_compose! {
         )),
         mark in proptest::option::of((codes_of_some(), proptest::option::of(0..9_u32), duration())),
         retry in (codes_of_some(), codes_of_some()),
-        own in (duration(), any::<[bool; 4]>(), proptest::collection::vec(200..600_u16, 0..3)),
+        own in (duration(), any::<[bool; 4]>(), proptest::collection::vec(200..600_u16, 0..3), proptest::option::of("[a-z]{1,5}")),
         limits in proptest::option::of((1..9_u32, 0..9_u32, 0..99_u64)),
         health in proptest::option::of(a_check().prop_map(Box::new).boxed()),
     ) -> LeafDef {
         let mut leaf = LeafDef {
             slow_start: own.0,
+            tls: own.3.map(|name: String| at(name)),
             probe_all: own.1[0],
             state_by_authority: own.1[1],
             trace: own.1[2],

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::{https_address, secure_client, with_files};
 use crate::support::tls::{Authority, Pair, server_side};
-use crate::support::{Act, Answer, Backend, Down, Proxy, child, endpoint, ok, quote};
+use crate::support::{Act, Answer, Backend, Down, Proxy, child, endpoint, eventually, ok, quote};
 
 /// A back end inside TLS with that certificate.
 fn secure(backend: &Backend, pair: &Pair) -> SocketAddr {
@@ -388,4 +388,32 @@ fn a_wsdl_document_and_the_service_that_it_names_are_asked_under_the_same_profil
         "{said}"
     );
     assert_eq!((publisher.hits(), service.hits()), (1, 1));
+}
+
+/// An endpoint over https whose health page is looked at.
+fn checked(to: SocketAddr, attributes: &str) -> String {
+    let check = "<ax:healthCheck type=\"http\" path=\"/health\" interval=\"100\" timeout=\"2000\" rise=\"1\" fall=\"1\"/>";
+    let address = https_address(to.port(), attributes);
+    endpoint(
+        "e",
+        &format!("{}>{check}</address>", address.trim_end_matches("/>")),
+    )
+}
+
+#[test]
+fn a_health_check_goes_over_tls_as_the_profile_says() {
+    let (authority, others) = (Authority::new(), Authority::new());
+    let backend = Backend::named("a");
+    let good = secure(&backend, &authority.sign(&["localhost"]));
+    let trusting = proxy(&checked(good, "ax:tls=\"house\""), &authority, "");
+    eventually("some checks", || (backend.hits() > 3).then_some(()));
+    assert_eq!(backend.seen()[0].target(), "/health");
+    assert_eq!(trusting.state("e"), "active");
+    // Who is not the one that the profile trusts is out of order, without a message having met him.
+    let wrong = secure(&backend, &others.sign(&["localhost"]));
+    let refusing = proxy(&checked(wrong, "ax:tls=\"house\""), &authority, "");
+    let event = refusing.line("the event", |l| l["to"] == "suspended");
+    assert_eq!(event["code"], 303_206);
+    let text = event["text"].as_str().unwrap();
+    assert!(text.contains("TLS") && text.contains("trusted"), "{text}");
 }

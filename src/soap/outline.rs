@@ -321,10 +321,12 @@ impl<'t> Walk<'t> {
     fn events(&mut self, start: usize) -> Result<(), Unreadable> {
         let text = self.text;
         let outside = self.depth;
-        let body = text[start..]
-            .strip_prefix('\u{feff}')
-            .unwrap_or(&text[start..]);
+        // The reader would skip one more, and its places would be wrong. Inside an element it is a character like any other.
+        let body = text[start..].trim_start_matches('\u{feff}');
         let offset = text.len() - body.len();
+        if outside == 0 && offset - start > '\u{feff}'.len_utf8() {
+            return Err(Unreadable::at(text, start, "a second byte order mark"));
+        }
         let mut reader = Reader::from_str(body);
         // As XML has it: no stray `&`, no unknown end tag, no `--` in comments.
         reader.config_mut().check_comments = true;
@@ -535,6 +537,16 @@ mod tests {
         assert!(outline.root.is("urn:q", "a"));
         assert_eq!(outline.envelope, None);
         assert_eq!(outline.root.prefix_colon(), "q:");
+    }
+
+    #[test]
+    fn order_marks_move_no_place_and_a_second_one_is_refused() {
+        let one = Outline::read("\u{feff}<a>é<b/></a>").unwrap();
+        assert_eq!(one.slice(&one.root.range), "<a>é<b/></a>");
+        assert!(Outline::read("\u{feff}\u{feff}<a>é<b/></a>").is_err());
+        let inside = Outline::read("<a>\u{feff}\u{feff}é<b/></a>").unwrap();
+        let found = inside.children(&[&inside.root]).unwrap();
+        assert_eq!(inside.slice(&found[0].range), "<b/>");
     }
 
     #[test]

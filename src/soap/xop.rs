@@ -151,8 +151,11 @@ fn walk(
     text: &str,
     mut see: impl FnMut(&Event<'_>, Range<usize>, &str) -> Result<(), Unreadable>,
 ) -> Result<(), Unreadable> {
-    let mut reader = NsReader::from_str(text);
-    let mut at = 0;
+    // The reader skips an order mark, and does not count it.
+    let body = text.trim_start_matches('\u{feff}');
+    let offset = text.len() - body.len();
+    let mut reader = NsReader::from_str(body);
+    let mut at = offset;
     loop {
         let (resolved, event) = reader
             .read_resolved_event()
@@ -161,7 +164,7 @@ fn walk(
             ResolveResult::Bound(namespace) => namespace.0.to_owned(),
             _ => String::new(),
         };
-        let end = usize::try_from(reader.buffer_position()).unwrap_or(text.len());
+        let end = usize::try_from(reader.buffer_position()).map_or(text.len(), |n| offset + n);
         // Tags are placed by their own length: where a reader stands after a text is its own affair.
         let start = match &event {
             Event::Start(tag) => end - tag.len() - "<>".len(),

@@ -30,7 +30,7 @@ use crate::util::clock::Tick;
 
 pub use call::{Argument, Call, Computed};
 pub use copies::{Coming, Copies, CopyDone, CopyReport};
-pub use entries::Entries;
+pub use entries::{Entries, registry_path};
 pub use visit::Visit;
 
 /// Which way the current message goes (Synapse: request or response flow).

@@ -145,7 +145,10 @@ impl Mediation {
                     .on_error
                     .as_ref()
                     .and_then(|key| parse.known_sequence(key)),
-                list: parse.sequence_body(&def.name.value, &def.element),
+                list: match def.apart {
+                    true => parse.apart(|parse| parse.sequence_body(&def.name.value, &def.element)),
+                    false => parse.sequence_body(&def.name.value, &def.element),
+                },
             })
             .collect();
         for def in &model.sequence_templates {

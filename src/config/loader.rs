@@ -108,6 +108,7 @@ impl<'a> Loader<'a> {
     /// What needs all files to be read: what the registry gives, endpoints that use templates, and a second look at what is
     /// allowed but probably not meant.
     fn finish(mut self) -> (Model, Diagnostics) {
+        self.read_main_resource();
         self.read_registry();
         let mut endpoints = std::mem::take(&mut self.model.endpoints);
         let mut keyed = std::mem::take(&mut self.model.keyed);

@@ -50,6 +50,8 @@ pub struct Model {
     pub keyed: Vec<EndpointDef>,
     /// Local entries as text, by key; those of other servers are not among them.
     pub texts: HashMap<String, Arc<str>>,
+    /// What an expression gets of those local entries whose text is another one because they are XML.
+    pub words: HashMap<String, Arc<str>>,
     /// The registry.
     pub registry: Option<RegistryDef>,
     /// Artifacts that are well-formed but not served by this version, with the reason.
@@ -66,6 +68,18 @@ impl Model {
                 .unsupported
                 .iter()
                 .any(|u| matches!(u.kind.as_str(), "proxy" | "api"))
+    }
+}
+
+impl Model {
+    /// True when the files hold no artifact, except perhaps a registry.
+    pub fn is_bare(&self) -> bool {
+        self.endpoints_only()
+            && self.endpoints.is_empty()
+            && self.entries.is_empty()
+            && self.templates.is_empty()
+            && self.sequence_templates.is_empty()
+            && self.unsupported.is_empty()
     }
 }
 
@@ -94,6 +108,8 @@ pub struct SequenceDef {
     pub name: Spanned<String>,
     /// Name of the sequence that handles its errors.
     pub on_error: Option<Spanned<String>>,
+    /// Out of the registry, and referred to by nothing but, perhaps, a message: what is wrong with it stops nothing.
+    pub apart: bool,
     /// The `sequence` element.
     pub element: Element,
 }

@@ -8,6 +8,8 @@ use std::sync::Arc;
 pub struct Entries {
     /// Local entries.
     pub local: HashMap<String, Arc<str>>,
+    /// What an expression gets of those local entries that are XML, where that is not all of it.
+    pub words: HashMap<String, Arc<str>>,
     /// Files of the registry.
     pub registry: Arc<BTreeMap<String, Arc<str>>>,
 }
@@ -23,16 +25,25 @@ impl Entries {
         self.local.get(key).map(|text| &**text)
     }
 
+    /// What an expression gets of a local entry.
+    pub fn words(&self, key: &str) -> Option<&str> {
+        let words = self.words.get(key).map(|words| &**words);
+        words.or_else(|| self.local(key))
+    }
+
     /// The text of a file of the registry. A local entry of the same key hides it.
     pub fn registry(&self, key: &str) -> Option<&str> {
-        self.local(key).or_else(|| {
-            let path = match key.split_once(':') {
-                Some(("conf", path)) => format!("config/{}", path.trim_start_matches('/')),
-                Some(("gov", path)) => format!("governance/{}", path.trim_start_matches('/')),
-                _ => key.trim_start_matches('/').to_owned(),
-            };
-            self.registry.get(&path).map(|text| &**text)
-        })
+        self.local(key)
+            .or_else(|| self.registry.get(&registry_path(key)).map(|text| &**text))
+    }
+}
+
+/// The file of the registry that a key means; products write some with a prefix.
+pub fn registry_path(key: &str) -> String {
+    match key.split_once(':') {
+        Some(("conf", path)) => format!("config/{}", path.trim_start_matches('/')),
+        Some(("gov", path)) => format!("governance/{}", path.trim_start_matches('/')),
+        _ => key.trim_start_matches('/').to_owned(),
     }
 }
 
@@ -48,6 +59,7 @@ mod tests {
         };
         let entries = Entries {
             local: texts(&[("a", "local")]).into_iter().collect(),
+            words: texts(&[("a", "words")]).into_iter().collect(),
             registry: Arc::new(
                 texts(&[("a", "file"), ("x/b", "b"), ("config/c", "c")])
                     .into_iter()
@@ -68,6 +80,10 @@ mod tests {
         assert_eq!(
             (entries.local("a"), entries.local("x/b")),
             (Some("local"), None)
+        );
+        assert_eq!(
+            (entries.words("a"), entries.words("x/b")),
+            (Some("words"), None)
         );
     }
 }

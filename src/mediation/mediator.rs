@@ -32,7 +32,7 @@ use crate::codes::ErrorCode;
 use crate::config::language;
 use crate::config::source::Spanned;
 use crate::config::xml::Element;
-use crate::exchange::{Exchange, Fault};
+use crate::exchange::{Exchange, Fault, registry_path};
 use crate::soap::content::Extent;
 
 /// What comes after a mediator.
@@ -99,6 +99,14 @@ pub struct Scene<'a> {
 }
 
 impl Scene<'_> {
+    /// The sequence of a key that a message gave: a name, or a file of the registry.
+    fn named(&self, key: &str) -> Option<SequenceId> {
+        let found = self.sequences.get(key);
+        found
+            .or_else(|| self.sequences.get(&registry_path(key)))
+            .copied()
+    }
+
     /// The step into a sequence.
     fn enter<'s>(&self, reference: &SequenceRef, x: &Exchange) -> Step<'s> {
         match self.find(reference, x) {
@@ -118,8 +126,7 @@ impl Scene<'_> {
             SequenceRef::Missing(name) => Err(missing(name)),
             SequenceRef::Computed(expression) => {
                 let name = expression.string(x)?;
-                let found = self.sequences.get(&*name).copied();
-                found.ok_or_else(|| missing(&name))
+                self.named(&name).ok_or_else(|| missing(&name))
             }
         }
     }

@@ -127,7 +127,7 @@ fn default_scope<'x>(x: &'x Exchange, name: &str) -> Option<Value<'x>> {
             "proxy.name" => x.proxy.as_deref().map(text),
             _ if name.starts_with("REST_") || name.starts_with("SYNAPSE_RE") => rest(x, name),
             "SERVER_IP" => Some(owned(x.arrival.local.ip().to_string())),
-            _ => x.entries.as_ref()?.local(name).map(text),
+            _ => x.entries.as_ref()?.words(name).map(text),
         }),
     }
 }

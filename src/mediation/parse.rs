@@ -15,7 +15,7 @@ use super::mediator::{List, Mediator, refuse};
 use super::{SequenceId, Template, mediator};
 use crate::codes::DiagnosticCode;
 use crate::config::SYNAPSE_NS;
-use crate::config::diagnostic::Diagnostics;
+use crate::config::diagnostic::{Diagnostic, Diagnostics, Severity};
 use crate::config::language;
 use crate::config::model::{EndpointDef, EndpointKind};
 use crate::config::source::{Sources, Span, Spanned};
@@ -144,6 +144,20 @@ impl<'p> Parse<'p> {
             looking: 0,
             fields: BTreeSet::new(),
         }
+    }
+
+    /// Compiles what stops nothing: its problems are only told.
+    pub fn apart<T>(&mut self, compile: impl FnOnce(&mut Self) -> T) -> T {
+        let before = std::mem::take(self.diagnostics);
+        let compiled = compile(self);
+        let found = std::mem::replace(self.diagnostics, before);
+        for problem in found.list() {
+            self.diagnostics.push(Diagnostic {
+                severity: problem.severity.min(Severity::Warning),
+                ..problem.clone()
+            });
+        }
+        compiled
     }
 
     /// `file:line:column`.

@@ -68,6 +68,7 @@ pub fn world_with_default(inner: &str, default: Option<&str>) -> World {
             "sequence" => model.sequences.push(SequenceDef {
                 name: name.unwrap(),
                 on_error: element.attribute("onError").cloned(),
+                apart: false,
                 element,
             }),
             "proxy" if element.child("target").is_some() => {

@@ -258,6 +258,7 @@ pub fn entries_of(model: &Model) -> Option<Entries> {
     let registry = model.registry.as_ref();
     let entries = Entries {
         local: model.texts.clone(),
+        words: model.words.clone(),
         registry: registry.map(|r| r.texts.clone()).unwrap_or_default(),
     };
     (!entries.is_empty()).then_some(entries)

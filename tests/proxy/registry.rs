@@ -83,3 +83,98 @@ fn local_entries_are_endpoints_and_sequences_from_inside_and_from_a_file() {
     assert_eq!(a.seen()[0].headers.value("X-Step"), Some("1"));
     assert_eq!(proxy.state("ep"), "active");
 }
+
+#[test]
+fn a_sequence_of_the_registry_may_be_found_by_a_computed_key() {
+    let a = Backend::named("a");
+    let send = format!(
+        "<sequence key=\"{{$trp:X-Key}}\"/><send><endpoint>{}</endpoint></send>",
+        address(a.address, "")
+    );
+    let step = |value: &str| {
+        format!(
+            "<sequence {NS} name=\"any\"><property name=\"X-Step\" value=\"{value}\" scope=\"transport\"/></sequence>"
+        )
+    };
+    let main = definitions("", &send);
+    let proxy = Proxy::start(&[
+        ("synapse.xml", main.as_str()),
+        ("registry/steps/one.xml", step("1").as_str()),
+        ("registry/config/two.xml", step("2").as_str()),
+        // Nothing refers to it: what is wrong there stops nothing.
+        (
+            "registry/broken.xml",
+            &format!("<sequence {NS}><nonsense/></sequence>"),
+        ),
+    ]);
+    let mut client = proxy.client();
+    let mut ask = |key: &str| client.post_with("/", &format!("X-Key: {key}\r\n"), &quote());
+    for (nth, (key, step)) in [
+        ("steps/one.xml", "1"),
+        ("/steps/one.xml", "1"),
+        ("conf:/two.xml", "2"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        assert_eq!(ask(key).text(), "a");
+        assert_eq!(a.seen()[nth].headers.value("X-Step"), Some(step), "{key}");
+    }
+    assert_eq!(ask("broken.xml").status, 500);
+    assert_eq!(ask("none.xml").status, 500);
+}
+
+#[test]
+fn a_configuration_that_is_only_a_registry_lies_in_it() {
+    let a = Backend::named("a");
+    let registry = "<registry provider=\"org.apache.synapse.registry.url.SimpleURLRegistry\"><parameter name=\"root\">file:registry/</parameter>
+        <parameter name=\"cachableDuration\">500</parameter></registry>";
+    let whole = |step: &str| {
+        format!(
+            "<definitions {NS}><sequence name=\"main\"><in><property name=\"X-Step\" value=\"{step}\" scope=\"transport\"/>
+             <send><endpoint>{}</endpoint></send></in><out><send/></out></sequence></definitions>",
+            address(a.address, "")
+        )
+    };
+    let proxy = Proxy::start(&[
+        (
+            "synapse.xml",
+            format!("<definitions {NS}>{registry}</definitions>").as_str(),
+        ),
+        ("registry/synapse.xml", whole("1").as_str()),
+    ]);
+    let mut client = proxy.client();
+    assert_eq!(client.post("/", &quote()).text(), "a");
+    assert_eq!(a.seen()[0].headers.value("X-Step"), Some("1"));
+    proxy.write("registry/synapse.xml", &whole("2"));
+    eventually("the new configuration", || {
+        client.post("/", &quote());
+        let seen = a.seen();
+        (seen.last()?.headers.value("X-Step") == Some("2")).then_some(())
+    });
+}
+
+#[test]
+fn an_entry_that_is_xml_is_read_as_its_text() {
+    let a = Backend::named("a");
+    let entries = "<localEntry key=\"txt\">plain words</localEntry>
+        <localEntry key=\"xml\"><k:e xmlns:k=\"urn:k\">v</k:e></localEntry>
+        <localEntry key=\"deep\"><k:e xmlns:k=\"urn:k\"><k:f/></k:e></localEntry>
+        <localEntry key=\"file\" src=\"file:other/data.xml\"/>
+        <localEntry key=\"cdata\"><![CDATA[<not>parsed</not>]]></localEntry>";
+    let expression = "concat(get-property('txt'), '|', get-property('xml'), '|', get-property('deep'), '|', get-property('file'), '|', string-length(get-property('cdata')))";
+    let main = format!(
+        "<definitions {NS}>{entries}<sequence name=\"main\"><in><property name=\"X-All\" expression=\"{expression}\" scope=\"transport\"/>
+         <send><endpoint>{}</endpoint></send></in><out><send/></out></sequence></definitions>",
+        address(a.address, "")
+    );
+    let proxy = Proxy::start(&[
+        ("synapse.xml", main.as_str()),
+        ("other/data.xml", "<k:f xmlns:k=\"urn:k\">from file</k:f>"),
+    ]);
+    assert_eq!(proxy.client().post("/", &quote()).text(), "a");
+    assert_eq!(
+        a.seen()[0].headers.value("X-All"),
+        Some("plain words|v|<k:e xmlns:k=\"urn:k\"><k:f/></k:e>|from file|17")
+    );
+}

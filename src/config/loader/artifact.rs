@@ -195,6 +195,7 @@ impl Loader<'_> {
         self.model.sequences.push(SequenceDef {
             name,
             on_error,
+            apart: false,
             element: element.clone(),
         });
     }

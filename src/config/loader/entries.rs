@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::artifact::Space;
-use super::{Loader, MAX_FILE_BYTES, read};
+use super::{Loader, MAX_FILE_BYTES, Origin, read};
 use crate::codes::DiagnosticCode;
 use crate::config::SYNAPSE_NS;
 use crate::config::decode::decode;
@@ -28,6 +28,8 @@ use crate::config::xml::{self, Element, Node, write};
 const PERIOD: Duration = Duration::from_millis(1500);
 /// The files are not looked at more often than this.
 const PERIOD_MIN: Duration = Duration::from_millis(500);
+/// The file of a registry that holds a whole configuration.
+const MAIN_RESOURCE: &str = "synapse.xml";
 /// The registry whose keys are paths below a root.
 const URL_REGISTRY: &str = "org.apache.synapse.registry.url.SimpleURLRegistry";
 /// Registries of the products on top of Synapse: a folder beside the configuration takes their place.
@@ -86,6 +88,9 @@ impl Loader<'_> {
         };
         let text = decode(&bytes).text;
         let roots = self.synapse_roots(&path, &text, &mut None);
+        if let Some(words) = words_of(&text) {
+            self.model.words.insert(key.value.clone(), words.into());
+        }
         self.entry(key, roots.first(), &text);
     }
 
@@ -99,6 +104,9 @@ impl Loader<'_> {
 
     /// Keeps an entry: as text, and as what its element is.
     fn entry(&mut self, key: Spanned<String>, root: Option<&Element>, text: &str) {
+        if let Some(words) = words_of(text).filter(|_| root.is_some()) {
+            self.model.words.insert(key.value.clone(), words.into());
+        }
         self.model.texts.insert(key.value.clone(), text.into());
         if let Some(root) = root {
             self.keyed(key, root);
@@ -121,6 +129,7 @@ impl Loader<'_> {
                 self.model.sequences.push(SequenceDef {
                     name: key,
                     on_error: root.attribute("onError").cloned(),
+                    apart: false,
                     element: root.clone(),
                 });
             }
@@ -217,6 +226,28 @@ impl Loader<'_> {
         found
     }
 
+    /// A configuration that holds nothing but a registry is the resource `synapse.xml` of that (spec/mediation.md 2). It is
+    /// read again with the other files of the registry.
+    pub(super) fn read_main_resource(&mut self) {
+        let Some(registry) = self
+            .model
+            .registry
+            .as_ref()
+            .filter(|_| self.model.is_bare())
+        else {
+            return;
+        };
+        let found = registry
+            .folder
+            .clone()
+            .zip(registry.texts.get(MAIN_RESOURCE).cloned());
+        if let Some((folder, text)) = found {
+            let path = folder.join(MAIN_RESOURCE);
+            let folders = [folder, self.model.root.clone(), PathBuf::new()];
+            self.text(&path, text.as_bytes(), Origin::Named, &folders);
+        }
+    }
+
     /// Makes endpoints and sequences of what the configuration refers to in the registry.
     pub(super) fn read_registry(&mut self) {
         let Some((folder, texts)) = self.model.registry.as_ref().and_then(|registry| {
@@ -283,6 +314,15 @@ impl Loader<'_> {
                         ..def
                     }));
                 }
+                Some(_) if root.is("sequence") && root.attribute("key").is_none() => {
+                    self.told_apart(apart);
+                    self.model.sequences.push(SequenceDef {
+                        name: key,
+                        on_error: root.attribute("onError").cloned(),
+                        apart: true,
+                        element: root.clone(),
+                    });
+                }
                 Some(_) => self.told_apart(apart),
                 None => self.keyed(key, root),
             }
@@ -343,6 +383,20 @@ impl Loader<'_> {
         let inside = text.get(span.start as usize..span.end as usize);
         inside.unwrap_or_default().to_owned()
     }
+}
+
+/// What an expression gets of XML: the text directly inside its root, or, where that is blank, the XML itself
+/// (spec/mediation.md 8). `None` for the latter and for what is no XML.
+fn words_of(text: &str) -> Option<String> {
+    if !text.trim_start().starts_with('<') || xml::unacceptable(text).is_some() {
+        return None;
+    }
+    let document = roxmltree::Document::parse(text).ok()?;
+    let inside = document.root_element().children();
+    let words: String = inside
+        .filter_map(|n| n.text().filter(|_| n.is_text()))
+        .collect();
+    (!words.trim().is_empty()).then_some(words)
 }
 
 /// The path that a `file:` URL (or a plain path) means; `None` for a URL of another scheme.
@@ -417,7 +471,8 @@ impl Wanted {
     /// Any attribute of a mediator may be a key: what equals one of a file counts.
     fn element(&mut self, element: &Element) {
         for attribute in &element.attributes {
-            self.computed |= attribute.name == "key-expression";
+            let value = attribute.value.value.trim_start();
+            self.computed |= attribute.name == "key-expression" || value.starts_with('{');
             self.keys.insert(attribute.value.value.trim().to_owned());
         }
         for child in &element.children {

@@ -1,13 +1,16 @@
 //! `axon check`: every problem of a configuration, for people or for tools. Beside it the other verbs that explain the language offline:
-//! `explain-code` ([`explain_code()`]) and `fmt` ([`fmt()`]).
+//! `explain-code` ([`explain_code()`]), `compat` ([`compat()`]) and `fmt` ([`fmt()`]).
 //!
 //! The exit code is 0 for a clean configuration and 1 when something would not work: an error, or a part that is not supported. Warnings
 //! count only when they are denied, all of them, those about intent (lints), or single codes.
 
+mod compat;
 mod explain_code;
 mod fmt;
 mod sarif;
 
+pub use compat::differences::{DIFFERENCES, Difference};
+pub use compat::{CompatRequest, compat};
 pub use explain_code::{code_notes, explain_code};
 pub use fmt::{FmtRequest, fmt};
 

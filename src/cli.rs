@@ -23,6 +23,8 @@ pub enum Verb {
     Run(RunArgs),
     /// Look for everything that is wrong with a configuration
     Check(CheckArgs),
+    /// Say of each artifact whether it runs as it did, differently, or not
+    Compat(CompatArgs),
     /// Put configuration files into canonical form
     Fmt(FmtArgs),
     /// Print a schema of the configuration language, for editors
@@ -110,6 +112,19 @@ pub enum CheckFormat {
     Json,
     /// SARIF 2.1.0, for code scanning
     Sarif,
+}
+
+/// `axon compat`.
+#[derive(Debug, Args)]
+pub struct CompatArgs {
+    /// Files and folders with configuration [default: synapse-configs/default]
+    pub paths: Vec<PathBuf>,
+    /// Form of the answer
+    #[arg(long, value_enum, default_value_t = AnswerFormat::Human)]
+    pub format: AnswerFormat,
+    /// The same as --format json
+    #[arg(long, conflicts_with = "format")]
+    pub json: bool,
 }
 
 /// `axon fmt`.

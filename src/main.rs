@@ -55,6 +55,21 @@ fn main() -> ExitCode {
                 server::check_more,
             ))
         }
+        Verb::Compat(args) => {
+            let request = check::CompatRequest {
+                paths: &args.paths,
+                default_root: &server::default_root(),
+                format: match (args.json, args.format) {
+                    (false, AnswerFormat::Human) => check::Format::Human,
+                    _ => check::Format::Json,
+                },
+            };
+            print(&check::compat(
+                &request,
+                std::env::vars(),
+                server::check_more,
+            ))
+        }
         Verb::Fmt(args) => print(&check::fmt(&check::FmtRequest {
             paths: &args.paths,
             default_root: &server::default_root(),

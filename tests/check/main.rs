@@ -3,6 +3,7 @@
 //! `UPDATE_EXPECTED=1 cargo test --test check` writes the expectations anew; read the difference before committing it.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod compat;
 mod corpus;
 mod fmt;
 mod formats;

@@ -32,6 +32,94 @@ fn cell(text: &str) -> String {
     text.replace('|', "\\|").replace('<', "&lt;")
 }
 
+/// The pages of the mediators and artifacts that have an example: the folder under `docs`, the name, what it is.
+fn pages() -> Vec<(&'static str, &'static str, String)> {
+    let mediators = axon::mediation::mediator::MEDIATORS.iter();
+    let mediators = mediators.map(|entry| ("mediators", entry.name, capital(entry.doc) + "."));
+    let artifacts = axon::config::language::ARTIFACTS.iter();
+    let artifacts = artifacts.map(|row| ("artifacts", row.element, String::new()));
+    let all = mediators.chain(artifacts);
+    all.filter(|(kind, name, _)| docs("examples").join(kind).join(name).is_dir())
+        .collect()
+}
+
+/// One page: what it is, its settings, and an example that `tests/proxy/examples.rs` runs.
+fn page(kind: &str, name: &str, doc: &str) -> String {
+    let folder = format!("examples/{kind}/{name}");
+    let read = |file: &str| text_of(&format!("{folder}/{file}"));
+    let mut out = format!(
+        "# {name}\n\nMade from the tables of the program and from `docs/{folder}`, which a test runs; do not edit.\n\n"
+    );
+    if !doc.is_empty() {
+        write!(out, "{doc}\n\n").unwrap();
+    }
+    write!(out, "{}\n## Example\n", read("text.md")).unwrap();
+    for (file, language, title) in [
+        ("synapse.xml", "xml", ""),
+        ("request.http", "http", "The client sends:"),
+        ("sent.http", "http", "The back end gets:"),
+        ("answer.http", "http", "The client gets:"),
+        ("log.txt", "text", "The log says:"),
+    ] {
+        let text = read(file);
+        let parts: Vec<&str> = text
+            .split("###\n")
+            .filter(|p| !p.trim().is_empty())
+            .collect();
+        if parts.is_empty() {
+            continue;
+        }
+        if !title.is_empty() {
+            write!(out, "\n{title}\n").unwrap();
+        }
+        for part in parts {
+            write!(out, "\n```{language}\n{}\n```\n", part.trim_end()).unwrap();
+        }
+    }
+    out
+}
+
+#[test]
+fn the_pages_of_mediators_and_artifacts_are_made_from_tables_and_examples() {
+    let mut wanted = Vec::new();
+    for kind in ["mediators", "artifacts"] {
+        let mut index = format!(
+            "# {}\n\nEach page has an example that a test runs.\n\n",
+            capital(kind)
+        );
+        for (_, name, doc) in pages().iter().filter(|page| page.0 == kind) {
+            let about = text_of(&format!("examples/{kind}/{name}/text.md"));
+            let about = match doc.as_str() {
+                "" => about.split(['.', ';', ':']).next().unwrap_or_default(),
+                doc => doc.trim_end_matches('.'),
+            };
+            writeln!(index, "- [{name}]({name}.md): {}", about.replace('\n', " ")).unwrap();
+            wanted.push((format!("{kind}/{name}.md"), page(kind, name, doc)));
+        }
+        wanted.push((format!("{kind}/README.md"), index));
+        // A folder of another name would be an example of nothing.
+        let known: Vec<&str> = pages()
+            .iter()
+            .filter(|p| p.0 == kind)
+            .map(|p| p.1)
+            .collect();
+        for entry in std::fs::read_dir(docs("examples").join(kind)).unwrap() {
+            let name = entry.unwrap().file_name().into_string().unwrap();
+            assert!(known.contains(&name.as_str()), "{kind}/{name}");
+        }
+    }
+    assert!(wanted.len() > 20);
+    for (file, text) in wanted {
+        if std::env::var_os("UPDATE_EXPECTED").is_some() {
+            std::fs::create_dir_all(docs(&file).parent().unwrap()).unwrap();
+            std::fs::write(docs(&file), text).unwrap();
+        } else {
+            let advice = "run UPDATE_EXPECTED=1 cargo test --test documentation";
+            assert!(text == text_of(&file), "docs/{file} is behind: {advice}");
+        }
+    }
+}
+
 fn codes() -> String {
     let mut out = String::from(
         "# Codes\n\nMade from the tables in `src/codes` and the faulty files in `tests/data/config`; do not edit.\n\

@@ -15,6 +15,7 @@ mod content;
 mod default_endpoint;
 mod drain;
 mod dynamic;
+mod examples;
 mod explain;
 mod failover;
 mod flow;

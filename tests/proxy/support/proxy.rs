@@ -204,6 +204,22 @@ impl Proxy {
         })
     }
 
+    /// What mediators have logged, as soon as it is so many lines.
+    pub fn logged(&self, count: usize) -> String {
+        let read = || -> Vec<String> {
+            let lines = self.lines.lock().unwrap();
+            let parsed = lines.iter().filter_map(|l| serde_json::from_str(l).ok());
+            let logged = parsed.filter(|v: &Value| v["evt"] == "mediation.log");
+            let texts = logged.map(|v| v["text"].as_str().unwrap_or_default().to_owned());
+            texts.collect()
+        };
+        let found = eventually("the lines of the log", || {
+            let found = read();
+            (found.len() >= count).then_some(found)
+        });
+        found.iter().map(|line| format!("{line}\n")).collect()
+    }
+
     /// Everything on the standard error output so far.
     pub fn complaints(&self) -> String {
         self.complaints.lock().unwrap().clone()

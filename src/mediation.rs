@@ -255,7 +255,7 @@ impl Mediation {
             return;
         }
         let mut run = Run::new(self, cx, flow.fault);
-        // `pre-mediate` runs before every request flow and may end it (recorded).
+        // `pre-mediate` runs before every flow and may end it (recorded).
         let mut ended = match self.pre_mediate {
             Some(before) => run.flow(before, x).await,
             None => Ended::Finished,

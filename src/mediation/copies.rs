@@ -215,9 +215,15 @@ impl Mediation {
                 _ => break,
             }
             let receive = x.receive.take().map(SequenceId);
-            ended = match receive.or(flow.answer) {
-                Some(answer) => run.flow(answer, x).await,
-                None => run.reply(x).await,
+            // Before answers too (recorded).
+            ended = match self.pre_mediate {
+                Some(before) => run.flow(before, x).await,
+                None => Ended::Finished,
+            };
+            ended = match (ended, receive.or(flow.answer)) {
+                (Ended::Finished, Some(answer)) => run.flow(answer, x).await,
+                (Ended::Finished, None) => run.reply(x).await,
+                (ended, _) => ended,
             };
             if x.copies.is_some() {
                 break;

@@ -29,8 +29,8 @@ use crate::config::diagnostic::Diagnostics;
 use crate::config::source::{Span, Spanned};
 use crate::exchange::{Exchange, Fault};
 use crate::mediation::content;
-use crate::mediation::message::Place;
-use crate::soap::content::{Content, View};
+use crate::mediation::message::{self, Place};
+use crate::soap::content::{Content, Extent, View};
 use crate::soap::tree::Tree;
 pub use crate::soap::xpath::Value;
 use crate::soap::xpath::stream::StreamPath;
@@ -45,6 +45,8 @@ pub struct Expression {
     /// Functions and variables by the numbers that the engine has for them.
     table: Vec<Entry>,
     need: Need,
+    /// It looks into messages in SOAP only; of others it has no value.
+    soap_only: bool,
     /// Where it is written, `file:line:column`; empty when nobody said.
     place: String,
 }
@@ -162,6 +164,7 @@ impl Expression {
             compiled,
             table: scope.table,
             need,
+            soap_only: false,
             place: String::new(),
         })
     }
@@ -192,6 +195,23 @@ impl Expression {
                 error.report(text, diagnostics);
                 None
             }
+        }
+    }
+
+    /// The same for messages in SOAP alone: others are not read for it.
+    #[must_use]
+    pub fn for_soap(self) -> Expression {
+        Expression {
+            soap_only: true,
+            ..self
+        }
+    }
+
+    /// How far a message has to be read for an evaluation.
+    pub fn extent(&self, x: &Exchange) -> Option<Extent> {
+        match self.soap_only && !message::format(x).is_soap() {
+            true => None,
+            false => self.need.extent(),
         }
     }
 

@@ -280,6 +280,16 @@ impl<'p> Parse<'p> {
         }
     }
 
+    /// An attribute that must be there and may be empty.
+    pub fn present<'e>(&mut self, element: &'e Element, name: &str) -> Option<&'e Spanned<String>> {
+        let found = element.attribute(name);
+        if found.is_none() {
+            let text = format!("`{}` needs the attribute `{name}`", element.name);
+            self.bad(element.name_span, text);
+        }
+        found
+    }
+
     /// An attribute that takes one of a few words; the first is the default.
     pub fn word<T: Copy>(
         &mut self,

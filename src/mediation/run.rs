@@ -202,7 +202,7 @@ impl<'a> Run<'a> {
                 }
             }
             if let Some(expression) = mediator.looks(&self.scene)
-                && let Some(extent) = expression.need().extent().max(x.arguments_extent())
+                && let Some(extent) = expression.extent(x).max(x.arguments_extent())
             {
                 content::ensure(x, extent, expression.place(), self.cx.sender).await?;
                 if x.replied {

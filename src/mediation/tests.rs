@@ -309,7 +309,7 @@ fn mediators_behind_a_send_still_see_the_request() {
 }
 
 #[test]
-fn pre_mediate_runs_before_each_request_and_may_end_it() {
+fn pre_mediate_runs_before_requests_and_answers_and_may_end_them() {
     let log = r#"<log level="custom"><property name="at" value="pre"/></log>"#;
     let with = |more: &str| {
         world(&format!(
@@ -320,8 +320,11 @@ fn pre_mediate_runs_before_each_request_and_may_end_it() {
     let seen = with("").run(&mut soap11(), vec![Sent::Answer(200)]);
     assert_eq!(
         (seen.status, seen.log),
-        (200, vec!["INFO at = pre".to_owned()])
+        (200, vec!["INFO at = pre".to_owned(); 2])
     );
+    let answers = "<out><drop/></out>";
+    let seen = with(answers).run(&mut soap11(), vec![Sent::Answer(200)]);
+    assert_eq!((seen.status, seen.log.len()), (202, 2));
     assert_eq!(with("<drop/>").run(&mut soap11(), vec![]).status, 202);
 }
 

@@ -1,7 +1,7 @@
 //! `rewrite`: changes a URL by rules: `To` of the message, or a property (spec/mediation.md 9).
 //!
 //! Rules run in order on the running result, each when its condition holds for it. A result that is no URL is an error
-//! (recorded: a port that is no number). `replace` on the whole URL replaces inside it; Synapse keeps the replacement alone.
+//! (recorded: a port that is no number). `To` of a message in SOAP is that of its `wsa:To`, when it has one. `replace` on the whole URL replaces inside it; Synapse keeps the replacement alone.
 
 use std::borrow::Cow;
 
@@ -10,7 +10,7 @@ use regex::Regex;
 use super::{Mediator, Scene, Step, most};
 use crate::codes::ErrorCode;
 use crate::config::xml::Element;
-use crate::exchange::{Exchange, Fault};
+use crate::exchange::{Direction, Exchange, Fault};
 use crate::mediation::evaluator::Condition;
 use crate::mediation::expression::Expression;
 use crate::mediation::message;
@@ -20,9 +20,15 @@ use crate::mediation::url::{Fragment, Url};
 /// Longest URL that a rewrite may make.
 const URL_BYTES_MAX: usize = 64 * 1024;
 
+/// `wsa:To` of both versions of WS-Addressing.
+const ADDRESSED: &str =
+    "normalize-space($header/*[local-name()='To' and contains(namespace-uri(), '/addressing')])";
+
 #[derive(Debug)]
 struct Rewrite {
     from: Option<String>,
+    /// `wsa:To` of the message, where that may be what is changed.
+    addressed: Option<Expression>,
     to: Option<String>,
     rules: Vec<Rule>,
 }
@@ -59,8 +65,14 @@ pub(super) fn parse(element: &Element, parse: &mut Parse<'_>) -> Option<Box<dyn 
         .filter(|e| e.is("rewriterule"))
         .map(|rule| self::rule(rule, parse))
         .collect();
+    let from = property("inProperty");
+    let addressed = match from {
+        None => Expression::parse(ADDRESSED).ok().map(Expression::for_soap),
+        Some(_) => None,
+    };
     Some(Box::new(Rewrite {
-        from: property("inProperty"),
+        from,
+        addressed,
         to: property("outProperty"),
         rules: rules.into_iter().collect::<Option<_>>()?,
     }))
@@ -209,10 +221,24 @@ fn replacement(java: &str) -> String {
 }
 
 impl Rewrite {
+    fn to_of(&self, x: &Exchange) -> Result<String, Fault> {
+        if let Some(addressed) = &self.addressed
+            && x.direction == Direction::Request
+            && x.to.is_none()
+            && addressed.extent(x).is_some()
+        {
+            let to = addressed.string(x)?;
+            if !to.is_empty() {
+                return Ok(to.into_owned());
+            }
+        }
+        Ok(message::to(x).to_owned())
+    }
+
     fn run(&self, x: &mut Exchange) -> Result<(), Fault> {
         let mut url = match &self.from {
             Some(name) => Url::parse(x.properties.value(name).unwrap_or_default()),
-            None => Url::parse(message::to(x)),
+            None => Url::parse(&self.to_of(x)?),
         };
         for rule in &self.rules {
             if let Some(condition) = &rule.condition
@@ -244,7 +270,7 @@ impl Mediator for Rewrite {
     }
 
     fn looks<'a>(&'a self, _: &Scene<'a>) -> Option<&'a Expression> {
-        let mut found = Vec::new();
+        let mut found: Vec<&Expression> = self.addressed.iter().collect();
         for rule in &self.rules {
             if let Some(condition) = &rule.condition {
                 condition.expressions(&mut found);
@@ -385,6 +411,20 @@ mod tests {
         let mut x = request("GET", "/in/y?a=1", None);
         world(text).clean().run(&mut x, vec![]);
         assert_eq!(x.to.as_deref(), Some("http://127.0.0.1:90/out/y?a=1"));
+        // A message in JSON is not read for an address.
+        let mut x = request("POST", "/in/y", Some("application/json"));
+        world(text).clean().run(&mut x, vec![]);
+        assert_eq!(x.to.as_deref(), Some("http://127.0.0.1:90/out/y"));
+        let to = r#"<a:To xmlns:a="http://www.w3.org/2005/08/addressing">http://h/in/soap</a:To>"#;
+        let mut x = soap11_with(to, "");
+        world(text).clean().run(&mut x, vec![]);
+        assert_eq!(x.to.as_deref(), Some("http://127.0.0.1:90/out/soap"));
+        let mut x = soap11_with("", "");
+        world(text).clean().run(&mut x, vec![]);
+        assert_eq!(
+            x.to.as_deref(),
+            Some("http://127.0.0.1:90/services/StockQuote")
+        );
     }
 
     #[test]

@@ -22,7 +22,8 @@ pub(super) fn parse(element: &Element, parse: &mut Parse<'_>) -> Option<Box<dyn 
     let mut complete = true;
     let mut cases = Vec::new();
     for case in element.elements().filter(|e| e.is("case")) {
-        let regex = parse.required(case, "regex");
+        // An empty one matches the empty text (recorded).
+        let regex = parse.present(case, "regex");
         let regex = regex.and_then(|regex| parse.whole_regex(regex));
         let list = parse.list(case);
         match regex {
@@ -68,15 +69,22 @@ mod tests {
             |at: &str| format!(r#"<log level="custom"><property name="in" value="{at}"/></log>"#);
         let text = format!(
             r#"<sequence name="main"><switch source="get-property('To')">
-                 <case regex="/a">{}</case><case regex="/a.*">{}</case><case regex="/.b">{}</case>
+                 <case regex="">{}</case><case regex="/a">{}</case><case regex="/a.*">{}</case><case regex="/.b">{}</case>
                  <default>{}</default><default/></switch></sequence>"#,
+            line("empty"),
             line("1"),
             line("2"),
             line("3"),
             line("default")
         );
         let world = world(&text).clean();
-        for (target, want) in [("/a", "1"), ("/ab", "2"), ("/xb", "3"), ("/xbx", "default")] {
+        for (target, want) in [
+            ("", "empty"),
+            ("/a", "1"),
+            ("/ab", "2"),
+            ("/xb", "3"),
+            ("/xbx", "default"),
+        ] {
             let seen = world.run(&mut request("GET", target, None), vec![]);
             assert_eq!(seen.log, [format!("INFO in = {want}")], "{target}");
         }

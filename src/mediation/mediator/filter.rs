@@ -67,8 +67,7 @@ fn condition(element: &Element, parse: &mut Parse<'_>) -> Option<Condition> {
         return None;
     }
     let source = parse.required(element, "source");
-    // An empty one matches the empty text (recorded).
-    let regex = parse.present(element, "regex");
+    let regex = parse.required(element, "regex");
     let source = source.and_then(|source| parse.expression(element, source));
     let regex = regex.and_then(|regex| parse.whole_regex(regex));
     Some(Condition::Matches(source?, regex?))
@@ -163,11 +162,6 @@ mod tests {
         assert_eq!(goes(&both(".*/gold/.*"), "/gold/x"), ["INFO in = then"]);
         assert_eq!(goes(&both(".*/gold/.*"), "/base/x"), ["INFO in = else"]);
         assert_eq!(goes(&both("/gold"), "/gold/x"), ["INFO in = else"]);
-        assert_eq!(goes(&both(""), "/gold"), ["INFO in = else"]);
-        let nothing = format!(
-            r#"<filter source="get-property('none')" regex=""><then>{YES}</then></filter>"#
-        );
-        assert_eq!(goes(&nothing, "/gold"), ["INFO in = then"]);
         assert_eq!(goes(&both("/gold/x|y"), "/gold/xy"), ["INFO in = else"]);
     }
 

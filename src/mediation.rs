@@ -227,7 +227,7 @@ impl Mediation {
             }
             Route::Endpoint(id) => match self.send(x, cx, SendTo::Endpoint(id)).await {
                 Ok(()) if x.response.is_some() => x.replied = true,
-                Ok(()) if x.copies.is_some() => self.first_answer(x, cx).await,
+                Ok(()) if x.copies.is_some() => Box::pin(self.first_answer(x, cx)).await,
                 Ok(()) => {}
                 Err(fault) => self.unhandled(x, cx, fault),
             },
@@ -272,7 +272,7 @@ impl Mediation {
         if x.copies.is_none() {
             ended = self.answered(&mut run, flow, x, ended).await;
         }
-        if x.copies.is_some() && self.after_copies(run, flow, ended, x, cx).await {
+        if x.copies.is_some() && Box::pin(self.after_copies(run, flow, ended, x, cx)).await {
             return;
         }
         if !x.replied

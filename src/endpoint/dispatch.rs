@@ -166,13 +166,15 @@ impl Dispatch<'_> {
         for (_, target) in &resolved.targets {
             needs.join(self.endpoints.needs(*target));
         }
+        // What most messages do not need is boxed, here and below: the future of a message that only passes stays small,
+        // and each of its polls goes through few frames.
         if needs.whole
-            && let Err(refused) = x.hold_request(self.worker).await
+            && let Err(refused) = Box::pin(x.hold_request(self.worker)).await
         {
             request::answer_refused(x, refused);
             return Ok(());
         }
-        if !self.hold_body(x, needs).await? {
+        if (needs.body || needs.body_unless_parts) && !Box::pin(self.hold_body(x, needs)).await? {
             return Ok(());
         }
         let mut facts = RequestFacts::of(x, needs);
@@ -186,7 +188,8 @@ impl Dispatch<'_> {
                 .leaf(resolved.end_of(self.endpoints, root))
                 .is_some_and(|l| l.target == LeafTarget::Message);
         if needs.client_id || needs.service_group_id || names_target {
-            let header = soap::request_header(self.worker, x, needs, names_target).await?;
+            let read = soap::request_header(self.worker, x, needs, names_target);
+            let header = Box::pin(read).await?;
             self.worker.look();
             match header {
                 Some(header) => {
@@ -289,7 +292,10 @@ impl Dispatch<'_> {
             self.events
                 .failed_over(&node.path, node.span, &failed.path, *code, self.request);
         }
-        let properties = self.node_properties(x, walk);
+        let properties = match needs.properties {
+            true => self.node_properties(x, walk),
+            false => Vec::new(),
+        };
         // What one child's properties set, the next one does not see (spec 9.3).
         let before = (!properties.is_empty()).then(|| (x.properties.clone(), x.axis2.clone()));
         let begun = self.worker.instant();
@@ -299,7 +305,7 @@ impl Dispatch<'_> {
         });
         let busy = leaf.load.as_ref().map(|load| load.busy.one());
         let place = match &leaf.gate {
-            Some(gate) if rehearsed.is_none() => Some(self.enter(x, gate).await),
+            Some(gate) if rehearsed.is_none() => Some(Box::pin(self.enter(x, gate)).await),
             _ => None,
         };
         let (place, result) = match (rehearsed, place.transpose()) {
@@ -477,7 +483,7 @@ impl Dispatch<'_> {
             self.relocate(x, leaf, &mut answer, &target);
         }
         if let Some(changed) = &changed
-            && let Some(body) = self.change_back(x, leaf, changed, &mut answer).await?
+            && let Some(body) = Box::pin(self.change_back(x, leaf, changed, &mut answer)).await?
         {
             x.response_body = Body::held(body);
             x.response = Some(answer.head);
@@ -628,10 +634,10 @@ impl Dispatch<'_> {
         walk: &mut Walk<'_, '_>,
         this: TryOf,
         mut answer: Answer,
-        (target, changed): (Arc<Target>, Option<Changed>),
+        (target, changed): Sent,
     ) -> Result<(), Fault> {
         let group = if needs.service_group_id {
-            soap::answer_service_group(self.worker, &mut answer).await
+            Box::pin(soap::answer_service_group(self.worker, &mut answer)).await
         } else {
             None
         };
@@ -749,7 +755,7 @@ enum TryEnd {
 }
 
 /// Where a try went, and what the format settings of its leaf did to it.
-type Sent = (Arc<Target>, Option<Changed>);
+type Sent = (Arc<Target>, Option<Box<Changed>>);
 
 /// Takes back what the properties of a child set that did not answer.
 fn restore(x: &mut Exchange, before: Option<(Properties, Properties)>) {

@@ -78,6 +78,8 @@ pub struct Needs {
     pub whole: bool,
     /// An endpoint below is found by name only when the message is there: it may be any that has a name.
     pub resolving: bool,
+    /// A node has properties of its own, which are set in the message.
+    pub properties: bool,
 }
 
 impl Needs {
@@ -92,6 +94,7 @@ impl Needs {
         self.hash |= other.hash;
         self.whole |= other.whole;
         self.resolving |= other.resolving;
+        self.properties |= other.properties;
     }
 }
 

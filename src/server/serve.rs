@@ -344,7 +344,10 @@ impl Sender for Bound<'_> {
         to: SendTo,
     ) -> LocalBoxFuture<'a, Result<(), Fault>> {
         match to {
-            SendTo::Endpoint(id) => Box::pin(self.dispatch.send(x, NodeId(id))),
+            // In a block of its own, because a future that is boxed as it comes is made on the stack and copied whole.
+            SendTo::Endpoint(id) => {
+                Box::pin(async move { self.dispatch.send(x, NodeId(id)).await })
+            }
             // The address is the message's own, so that nothing of its path belongs behind it (recorded).
             SendTo::ToOfMessage => Box::pin(async move {
                 let suffix = std::mem::take(&mut x.rest_suffix);

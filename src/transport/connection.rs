@@ -73,9 +73,12 @@ async fn exchanges<H: Handler>(mut client: Box<Client>, worker: &Worker, handler
             refuse(&mut client, refused).await;
             return;
         }
-        // Boxed, and freed between requests: an idle connection stays small.
         let busy = worker.begin_exchange();
-        (client, head) = Box::pin(handler.serve(client, head)).await;
+        // Here, and not before the write itself, because from here the way back to this task is short.
+        worker.turn().await;
+        // Boxed, and freed between requests: an idle connection stays small.
+        // In a block of its own: as it comes it would be made on the stack and copied whole.
+        (client, head) = Box::pin(async move { handler.serve(client, head).await }).await;
         drop(busy);
         worker.recycle_head(head);
         if !client.end_exchange() {

@@ -287,7 +287,7 @@ async fn tries(
             Some(idle) => (idle, true),
             None => {
                 let begun = Instant::now();
-                let mut upstream = connect(worker, this.target, progress).await?;
+                let mut upstream = Box::pin(connect(worker, this.target, progress)).await?;
                 upstream.open = this.connections.map(Gauge::one);
                 this.connected.set(Some(begun.elapsed()));
                 (upstream, false)
@@ -482,7 +482,6 @@ async fn converse(
     {
         return Err(TryError::ClientGone);
     }
-    worker.turn().await;
     let mut head = worker.spare_response();
     loop {
         let event = poll_fn(|cx| {

@@ -150,8 +150,8 @@ impl Worker {
         Busy(self)
     }
 
-    /// Lets the tasks that are ready now go first. Awaited before a write: under load what arrived together is read
-    /// first and then written in one burst, so that a peer is woken once for many messages and not once for each.
+    /// Lets the tasks that are ready now go first. Awaited before a request is served and before an answer is written:
+    /// under load what arrived together is read first and then written in one burst, so that a peer is woken once for many messages and not once for each.
     /// A wake-up of a sleeping peer costs the sender more than anything else of a small message (docs/performance.md).
     pub async fn turn(&self) {
         if self.busy.get() < 2 {

@@ -30,7 +30,7 @@ impl Dispatch<'_> {
         };
         let mut token = match source {
             None => None,
-            Some(source) => match self.token(source).await {
+            Some(source) => match Box::pin(self.token(source)).await {
                 Ok(token) => Some(token),
                 Err(failed) => return Ok(Err(failed)),
             },
@@ -59,7 +59,7 @@ impl Dispatch<'_> {
                 // One that was fetched after this one was sent counts as new too.
                 source.refused(refused);
                 drop(answer);
-                match self.token(source).await {
+                match Box::pin(self.token(source)).await {
                     Ok(new) => (token, fresh) = (Some(new), true),
                     Err(failed) => return Ok(Err(failed)),
                 }

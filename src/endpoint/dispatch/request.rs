@@ -43,7 +43,7 @@ pub struct Outgoing {
     /// The body, when it is not the request's own.
     pub body: Option<Body>,
     /// What the leaf's format settings did.
-    pub changed: Option<Changed>,
+    pub changed: Option<Box<Changed>>,
     /// The endpoint's own method has no body, so the message's stays behind.
     pub without_body: bool,
 }
@@ -75,7 +75,7 @@ impl Outgoing {
             if what.shape.may_change_answers() {
                 overrides.push(Override::remove("Accept-Encoding"));
             }
-            (shaped, changed) = (made, Some(what));
+            (shaped, changed) = (made, Some(Box::new(what)));
         }
         if let Some(value) = authorization {
             overrides.push(Override::set("Authorization", value));
@@ -349,15 +349,15 @@ fn address_and_suffix<'p>(
         Some(set) => set.as_bytes(),
         None => x.suffix(),
     };
-    let goes = match wanted {
+    let goes = || match wanted {
         Suffix::Always => true,
         Suffix::Never => false,
         Suffix::OfRest => is_rest(x, method),
     };
-    if suffix.is_empty() || !place.suffix || !goes {
-        return Cow::Borrowed(place.path.as_bytes());
+    if !suffix.is_empty() && place.suffix && goes() {
+        return Cow::Owned(join(place.path.as_bytes(), suffix));
     }
-    Cow::Owned(join(place.path.as_bytes(), suffix))
+    Cow::Borrowed(place.path.as_bytes())
 }
 
 fn is_rest(x: &Exchange, method: Method) -> bool {

@@ -123,7 +123,10 @@ fn finish(nodes: &mut [Node], heights: &mut [usize], at: usize, problems: &mut D
         let below = nodes[child.0 as usize].needs;
         match &nodes[at].kind {
             // What a copy needs is looked for when it is sent.
-            NodeKind::RecipientList(_) => needs.resolving |= below.resolving,
+            NodeKind::RecipientList(_) => {
+                needs.resolving |= below.resolving;
+                needs.properties |= below.properties;
+            }
             _ => needs.join(below),
         }
         position += 1;
@@ -138,7 +141,10 @@ fn finish(nodes: &mut [Node], heights: &mut [usize], at: usize, problems: &mut D
 }
 
 fn own_needs(node: &Node) -> Needs {
-    let mut needs = Needs::default();
+    let mut needs = Needs {
+        properties: !node.properties.is_empty(),
+        ..Needs::default()
+    };
     match &node.kind {
         NodeKind::Leaf(leaf) => {
             if let Some(shape) = leaf.shape.as_deref().filter(|s| s.reads()) {

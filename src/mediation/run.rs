@@ -128,7 +128,9 @@ impl<'a> Run<'a> {
     fn begin(&mut self) {
         self.frames.clear();
         self.handlers.clear();
-        self.handlers.extend(self.fault);
+        if let Some(handler) = self.fault {
+            self.handlers.push(handler);
+        }
         self.calls = 0;
     }
 
@@ -485,7 +487,9 @@ impl<'a> Run<'a> {
             trace.passed(Passed::Sequence(&sequence.name, sequence.place));
         }
         self.calls += 1;
-        self.handlers.extend(sequence.on_error);
+        if let Some(handler) = sequence.on_error {
+            self.handlers.push(handler);
+        }
         self.frames.push(Frame {
             list: &sequence.list,
             next: 0,

@@ -7,11 +7,8 @@
 /// Appends `"..."`.
 pub fn json_string(out: &mut Vec<u8>, value: &[u8]) {
     out.push(b'"');
-    // Nearly every value is plain ASCII; without an early exit this check is done many bytes at a time.
-    let plain = value.iter().fold(true, |plain, &b| {
-        plain & (0x20..0x80).contains(&b) & (b != b'"') & (b != b'\\')
-    });
-    if plain {
+    // Nearly every value is.
+    if is_plain(value) {
         out.extend_from_slice(value);
     } else {
         for chunk in value.utf8_chunks() {
@@ -22,6 +19,33 @@ pub fn json_string(out: &mut Vec<u8>, value: &[u8]) {
         }
     }
     out.push(b'"');
+}
+
+/// True when a JSON string holds these bytes as they are: printable ASCII but for the quote and the backslash.
+///
+/// Looks at eight bytes at a time, because the values are short and many.
+fn is_plain(value: &[u8]) -> bool {
+    let Some(last) = value.last_chunk::<8>() else {
+        return value
+            .iter()
+            .all(|&b| (0x20..0x80).contains(&b) && b != b'"' && b != b'\\');
+    };
+    let mut odd = odd_bytes(u64::from_le_bytes(*last));
+    let (chunks, _) = value.as_chunks::<8>();
+    for chunk in chunks {
+        odd |= odd_bytes(u64::from_le_bytes(*chunk));
+    }
+    odd == 0
+}
+
+/// Not 0 when one of the eight bytes is a control character, a quote, a backslash or no ASCII.
+fn odd_bytes(bytes: u64) -> u64 {
+    const ONES: u64 = u64::from_le_bytes([1; 8]);
+    const HIGH: u64 = ONES << 7;
+    // The highest bit of each byte that is below `n`, right as long as all are ASCII, which is looked at too.
+    let below = |bytes: u64, n: u64| bytes.wrapping_sub(ONES * n) & !bytes;
+    let is = |byte: u8| below(bytes ^ (ONES * u64::from(byte)), 1);
+    (bytes | below(bytes, 0x20) | is(b'"') | is(b'\\')) & HIGH
 }
 
 fn json_escaped(out: &mut Vec<u8>, value: &[u8]) {
@@ -106,6 +130,21 @@ mod tests {
             text_word(&mut out, &bytes);
             prop_assert!(out.iter().all(|b| (0x20..0x7f).contains(b)));
         }
+    }
+
+    #[test]
+    fn a_byte_is_plain_wherever_it_stands_or_nowhere() {
+        for byte in 0..=u8::MAX {
+            let plain = (0x20..0x80).contains(&byte) && byte != b'"' && byte != b'\\';
+            for len in [1, 7, 8, 9, 16, 21] {
+                for at in 0..len {
+                    let mut value = vec![b'a'; len];
+                    value[at] = byte;
+                    assert_eq!(is_plain(&value), plain, "{byte} at {at} of {len}");
+                }
+            }
+        }
+        assert!(is_plain(b""));
     }
 
     #[test]

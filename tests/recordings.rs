@@ -35,15 +35,14 @@ fn is_listed_as(folder: &Path) -> std::io::Result<bool> {
 fn the_copies_have_the_listed_hashes_and_none_is_missing_from_the_list() {
     assert!(is_listed_as(&recordings()).expect("sha256sum of coreutils"));
     let names: BTreeSet<String> = listed().into_iter().map(|(name, _)| name).collect();
-    let files = std::fs::read_dir(recordings().join("scenarios")).unwrap();
     let mut count = 0;
-    for file in files {
-        count += 1;
-        let name = format!(
-            "scenarios/{}",
-            file.unwrap().file_name().into_string().unwrap()
-        );
-        assert!(names.contains(&name), "{name} is not in the list");
+    for folder in ["scenarios", "mediation"] {
+        for file in std::fs::read_dir(recordings().join(folder)).unwrap() {
+            count += 1;
+            let file = file.unwrap().file_name().into_string().unwrap();
+            let name = format!("{folder}/{file}");
+            assert!(names.contains(&name), "{name} is not in the list");
+        }
     }
     // Beside the runner and its back ends.
     assert_eq!(names.len(), count + 2);

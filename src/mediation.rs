@@ -38,6 +38,7 @@ pub use parse::{EndpointNames, EndpointParser};
 pub use proxy::{Publication, Seen};
 pub use sender::{Category, Cx, LocalBoxFuture, LogSink, Passed, ReadBytes, SendTo, Sender, Trace};
 
+use crate::codes::ErrorCode;
 use crate::config::diagnostic::Diagnostics;
 use crate::config::model::{Model, SequenceTemplateDef};
 use crate::config::source::Span;
@@ -280,8 +281,10 @@ impl Mediation {
         {
             match ended {
                 Ended::Unhandled => self.unhandled(x, cx, fault),
+                // A handler that drops a message which was never on its way has dealt with it (spec/samples.md 4).
+                Ended::Stopped if is_of_configuration(x, &fault) => answer::accepted(x),
                 // Handlers ran but sent nothing: the message was not accepted, so the client must not hear that it was.
-                Ended::Finished | Ended::Stopped => default_fault(x, &fault),
+                Ended::Finished | Ended::Stopped | Ended::Handled => default_fault(x, &fault),
             }
         }
     }
@@ -327,6 +330,12 @@ fn templates(model: &Model) -> HashMap<String, Template> {
     numbered
         .map(|(def, id)| (def.name.value.clone(), template(id, def)))
         .collect()
+}
+
+/// True for an error that says nothing of a back end: no try was made, and none could be.
+fn is_of_configuration(x: &Exchange, fault: &Fault) -> bool {
+    let code = [ErrorCode::NONE, ErrorCode::ENDPOINT_MISSING].contains(&fault.code);
+    code && x.trail.tries.is_empty()
 }
 
 /// Makes a response head the answer and marks the exchange as replied.

@@ -39,8 +39,10 @@ pub(super) type Handlers = SmallVec<[SequenceId; 4]>;
 pub(super) enum Ended {
     /// At the end of its mediators.
     Finished,
-    /// Before that: by a drop, an answer, or behind a handler.
+    /// Before that, by a drop or an answer; of the flow, or of the handler that took its error.
     Stopped,
+    /// With `x.fault`, behind a handler that ran to its end.
+    Handled,
     /// With `x.fault`, which no handler took.
     Unhandled,
 }
@@ -154,8 +156,8 @@ impl<'a> Run<'a> {
         loop {
             let fault = match next {
                 Ok(()) => match self.list(x).await {
-                    Ok(Ended::Finished) if started == 0 => return Ended::Finished,
-                    Ok(_) => return Ended::Stopped,
+                    Ok(Ended::Finished) if started > 0 => return Ended::Handled,
+                    Ok(ended) => return ended,
                     Err(fault) => fault,
                 },
                 Err(fault) => fault,

@@ -346,17 +346,14 @@ async fn connect(
                 secure(worker, target, stream).await?
             } else {
                 Io::new(stream).map_err(|error| {
-                    failed(
-                        ErrorCode::CONNECT_FAILED,
-                        format!("connection to {target} failed: {error}"),
-                    )
+                    failed(ErrorCode::CONNECT_FAILED, no_connection(target, &error))
                 })?
             };
             Ok(Box::new(Upstream::new(io)))
         }
         Ok(Err(error)) => Err(failed(
             ErrorCode::CONNECT_FAILED,
-            format!("connection to {target} failed: {error}"),
+            no_connection(target, &error),
         )),
         Err(_) => Err(failed(
             ErrorCode::CONNECT_TIMEOUT,
@@ -366,6 +363,11 @@ async fn connect(
             ),
         )),
     }
+}
+
+/// Begins as the originals say it, which people search their logs for (spec/samples.md 5).
+fn no_connection(target: &Target, error: &io::Error) -> String {
+    format!("Error while connecting to the endpoint (Connection Failed): {target}: {error}")
 }
 
 /// Agrees on TLS. A refusal is known at once and never waits for a timer.

@@ -34,7 +34,9 @@ fn a_message_computes_the_endpoint_that_it_goes_to() {
     assert_eq!((ask("b").as_str(), ask("a").as_str()), ("b", "a"));
     let unknown = ask("c");
     assert!(
-        unknown.contains("305100 no endpoint is named &quot;c&quot; (key-expression $trp:X-To)"),
+        unknown.contains(
+            "305100 Couldn&apos;t find the endpoint with the key : c (key-expression $trp:X-To)"
+        ),
         "{unknown}"
     );
     let empty = ask("");

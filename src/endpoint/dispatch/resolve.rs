@@ -103,7 +103,9 @@ impl Resolved {
                 let expression = resolving.expression.value.trim();
                 match key.as_str() {
                     "" => format!("the key-expression {expression} gives an empty key"),
-                    key => format!("no endpoint is named \"{key}\" (key-expression {expression})"),
+                    key => format!(
+                        "Couldn't find the endpoint with the key : {key} (key-expression {expression})"
+                    ),
                 }
             }
             _ => format!(

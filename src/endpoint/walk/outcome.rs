@@ -58,7 +58,13 @@ impl Failure {
     pub fn message(&self, endpoints: &Endpoints, now: Tick) -> String {
         let node = endpoints.node(self.node);
         match &node.kind {
-            NodeKind::Missing(key) => format!("no endpoint is named \"{}\"", key.value.trim()),
+            // In the words of the originals, which people search their logs for (spec/samples.md 4).
+            NodeKind::Missing(key) => {
+                format!(
+                    "Couldn't find the endpoint with the key : {}",
+                    key.value.trim()
+                )
+            }
             NodeKind::NoTemplate(template) => {
                 format!("there is no endpoint template \"{}\"", template.value)
             }

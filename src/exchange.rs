@@ -259,6 +259,10 @@ pub struct Exchange {
     pub copies: Option<Box<Copies>>,
     /// How many messages it is a copy of a copy of.
     pub depth: u8,
+    /// How often it was split into copies.
+    pub splits: u32,
+    /// Which copy of which split it is, and of which it was a copy.
+    pub line: Box<str>,
     /// What the sender did.
     pub trail: Trail,
     /// One past the SOAP header of the request's body, when it was read that far (for affinity).
@@ -315,6 +319,8 @@ impl Exchange {
             entries: None,
             copies: None,
             depth: 0,
+            splits: 0,
+            line: Box::default(),
             trail: Trail::default(),
             header_end: None,
             answer_format: None,

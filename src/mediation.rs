@@ -55,6 +55,15 @@ use run::{Ended, Run};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct SequenceId(u32);
 
+impl SequenceId {
+    /// Numbers from here on are those of sequences without a name, inside mediators.
+    const OWN: u32 = 1 << 31;
+
+    fn own(nth: usize) -> SequenceId {
+        SequenceId(Self::OWN | nth as u32)
+    }
+}
+
 /// A named sequence.
 #[derive(Debug)]
 struct Sequence {
@@ -98,6 +107,8 @@ struct Flow {
 pub struct Mediation {
     routes: Routes,
     sequences: Vec<Sequence>,
+    /// Sequences without a name, inside mediators.
+    own: Vec<Sequence>,
     proxies: Vec<Proxy>,
     apis: Vec<Api>,
     ids: HashMap<String, SequenceId>,
@@ -178,10 +189,12 @@ impl Mediation {
             .map(|def| api::build(def, &mut parse, &mut sequences))
             .collect();
         proxy::unused_entries(model, library, &mut parse);
+        let own = std::mem::take(&mut parse.own);
         let fields = std::mem::take(&mut parse.fields).into_iter().collect();
         Mediation {
             routes,
             sequences,
+            own,
             proxies,
             apis,
             pre_mediate: ids.get("pre-mediate").copied(),
@@ -308,7 +321,10 @@ impl Mediation {
     }
 
     fn sequence(&self, id: SequenceId) -> Option<&Sequence> {
-        self.sequences.get(id.0 as usize)
+        match id.0 & SequenceId::OWN {
+            0 => self.sequences.get(id.0 as usize),
+            _ => self.own.get((id.0 ^ SequenceId::OWN) as usize),
+        }
     }
 }
 

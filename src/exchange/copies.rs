@@ -2,7 +2,7 @@
 
 use tokio::sync::mpsc;
 
-use super::{Arrival, Body, Exchange, Fault, Trail};
+use super::{Arrival, Body, Direction, Exchange, Fault, Trail};
 
 /// The copies of one message that are under way, as long as more may follow.
 #[derive(Debug)]
@@ -97,6 +97,17 @@ impl Exchange {
         copy.visit.clone_from(&self.visit);
         copy.call.clone_from(&self.call);
         Box::new(copy)
+    }
+
+    /// A copy of the current message, also of an answer; the body must be held.
+    pub fn copy_current(&self) -> Box<Exchange> {
+        let mut copy = self.copy();
+        if self.direction == Direction::Response {
+            copy.direction = Direction::Response;
+            copy.response.clone_from(&self.response);
+            copy.response_body = self.response_body.clone();
+        }
+        copy
     }
 
     /// Makes the answer of a copy the answer to this message.

@@ -34,6 +34,8 @@ pub struct Aside {
 pub(super) enum Way {
     /// It is sent.
     Send(SendTo),
+    /// Through a sequence, and then to an endpoint when it was not sent yet.
+    Through(Option<SequenceId>, Option<u32>),
 }
 
 fn is_on(value: Option<&str>) -> bool {

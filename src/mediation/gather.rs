@@ -3,6 +3,7 @@
 //! A group belongs to one message: it ends with it at the latest, so that nothing is kept for answers that never come. What is
 //! held is bounded by the size of all messages together.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -14,6 +15,10 @@ use crate::exchange::{Body, Exchange, Fault};
 use crate::soap::tree::{Charset, Limits, NodeId, Tree, WriteOptions};
 use crate::transport::headers::Name;
 
+/// Property of each copy: its number from 0, and how many there are.
+const SEQUENCE: &str = "messageSequence";
+/// Property of each copy: what it has in common with the others.
+const CORRELATION: &str = "aggregateCorrelation";
 /// Most bytes of messages that one group takes.
 const BYTES_MAX: usize = 64 * 1024 * 1024;
 
@@ -82,7 +87,12 @@ impl<'a> Gathered<'a> {
         };
         let bytes = body.len();
         let tree = read(x, body)?;
-        let key = aggregate.key(&tree)?;
+        let key = match aggregate.key(&tree)? {
+            Some(value) => value,
+            None => number(x, CORRELATION, aggregate)
+                .unwrap_or_default()
+                .to_owned(),
+        };
         let id = std::ptr::from_ref(aggregate) as usize;
         if self.done.contains(&(id, key.clone())) {
             return Ok(Outcome::Late);
@@ -160,7 +170,7 @@ impl<'a> Group<'a> {
             tree,
             place,
             count: 1,
-            total: total(x),
+            total: total(x, aggregate),
             bytes,
             due: numbers.timeout_s.map(|s| now + Duration::from_secs(s)),
         })
@@ -244,8 +254,28 @@ fn read(x: &Exchange, body: Bytes) -> Result<Tree, Fault> {
 }
 
 /// How many messages there are, by `messageSequence`; one for a message that is no copy.
-fn total(x: &Exchange) -> u64 {
-    let sequence = x.properties.value("messageSequence");
+fn total(x: &Exchange, aggregate: &Aggregate) -> u64 {
+    let sequence = number(x, SEQUENCE, aggregate);
     let total = sequence.and_then(|text| text.split_once('/')?.1.trim().parse().ok());
     total.unwrap_or(1)
+}
+
+/// A property that says to which copies a message belongs: those of the mediator with the same id.
+fn number<'x>(x: &'x Exchange, name: &str, aggregate: &Aggregate) -> Option<&'x str> {
+    match &aggregate.id {
+        Some(id) => x.properties.value(&format!("{name}.{id}")),
+        None => x.properties.value(name),
+    }
+}
+
+/// Tells a copy which of how many it is, for the `aggregate` of that id.
+pub(super) fn tell(copy: &mut Exchange, id: Option<&str>, nth: usize, total: usize, split: &str) {
+    let name = |name: &'static str| match id {
+        Some(id) => Cow::Owned(format!("{name}.{id}")),
+        None => Cow::Borrowed(name),
+    };
+    copy.properties
+        .set(name(SEQUENCE), format!("{nth}/{total}"));
+    copy.properties.set(name(CORRELATION), split);
+    copy.line = format!("{split}.{nth}").into();
 }

@@ -4,7 +4,9 @@
 //! runner does it. That keeps a message with ten nested filters at one future and no allocation.
 
 pub mod aggregate;
+pub mod call;
 mod call_template;
+pub mod clone;
 mod direction;
 mod drop;
 mod filter;
@@ -21,6 +23,7 @@ mod router;
 pub mod send;
 mod sequence;
 mod switch;
+mod target;
 
 use std::collections::HashMap;
 use std::fmt::Debug;
@@ -52,6 +55,10 @@ pub enum Step<'a> {
     Gather(&'a aggregate::Aggregate),
     /// Send, and wait for the answer.
     Send(&'a send::Send),
+    /// Send, wait for the answer, and go on with it.
+    Ask(&'a call::Call),
+    /// Copies on ways of their own.
+    Clone(&'a clone::Clone),
     /// Nothing: the message goes to the client.
     Respond,
     /// Nothing: the message goes on in the response flow.
@@ -238,9 +245,19 @@ pub const MEDIATORS: &[Entry] = &[
         parse: aggregate::parse,
     },
     Entry {
+        name: "call",
+        doc: "sends the message and goes on with the answer",
+        parse: call::parse,
+    },
+    Entry {
         name: "call-template",
         doc: "runs a sequence template with parameters",
         parse: call_template::parse,
+    },
+    Entry {
+        name: "clone",
+        doc: "sends a copy of the message to each target",
+        parse: clone::parse,
     },
     Entry {
         name: "conditionalRouter",

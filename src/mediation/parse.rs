@@ -12,7 +12,7 @@ use regex::Regex;
 
 use super::expression::Expression;
 use super::mediator::{List, Mediator, refuse};
-use super::{SequenceId, Template, mediator};
+use super::{Sequence, SequenceId, Template, mediator};
 use crate::codes::DiagnosticCode;
 use crate::config::SYNAPSE_NS;
 use crate::config::diagnostic::{Diagnostic, Diagnostics, Severity};
@@ -101,6 +101,8 @@ pub struct Parse<'p> {
     position: Vec<String>,
     /// Above zero inside what is not run: endpoints there get no number.
     looking: usize,
+    /// Sequences without a name, inside mediators.
+    pub(super) own: Vec<Sequence>,
     /// Header fields that expressions look at and that go back with a fault about the request.
     pub(super) fields: BTreeSet<String>,
 }
@@ -142,6 +144,7 @@ impl<'p> Parse<'p> {
             parse_endpoint,
             position: Vec::new(),
             looking: 0,
+            own: Vec::new(),
             fields: BTreeSet::new(),
         }
     }
@@ -240,6 +243,41 @@ impl<'p> Parse<'p> {
     /// `file:line:column` of an element.
     pub fn place(&self, element: &Element) -> String {
         self.sources.locate(element.name_span)
+    }
+
+    /// The mediators inside an element as a sequence of their own; `part` tells it apart from others of the same mediator.
+    pub fn own_sequence(&mut self, part: &str, element: &Element) -> SequenceId {
+        self.position.push(part.to_owned());
+        let sequence = Sequence {
+            name: self.position.join("/"),
+            place: element.name_span,
+            list: self.list(element),
+            on_error: element
+                .attribute("onError")
+                .and_then(|key| self.known_sequence(key)),
+        };
+        self.position.pop();
+        self.own.push(sequence);
+        SequenceId::own(self.own.len() - 1)
+    }
+
+    /// The number of an `endpoint` element inside such a part.
+    pub fn endpoint_in(&mut self, part: &str, element: &Element) -> Option<u32> {
+        self.position.push(part.to_owned());
+        let endpoint = self.endpoint(element);
+        self.position.pop();
+        endpoint
+    }
+
+    /// An attribute that is true or false; false where it is not there.
+    pub fn flag(&mut self, element: &Element, name: &str) -> Option<bool> {
+        self.word(element, name, &[("false", false), ("true", true)])
+    }
+
+    /// Warns of something that has no effect.
+    pub fn warn(&mut self, span: Span, message: &str, help: &str) {
+        let code = DiagnosticCode::BadMediator;
+        self.diagnostics.warn(code, span, message, help);
     }
 
     /// Reports a setting that is missing or wrong.

@@ -8,8 +8,10 @@ use smallvec::SmallVec;
 use tokio::time::Instant;
 
 use super::copies::{Aside, Way, is_one_way};
-use super::gather::{Gathered, Group, Outcome};
+use super::gather::{Gathered, Group, Outcome, tell};
 use super::mediator::aggregate::Aggregate;
+use super::mediator::call::Call;
+use super::mediator::clone::Clone;
 use super::mediator::send::Send;
 use super::mediator::{After, List, Scene, Step};
 use super::{Cx, Mediation, Passed, SequenceId, Trace, answer, content};
@@ -242,6 +244,18 @@ impl<'a> Run<'a> {
                         return Ok(Ended::Stopped);
                     }
                 }
+                Step::Ask(call) => {
+                    self.ask(call, x).await?;
+                    if x.replied {
+                        return Ok(Ended::Stopped);
+                    }
+                }
+                Step::Clone(clone) => {
+                    self.clone_message(clone, x).await?;
+                    if x.replied || !clone.goes_on {
+                        return Ok(Ended::Stopped);
+                    }
+                }
                 Step::Respond => {
                     self.turn(x).await?;
                     self.answer(x).await?;
@@ -328,7 +342,8 @@ impl<'a> Run<'a> {
                 return Ok(());
             }
             x.receive = receive.map(|id| id.0);
-            return self.aside(vec![(x.copy(), Way::Send(send.to))], x);
+            let copy = x.copy();
+            return self.aside(vec![(copy, Way::Send(send.to))], false, x);
         }
         if self.is_used_again() {
             self.whole(x).await?;
@@ -337,16 +352,8 @@ impl<'a> Run<'a> {
             }
         }
         x.receive = receive.map(|id| id.0);
-        self.send(send.to, x).await.map_err(|fault| match send.to {
-            SendTo::ToOfMessage if fault.code == ErrorCode::NOT_READY => Fault::new(
-                fault.code,
-                format!(
-                    "send without an endpoint at {}: {}",
-                    send.place, fault.message
-                ),
-            ),
-            _ => fault,
-        })
+        let sent = self.send(send.to, x).await;
+        sent.map_err(|fault| at(send, fault))
     }
 
     /// True when mediators behind the current one may need the request after it has been sent.
@@ -428,7 +435,12 @@ impl<'a> Run<'a> {
     }
 
     /// Sends copies on ways of their own; what comes of them is found in `x.copies`.
-    fn aside(&mut self, copies: Vec<(Box<Exchange>, Way)>, x: &mut Exchange) -> Result<(), Fault> {
+    fn aside(
+        &mut self,
+        copies: Vec<(Box<Exchange>, Way)>,
+        in_order: bool,
+        x: &mut Exchange,
+    ) -> Result<(), Fault> {
         let report = x.more_copies(copies.len());
         if x.depth >= DEPTH_MAX {
             let text = format!("more than {DEPTH_MAX} copies of copies of a message");
@@ -446,7 +458,7 @@ impl<'a> Run<'a> {
         if self
             .cx
             .sender
-            .aside(copies.into_iter().map(aside).collect(), report)
+            .aside(copies.into_iter().map(aside).collect(), in_order, report)
         {
             return Ok(());
         }
@@ -457,11 +469,73 @@ impl<'a> Run<'a> {
     /// Goes the way of a copy, up to its answer, handlers included.
     pub(super) async fn way(&mut self, way: Way, handlers: Handlers, x: &mut Exchange) -> Ended {
         self.begin();
-        self.handlers = handlers;
-        let first = match way {
-            Way::Send(to) => self.send(to, x).await,
+        self.handlers = handlers.clone();
+        let (first, then) = match way {
+            Way::Send(to) => (self.send(to, x).await, None),
+            Way::Through(Some(id), then) => (self.call(id), then),
+            Way::Through(None, then) => (Ok(()), then),
         };
-        self.go(first, x).await
+        let ended = self.go(first, x).await;
+        let sent = x.replied || x.response.is_some() && !x.is_response() || x.copies.is_some();
+        match then {
+            Some(endpoint) if ended == Ended::Finished && !sent => {
+                self.begin();
+                self.handlers = handlers;
+                let first = self.send_by(&Send::to(endpoint), x).await;
+                self.go(first, x).await
+            }
+            _ => ended,
+        }
+    }
+
+    /// Does what a `clone` says.
+    async fn clone_message(&mut self, clone: &Clone, x: &mut Exchange) -> Result<(), Fault> {
+        self.whole(x).await?;
+        if x.replied || clone.targets.is_empty() {
+            return Ok(());
+        }
+        let split = split(x);
+        let mut copies = Vec::with_capacity(clone.targets.len());
+        for (nth, target) in clone.targets.iter().enumerate() {
+            let mut copy = x.copy_current();
+            copy.receive = None;
+            tell(
+                &mut copy,
+                clone.id.as_deref(),
+                nth,
+                clone.targets.len(),
+                &split,
+            );
+            let way = target.of_copy(&mut copy, &self.scene)?;
+            copies.push((copy, way));
+        }
+        self.aside(copies, clone.in_order, x)
+    }
+
+    /// Does what a `call` says.
+    async fn ask(&mut self, call: &Call, x: &mut Exchange) -> Result<(), Fault> {
+        let response = x.is_response();
+        if x.direction == Direction::Response {
+            self.turn_on(x).await?;
+        }
+        self.whole(x).await?;
+        if x.replied {
+            return Ok(());
+        }
+        self.cx.sender.discard(x).await;
+        x.response = None;
+        let sent = self.send(call.send.to, x).await;
+        sent.map_err(|fault| at(&call.send, fault))?;
+        if x.replied || x.response.is_none() {
+            return Ok(());
+        }
+        self.cx.sender.hold(x).await?;
+        if response {
+            x.receive_answer();
+        } else {
+            x.turn_to_request();
+        }
+        Ok(())
     }
 
     /// True once after the message became the answer without having been sent.
@@ -529,4 +603,21 @@ impl<'a> Run<'a> {
 fn is_answer(x: &Exchange) -> bool {
     let marked = x.properties.value("RESPONSE");
     marked.is_some_and(|value| value.eq_ignore_ascii_case("true"))
+}
+
+/// Says where it is written that a message without an address was to be sent.
+fn at(send: &Send, fault: Fault) -> Fault {
+    match send.to {
+        SendTo::ToOfMessage if fault.code == ErrorCode::NOT_READY => {
+            let text = format!("without an endpoint at {}: {}", send.place, fault.message);
+            Fault::new(fault.code, text)
+        }
+        _ => fault,
+    }
+}
+
+/// What the copies of a message have in common, and no others.
+fn split(x: &mut Exchange) -> String {
+    x.splits += 1;
+    format!("{}/{}", x.line, x.splits)
 }

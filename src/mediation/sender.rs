@@ -63,9 +63,9 @@ pub trait Sender {
     fn hold<'a>(&'a self, x: &'a mut Exchange) -> LocalBoxFuture<'a, Result<(), Fault>>;
     /// Lets go of an answer that nobody wants.
     fn discard<'a>(&'a self, x: &'a mut Exchange) -> LocalBoxFuture<'a, ()>;
-    /// Takes copies on their ways, by [`Mediation::aside`](super::Mediation::aside), each beside the others. False when too
-    /// much is under way already, and none is sent.
-    fn aside(&self, copies: Vec<Aside>, report: CopyReport) -> bool;
+    /// Takes copies on their ways, by [`Mediation::aside`](super::Mediation::aside): each beside the others, or one after the
+    /// other. False when too much is under way already, and none is sent.
+    fn aside(&self, copies: Vec<Aside>, in_order: bool, report: CopyReport) -> bool;
     /// True when messages are only thought through: then nothing goes on beside anything.
     fn rehearses(&self) -> bool {
         false

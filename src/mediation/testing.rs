@@ -377,7 +377,7 @@ impl Sender for Script {
         Box::pin(async {})
     }
 
-    fn aside(&self, copies: Vec<Aside>, report: CopyReport) -> bool {
+    fn aside(&self, copies: Vec<Aside>, _: bool, report: CopyReport) -> bool {
         let copies = copies.into_iter().map(|copy| (copy, report.clone()));
         self.asides.borrow_mut().extend(copies);
         true

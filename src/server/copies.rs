@@ -127,29 +127,43 @@ impl Beside {
         });
     }
 
-    /// Takes copies on ways of their own.
-    pub fn aside(&self, copies: Vec<Aside>, report: CopyReport) -> bool {
+    /// Takes copies on ways of their own, in order or each beside the others.
+    pub fn aside(&self, copies: Vec<Aside>, in_order: bool, report: CopyReport) -> bool {
         let Some(taken) = Taken::take(&self.home.space, copies.len(), held(&copies)) else {
             return false;
         };
         let taken = Rc::new(taken);
+        if in_order {
+            let this = self.clone();
+            tokio::task::spawn_local(async move {
+                for aside in copies {
+                    this.one_aside(aside, &report).await;
+                }
+                drop(taken);
+            });
+            return true;
+        }
         for aside in copies {
             let (this, report, taken) = (self.clone(), report.clone(), taken.clone());
             tokio::task::spawn_local(async move {
-                let _open = this.home.worker.drain.open();
-                this.home.worker.look();
-                let events = this.events();
-                let sender = this.bound(&events);
-                let cx = Cx {
-                    sender: &sender,
-                    log: &events,
-                };
-                let done = this.generation.mediation.aside(aside, &cx).await;
+                this.one_aside(aside, &report).await;
                 drop(taken);
-                this.come_back(done, &report).await;
             });
         }
         true
+    }
+
+    async fn one_aside(&self, aside: Aside, report: &CopyReport) {
+        let _open = self.home.worker.drain.open();
+        self.home.worker.look();
+        let events = self.events();
+        let sender = self.bound(&events);
+        let cx = Cx {
+            sender: &sender,
+            log: &events,
+        };
+        let done = self.generation.mediation.aside(aside, &cx).await;
+        self.come_back(done, report).await;
     }
 
     /// A sender for this message.

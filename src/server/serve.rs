@@ -392,9 +392,9 @@ impl Sender for Bound<'_> {
         Box::pin(x.discard_answer(self.dispatch.worker))
     }
 
-    fn aside(&self, copies: Vec<Aside>, report: CopyReport) -> bool {
+    fn aside(&self, copies: Vec<Aside>, in_order: bool, report: CopyReport) -> bool {
         let beside = self.beside;
-        beside.is_some_and(|beside| beside.aside(copies, report))
+        beside.is_some_and(|beside| beside.aside(copies, in_order, report))
     }
 
     fn behind(&self, rest: Rest) {

@@ -19,6 +19,8 @@ use crate::soap::xpath::{Context, ErrorKind, NoHost, Plain, Value, XPath};
 /// See the module.
 #[derive(Debug)]
 pub struct Aggregate {
+    /// Of the copies of which `clone` or `iterate`; `None` for those without an id.
+    pub id: Option<String>,
     correlate: Option<XPath>,
     timeout_s: Option<ValueOf>,
     min: Option<ValueOf>,
@@ -64,6 +66,7 @@ pub(super) fn parse(element: &Element, parse: &mut Parse<'_>) -> Option<Box<dyn 
         None => Some(Branch::List(parse.list(on_complete))),
     };
     Some(Box::new(Aggregate {
+        id: element.attribute("id").map(|id| id.value.clone()),
         correlate,
         timeout_s,
         min,
@@ -152,13 +155,13 @@ impl Aggregate {
         })
     }
 
-    /// What a message has in common with those of its group.
-    pub fn key(&self, tree: &Tree) -> Result<String, Fault> {
+    /// What a message has in common with those of its group; `None` without `correlateOn`.
+    pub fn key(&self, tree: &Tree) -> Result<Option<String>, Fault> {
         let Some(correlate) = &self.correlate else {
-            return Ok(String::new());
+            return Ok(None);
         };
         let value = evaluate(correlate, tree)?;
-        Ok(value.into_text(Some(tree)).into_owned())
+        Ok(Some(value.into_text(Some(tree)).into_owned()))
     }
 
     /// The nodes of a message that go into the result.

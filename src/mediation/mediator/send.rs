@@ -22,10 +22,15 @@ pub struct Send {
 impl Send {
     /// One to the endpoint of that number.
     pub fn to(endpoint: u32) -> Send {
+        Send::new(SendTo::Endpoint(endpoint), String::new())
+    }
+
+    /// One that is written there.
+    pub fn new(to: SendTo, place: String) -> Send {
         Send {
-            to: SendTo::Endpoint(endpoint),
+            to,
             receive: None,
-            place: "".into(),
+            place: place.into(),
         }
     }
 }

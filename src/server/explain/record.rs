@@ -272,8 +272,8 @@ impl Sender for Rehearsed<'_> {
         self.bound.discard(x)
     }
 
-    fn aside(&self, copies: Vec<Aside>, report: CopyReport) -> bool {
-        self.bound.aside(copies, report)
+    fn aside(&self, copies: Vec<Aside>, in_order: bool, report: CopyReport) -> bool {
+        self.bound.aside(copies, in_order, report)
     }
 
     fn rehearses(&self) -> bool {

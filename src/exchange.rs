@@ -364,6 +364,12 @@ impl Exchange {
         self.content = Some((self.direction, Box::new(content)));
     }
 
+    /// What was read of the current message, to put another in its place.
+    pub fn take_content(&mut self) -> Option<Box<Content>> {
+        let (direction, content) = self.content.take()?;
+        (direction == self.direction).then_some(content)
+    }
+
     /// To be called by whoever puts another message in the place of the current one.
     pub fn forget_content(&mut self) {
         self.content = None;

@@ -10,7 +10,9 @@ pub mod clone;
 mod direction;
 mod drop;
 mod filter;
+pub mod foreach;
 mod header;
+pub mod iterate;
 mod log;
 mod loopback;
 mod makefault;
@@ -59,6 +61,10 @@ pub enum Step<'a> {
     Ask(&'a call::Call),
     /// Copies on ways of their own.
     Clone(&'a clone::Clone),
+    /// Parts of the message on ways of their own.
+    Iterate(&'a iterate::Iterate),
+    /// Each part of the message through a sequence.
+    ForEach(&'a foreach::ForEach),
     /// Nothing: the message goes to the client.
     Respond,
     /// Nothing: the message goes on in the response flow.
@@ -255,6 +261,11 @@ pub const MEDIATORS: &[Entry] = &[
         parse: call_template::parse,
     },
     Entry {
+        name: "callout",
+        doc: "sends a part of the message and puts the answer into it",
+        parse: call::parse_callout,
+    },
+    Entry {
         name: "clone",
         doc: "sends a copy of the message to each target",
         parse: clone::parse,
@@ -275,6 +286,11 @@ pub const MEDIATORS: &[Entry] = &[
         parse: filter::parse,
     },
     Entry {
+        name: "foreach",
+        doc: "takes each part of the message through a sequence",
+        parse: foreach::parse,
+    },
+    Entry {
         name: "header",
         doc: "sets or removes addressing values and HTTP header fields",
         parse: header::parse,
@@ -283,6 +299,11 @@ pub const MEDIATORS: &[Entry] = &[
         name: "in",
         doc: "runs its mediators for requests only",
         parse: direction::parse_in,
+    },
+    Entry {
+        name: "iterate",
+        doc: "sends a copy of the message for each part of it",
+        parse: iterate::parse,
     },
     Entry {
         name: "log",

@@ -17,7 +17,7 @@ use crate::codes::DiagnosticCode;
 use crate::config::SYNAPSE_NS;
 use crate::config::diagnostic::{Diagnostic, Diagnostics, Severity};
 use crate::config::language;
-use crate::config::model::{EndpointDef, EndpointKind};
+use crate::config::model::{AddressDef, EndpointDef, EndpointKind, LeafDef};
 use crate::config::source::{Sources, Span, Spanned};
 use crate::config::suggest::nearest;
 use crate::config::xml::{Element, Node};
@@ -467,6 +467,31 @@ impl<'p> Parse<'p> {
     /// The number of an endpoint by its key.
     pub fn endpoint_by_key(&mut self, key: &Spanned<String>) -> u32 {
         self.endpoints.key(key)
+    }
+
+    /// The number of an endpoint for an address alone, which is never left out.
+    pub fn address(&mut self, url: &Spanned<String>) -> Option<u32> {
+        let leaf = LeafDef {
+            suspend_codes: vec![-1],
+            mark_codes: vec![-1],
+            ..LeafDef::default()
+        };
+        let def = EndpointDef {
+            name: None,
+            kind: EndpointKind::Address(AddressDef {
+                uri: url.clone(),
+                leaf,
+            }),
+            on_error: None,
+            properties: Vec::new(),
+            description: None,
+            span: url.span,
+        };
+        if self.looking > 0 {
+            self.endpoints.look(&def, self.diagnostics);
+            return None;
+        }
+        Some(self.endpoints.inline(&self.position.join("/"), &def))
     }
 
     /// The number of an `endpoint` element that stands in no sequence; a broken one fails when it is sent to.

@@ -4,21 +4,20 @@
 //! sequences in scope, innermost first, then the sequence `fault`, then nobody. A handler that fails hands on to the
 //! next one out. When a handler ends the flow has ended: the sequence that failed is not resumed.
 
+mod ask;
+mod parts;
+mod send;
+
 use smallvec::SmallVec;
 use tokio::time::Instant;
 
-use super::copies::{Aside, Way, is_one_way};
-use super::gather::{Gathered, Group, Outcome, tell};
+use super::gather::{Gathered, Group, Outcome};
 use super::mediator::aggregate::Aggregate;
-use super::mediator::call::Call;
-use super::mediator::clone::Clone;
-use super::mediator::send::Send;
 use super::mediator::{After, List, Scene, Step};
-use super::{Cx, Mediation, Passed, SequenceId, Trace, answer, content};
+use super::{Cx, Mediation, Passed, SequenceId, Trace, content};
 use crate::codes::ErrorCode;
-use crate::exchange::{Body, Direction, Exchange, Fault};
+use crate::exchange::{Direction, Exchange, Fault};
 use crate::mediation::SendTo;
-use crate::soap::content::Extent;
 
 /// Deepest nesting of sequences that call each other.
 pub const CALLS_MAX: usize = 64;
@@ -26,12 +25,6 @@ pub const CALLS_MAX: usize = 64;
 pub const STEPS_MAX: u32 = 100_000;
 /// Most handlers that one flow may start: a sequence that is its own handler must end.
 const HANDLERS_MAX: u32 = 16;
-
-/// Most times that the answer to one message is sent on.
-const HOPS_MAX: u32 = 32;
-
-/// Most times that a copy is made of a copy.
-const DEPTH_MAX: u8 = 16;
 
 /// Error handlers in scope, the innermost last.
 pub(super) type Handlers = SmallVec<[SequenceId; 4]>;
@@ -256,6 +249,18 @@ impl<'a> Run<'a> {
                         return Ok(Ended::Stopped);
                     }
                 }
+                Step::Iterate(iterate) => {
+                    self.iterate(iterate, x).await?;
+                    if x.replied || !iterate.goes_on {
+                        return Ok(Ended::Stopped);
+                    }
+                }
+                Step::ForEach(each) => {
+                    self.for_each(each, x).await?;
+                    if x.replied {
+                        return Ok(Ended::Stopped);
+                    }
+                }
                 Step::Respond => {
                     self.turn(x).await?;
                     self.answer(x).await?;
@@ -322,222 +327,6 @@ impl<'a> Run<'a> {
         self.go(next, x).await
     }
 
-    /// Does what a `send` says.
-    async fn send_by(&mut self, send: &Send, x: &mut Exchange) -> Result<(), Fault> {
-        if send.to == SendTo::ToOfMessage {
-            if x.is_response() || is_answer(x) {
-                self.turn(x).await?;
-                return self.answer(x).await;
-            }
-        } else if x.direction == Direction::Response {
-            self.turn_on(x).await?;
-        }
-        let receive = match &send.receive {
-            Some(sequence) => Some(self.scene.find(sequence, x)?),
-            None => None,
-        };
-        if is_one_way(x) && !self.cx.sender.rehearses() {
-            self.whole(x).await?;
-            if x.replied {
-                return Ok(());
-            }
-            x.receive = receive.map(|id| id.0);
-            let copy = x.copy();
-            return self.aside(vec![(copy, Way::Send(send.to))], false, x);
-        }
-        if self.is_used_again() {
-            self.whole(x).await?;
-            if x.replied {
-                return Ok(());
-            }
-        }
-        x.receive = receive.map(|id| id.0);
-        let sent = self.send(send.to, x).await;
-        sent.map_err(|fault| at(send, fault))
-    }
-
-    /// True when mediators behind the current one may need the request after it has been sent.
-    fn is_used_again(&self) -> bool {
-        let mut frames = self.frames.iter().rev();
-        let after = frames.find_map(|frame| match frame.list.after(frame.next) {
-            After::Goes => None,
-            known => Some(known),
-        });
-        after == Some(After::Uses)
-    }
-
-    /// Has the current message whole, as bytes that say what its tree says.
-    async fn whole(&self, x: &mut Exchange) -> Result<(), Fault> {
-        content::ready(x, self.cx.sender).await?;
-        if *x.body() == Body::Incoming && !x.replied {
-            self.cx.sender.read(x, Extent::Whole).await?;
-        }
-        Ok(())
-    }
-
-    /// Makes the current message the answer. Ends with `x.replied` when the client's message broke off.
-    async fn turn(&mut self, x: &mut Exchange) -> Result<(), Fault> {
-        if x.direction == Direction::Request {
-            self.whole(x).await?;
-            if !x.replied {
-                self.cx.sender.discard(x).await;
-                x.turn_to_answer();
-            }
-        }
-        Ok(())
-    }
-
-    /// Gives the current message, which is an answer, to the client.
-    async fn answer(&mut self, x: &mut Exchange) -> Result<(), Fault> {
-        content::ready(x, self.cx.sender).await?;
-        match x.replied {
-            true => Ok(()),
-            false => answer::reply(x),
-        }
-    }
-
-    /// Makes the answer the current request, so that it is sent on.
-    async fn turn_on(&mut self, x: &mut Exchange) -> Result<(), Fault> {
-        self.hops += 1;
-        if self.hops > HOPS_MAX {
-            let text = format!("the answer was sent on more than {HOPS_MAX} times");
-            return Err(Fault::new(ErrorCode::NONE, text));
-        }
-        content::ready(x, self.cx.sender).await?;
-        self.cx.sender.hold(x).await?;
-        x.turn_to_request();
-        x.onward = true;
-        Ok(())
-    }
-
-    async fn send(&mut self, to: SendTo, x: &mut Exchange) -> Result<(), Fault> {
-        // An error of an earlier try says nothing about this one.
-        x.fault = None;
-        x.retry_after = None;
-        content::ready(x, self.cx.sender).await?;
-        if x.replied {
-            return Ok(());
-        }
-        if let Some(extent) = self.cx.sender.extent(to) {
-            content::ensure(x, extent, "", self.cx.sender).await?;
-            if x.replied {
-                return Ok(());
-            }
-        }
-        let sent = self.cx.sender.send(x, to).await;
-        x.forget_content();
-        sent?;
-        if x.copies.is_some() {
-            // What is in scope here takes the errors of the copies, whenever they come.
-            self.copy_handlers = self.handlers.clone();
-        }
-        Ok(())
-    }
-
-    /// Sends copies on ways of their own; what comes of them is found in `x.copies`.
-    fn aside(
-        &mut self,
-        copies: Vec<(Box<Exchange>, Way)>,
-        in_order: bool,
-        x: &mut Exchange,
-    ) -> Result<(), Fault> {
-        let report = x.more_copies(copies.len());
-        if x.depth >= DEPTH_MAX {
-            let text = format!("more than {DEPTH_MAX} copies of copies of a message");
-            return Err(Fault::new(ErrorCode::NONE, text));
-        }
-        let depth = x.depth + 1;
-        let aside = |(mut copy, way): (Box<Exchange>, Way)| {
-            copy.depth = depth;
-            Aside {
-                copy,
-                way,
-                handlers: self.handlers.clone(),
-            }
-        };
-        if self
-            .cx
-            .sender
-            .aside(copies.into_iter().map(aside).collect(), in_order, report)
-        {
-            return Ok(());
-        }
-        let text = "too many copies of messages are under way already";
-        Err(Fault::new(ErrorCode::OVERLOADED, text))
-    }
-
-    /// Goes the way of a copy, up to its answer, handlers included.
-    pub(super) async fn way(&mut self, way: Way, handlers: Handlers, x: &mut Exchange) -> Ended {
-        self.begin();
-        self.handlers = handlers.clone();
-        let (first, then) = match way {
-            Way::Send(to) => (self.send(to, x).await, None),
-            Way::Through(Some(id), then) => (self.call(id), then),
-            Way::Through(None, then) => (Ok(()), then),
-        };
-        let ended = self.go(first, x).await;
-        let sent = x.replied || x.response.is_some() && !x.is_response() || x.copies.is_some();
-        match then {
-            Some(endpoint) if ended == Ended::Finished && !sent => {
-                self.begin();
-                self.handlers = handlers;
-                let first = self.send_by(&Send::to(endpoint), x).await;
-                self.go(first, x).await
-            }
-            _ => ended,
-        }
-    }
-
-    /// Does what a `clone` says.
-    async fn clone_message(&mut self, clone: &Clone, x: &mut Exchange) -> Result<(), Fault> {
-        self.whole(x).await?;
-        if x.replied || clone.targets.is_empty() {
-            return Ok(());
-        }
-        let split = split(x);
-        let mut copies = Vec::with_capacity(clone.targets.len());
-        for (nth, target) in clone.targets.iter().enumerate() {
-            let mut copy = x.copy_current();
-            copy.receive = None;
-            tell(
-                &mut copy,
-                clone.id.as_deref(),
-                nth,
-                clone.targets.len(),
-                &split,
-            );
-            let way = target.of_copy(&mut copy, &self.scene)?;
-            copies.push((copy, way));
-        }
-        self.aside(copies, clone.in_order, x)
-    }
-
-    /// Does what a `call` says.
-    async fn ask(&mut self, call: &Call, x: &mut Exchange) -> Result<(), Fault> {
-        let response = x.is_response();
-        if x.direction == Direction::Response {
-            self.turn_on(x).await?;
-        }
-        self.whole(x).await?;
-        if x.replied {
-            return Ok(());
-        }
-        self.cx.sender.discard(x).await;
-        x.response = None;
-        let sent = self.send(call.send.to, x).await;
-        sent.map_err(|fault| at(&call.send, fault))?;
-        if x.replied || x.response.is_none() {
-            return Ok(());
-        }
-        self.cx.sender.hold(x).await?;
-        if response {
-            x.receive_answer();
-        } else {
-            x.turn_to_request();
-        }
-        Ok(())
-    }
-
     /// True once after the message became the answer without having been sent.
     pub(super) fn take_looped(&mut self) -> bool {
         std::mem::take(&mut self.looped)
@@ -597,27 +386,4 @@ impl<'a> Run<'a> {
             }
         }
     }
-}
-
-/// True for a request that is to be the answer itself: `RESPONSE=true` in a request flow (spec/mediation.md 7).
-fn is_answer(x: &Exchange) -> bool {
-    let marked = x.properties.value("RESPONSE");
-    marked.is_some_and(|value| value.eq_ignore_ascii_case("true"))
-}
-
-/// Says where it is written that a message without an address was to be sent.
-fn at(send: &Send, fault: Fault) -> Fault {
-    match send.to {
-        SendTo::ToOfMessage if fault.code == ErrorCode::NOT_READY => {
-            let text = format!("without an endpoint at {}: {}", send.place, fault.message);
-            Fault::new(fault.code, text)
-        }
-        _ => fault,
-    }
-}
-
-/// What the copies of a message have in common, and no others.
-fn split(x: &mut Exchange) -> String {
-    x.splits += 1;
-    format!("{}/{}", x.line, x.splits)
 }

@@ -41,7 +41,7 @@ fn a_request_line_in_absolute_form_says_where_to_send() {
         let text = answer.text();
         assert!(
             text.contains("303001")
-                && text.contains("send without an endpoint at")
+                && text.contains("without an endpoint at")
                 && text.contains(".xml:1:"),
             "{text}"
         );
@@ -126,4 +126,73 @@ fn a_drain_waits_for_what_is_sent_beside() {
     proxy.signal(rustix::process::Signal::TERM);
     assert!(proxy.ended().success());
     assert!(begun.elapsed() > Duration::from_millis(300));
+}
+
+fn target(backend: &Backend) -> String {
+    format!("<target><sequence>{}</sequence></target>", to(backend))
+}
+
+#[test]
+fn copies_go_side_by_side_or_one_after_the_other() {
+    let late = |name: &'static str| {
+        Backend::start(move |_| {
+            Act::Late(Duration::from_millis(300), ok(&format!("<a><{name}/></a>")))
+        })
+    };
+    let (a, b) = (late("a"), late("b"));
+    let both = format!("{}{}", target(&a), target(&b));
+    let out = "<aggregate><onComplete expression=\"/a/*\"><send/></onComplete></aggregate>";
+    for (sequential, least, most) in [("false", 250, 580), ("true", 590, 5000)] {
+        let clone = format!("<clone sequential=\"{sequential}\">{both}</clone>");
+        let proxy = Proxy::serving(&main_of(&clone, out));
+        let begun = std::time::Instant::now();
+        let text = proxy.client().post("/", &quote()).text();
+        let took = begun.elapsed();
+        assert!(text.contains("<a/>") && text.contains("<b/>"), "{text}");
+        assert!(
+            took >= Duration::from_millis(least),
+            "{sequential}: {took:?}"
+        );
+        assert!(
+            took <= Duration::from_millis(most),
+            "{sequential}: {took:?}"
+        );
+    }
+    assert_eq!(a.seen()[0].body, quote().as_bytes());
+}
+
+#[test]
+fn one_message_has_no_more_parts_than_are_allowed() {
+    let a = Backend::named("a");
+    let iterate = format!("<iterate expression=\"//i\">{}</iterate>", target(&a));
+    let proxy = Proxy::serving(&main_of(&iterate, "<send/>"));
+    let of = |n: usize| {
+        quote().replace(
+            "<soapenv:Body>",
+            &format!("<soapenv:Body>{}", "<i/>".repeat(n)),
+        )
+    };
+    let mut client = proxy.client();
+    let answer = client.post("/", &of(4097));
+    assert!(answer.status == 500 && answer.text().contains("more than 4096"));
+    assert_eq!(a.hits(), 0);
+    assert_eq!(client.post("/", &of(20)).text(), "a");
+    eventually("all parts are sent", || (a.hits() == 20).then_some(()));
+}
+
+#[test]
+fn a_call_goes_on_with_the_answer_over_the_same_connections() {
+    let a = Backend::start(|_| Act::Write(ok("<first/>")));
+    let b = Backend::named("b");
+    let call = |backend: &Backend| to(backend).replace("send>", "call>");
+    let proxy = Proxy::serving(&main_of(&format!("{}{}<respond/>", call(&a), call(&b)), ""));
+    let mut client = proxy.client();
+    for _ in 0..3 {
+        assert_eq!(client.post("/x?y", &quote()).text(), "b");
+    }
+    assert_eq!((a.connections(), b.connections()), (1, 1));
+    assert_eq!(
+        (&b.seen()[2].body[..], b.seen()[2].target()),
+        (&b"<first/>"[..], "/svc")
+    );
 }

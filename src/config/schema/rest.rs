@@ -90,12 +90,14 @@ pub(super) const MEDIATORS: &[Row] = &[
     ),
     row("drop", &[], Inside::Data),
     row("filter", &[], BRANCH),
+    row("foreach", &[must("expression")], Inside::Free),
     row(
         "header",
         &[may("action", Words(&["set", "remove"]))],
         Inside::Data,
     ),
     row("in", &[], Inside::Mediators),
+    row("iterate", &[must("expression")], Inside::Free),
     row(
         "log",
         &[may(
@@ -173,8 +175,6 @@ pub(super) const HOLD_MORE: &[&str] = &[
     "callout",
     "clone",
     "entitlementService",
-    "foreach",
-    "iterate",
     "scatter-gather",
     "throttle",
     "validate",

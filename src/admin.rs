@@ -25,6 +25,6 @@ pub use control::{BoxFuture, Control, SessionError, SwitchError, SwitchOrder, Ve
 pub use listen::{Admin, AdminAddr, BindError};
 pub use view::{
     CauseView, CertificateView, ChangeView, EndpointView, EntryView, KeptView, ListenerView,
-    OperationView, OrderView, PlaceView, ReloadView, SettingView, StateCounts, StatsView,
-    StatusView, TimelineView, TlsProfileView, TlsView,
+    OperationView, OrderView, PlaceView, ProcessorView, ReloadView, SettingView, StateCounts,
+    StatsView, StatusView, StoreView, TimelineView, TlsProfileView, TlsView,
 };

@@ -18,10 +18,12 @@ mod gather;
 pub mod mediator;
 pub mod message;
 pub mod parse;
+pub mod processor;
 mod proxy;
 mod route;
 mod run;
 pub mod sender;
+pub mod store;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
@@ -47,9 +49,11 @@ use crate::exchange::{Body, Direction, Exchange, Fault};
 use crate::transport::head::ResponseHead;
 use api::Api;
 use parse::Parse;
+use processor::Processor;
 use proxy::Proxy;
 use route::{Route, Routes};
 use run::{Ended, Run};
+use store::Store;
 
 /// Number of a sequence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -111,6 +115,8 @@ pub struct Mediation {
     own: Vec<Sequence>,
     proxies: Vec<Proxy>,
     apis: Vec<Api>,
+    stores: Vec<Arc<Store>>,
+    processors: Vec<Processor>,
     ids: HashMap<String, SequenceId>,
     pre_mediate: Option<SequenceId>,
     main: Option<SequenceId>,
@@ -147,6 +153,13 @@ impl Mediation {
             parse_endpoint,
             diagnostics,
         );
+        let stores: Vec<Arc<Store>> = model
+            .queues
+            .iter()
+            .filter(|def| def.kind == "messageStore")
+            .filter_map(|def| store::build(def, &mut parse))
+            .collect();
+        parse.stores.clone_from(&stores);
         let mut sequences: Vec<Sequence> = model
             .sequences
             .iter()
@@ -188,6 +201,12 @@ impl Mediation {
             .iter()
             .map(|def| api::build(def, &mut parse, &mut sequences))
             .collect();
+        let processors = model
+            .queues
+            .iter()
+            .filter(|def| def.kind == "messageProcessor")
+            .filter_map(|def| processor::build(def, &stores, &mut parse))
+            .collect();
         proxy::unused_entries(model, library, &mut parse);
         let own = std::mem::take(&mut parse.own);
         let fields = std::mem::take(&mut parse.fields).into_iter().collect();
@@ -197,6 +216,8 @@ impl Mediation {
             own,
             proxies,
             apis,
+            stores,
+            processors,
             pre_mediate: ids.get("pre-mediate").copied(),
             main: ids.get("main").copied(),
             fault: ids.get("fault").copied(),

@@ -16,6 +16,7 @@ mod listen;
 mod log;
 mod members;
 mod orders;
+mod processors;
 mod registry;
 mod reload;
 mod reloader;

@@ -32,8 +32,40 @@ pub struct StatusView {
     pub connections: u64,
     /// What is listened on.
     pub listeners: Vec<ListenerView>,
+    /// Message stores, when there are any.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stores: Vec<StoreView>,
+    /// Message processors, when there are any.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub processors: Vec<ProcessorView>,
     /// What needs attention, in words.
     pub problems: Vec<String>,
+}
+
+/// One message store.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoreView {
+    /// Its name.
+    pub name: String,
+    /// Messages that wait.
+    pub messages: u64,
+}
+
+/// One message processor.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProcessorView {
+    /// Its name.
+    pub name: String,
+    /// What it takes from.
+    pub store: String,
+    /// False after too many attempts in a row.
+    pub active: bool,
+    /// Messages that were delivered or sampled.
+    pub delivered: u64,
+    /// Attempts that failed.
+    pub failed: u64,
+    /// Messages that were dropped.
+    pub dropped: u64,
 }
 
 /// Leaf endpoints by state.

@@ -40,6 +40,8 @@ pub struct Model {
     pub proxies: Vec<ProxyDef>,
     /// REST APIs in load order.
     pub apis: Vec<ApiDef>,
+    /// Message stores, message processors and priority executors in load order.
+    pub queues: Vec<QueueDef>,
     /// Local entries in load order.
     pub entries: Vec<EntryDef>,
     /// Endpoint templates in load order.
@@ -99,6 +101,17 @@ impl UnsupportedDef {
     pub fn span(&self) -> Span {
         self.element.span
     }
+}
+
+/// An artifact that keeps messages; what is in it is read by the mediation room.
+#[derive(Debug, Clone)]
+pub struct QueueDef {
+    /// Element name: `messageStore`, `messageProcessor` or `priorityExecutor`.
+    pub kind: &'static str,
+    /// Name.
+    pub name: Spanned<String>,
+    /// The element.
+    pub element: Element,
 }
 
 /// A named sequence; its mediators are parsed by the mediation room.

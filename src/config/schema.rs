@@ -312,7 +312,7 @@ impl Schema {
         self.others();
         self.out.close();
         self.out.close();
-        for row in rest::MEDIATORS {
+        for row in rest::MEDIATORS.iter().filter(|row| all.contains(&row.name)) {
             let type_name = match row.name {
                 "sequence" => "sequence".to_owned(),
                 name => format!("{name}-mediator"),

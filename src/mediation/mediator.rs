@@ -24,6 +24,7 @@ mod rewrite;
 mod router;
 pub mod send;
 mod sequence;
+mod store;
 mod switch;
 mod target;
 
@@ -32,6 +33,7 @@ use std::fmt::Debug;
 
 use super::expression::Expression;
 use super::parse::{Parse, SequenceRef};
+use super::store::Store;
 use super::{Category, LogSink, SequenceId};
 use crate::codes::ErrorCode;
 use crate::config::language;
@@ -65,6 +67,8 @@ pub enum Step<'a> {
     Iterate(&'a iterate::Iterate),
     /// Each part of the message through a sequence.
     ForEach(&'a foreach::ForEach),
+    /// Into a message store, then the next one here.
+    Store(&'a Store),
     /// Nothing: the message goes to the client.
     Respond,
     /// Nothing: the message goes on in the response flow.
@@ -364,6 +368,11 @@ pub const MEDIATORS: &[Entry] = &[
         name: "sequence",
         doc: "runs a named sequence",
         parse: sequence::parse,
+    },
+    Entry {
+        name: "store",
+        doc: "puts the message into a message store",
+        parse: store::parse,
     },
     Entry {
         name: "switch",

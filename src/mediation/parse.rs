@@ -7,11 +7,13 @@ mod inside;
 
 use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 
 use regex::Regex;
 
 use super::expression::Expression;
 use super::mediator::{List, Mediator, refuse};
+use super::store::Store;
 use super::{Sequence, SequenceId, Template, mediator};
 use crate::codes::DiagnosticCode;
 use crate::config::SYNAPSE_NS;
@@ -101,6 +103,8 @@ pub struct Parse<'p> {
     position: Vec<String>,
     /// Above zero inside what is not run: endpoints there get no number.
     looking: usize,
+    /// The message stores that are kept here.
+    pub(super) stores: Vec<Arc<Store>>,
     /// Sequences without a name, inside mediators.
     pub(super) own: Vec<Sequence>,
     /// Header fields that expressions look at and that go back with a fault about the request.
@@ -144,6 +148,7 @@ impl<'p> Parse<'p> {
             parse_endpoint,
             position: Vec::new(),
             looking: 0,
+            stores: Vec::new(),
             own: Vec::new(),
             fields: BTreeSet::new(),
         }

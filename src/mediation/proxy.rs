@@ -170,6 +170,17 @@ impl Mediation {
             .iter()
             .filter_map(|p| Some((&*p.name, p.publication.as_ref()?)))
             .collect();
+        for store in &self.stores {
+            if let Some(before) = previous.stores.iter().find(|s| s.name == store.name) {
+                store.inherit(before);
+            }
+        }
+        for processor in &self.processors {
+            let mut all = previous.processors.iter();
+            if let Some(before) = all.find(|p| p.name == processor.name) {
+                processor.inherit(before);
+            }
+        }
         for proxy in &self.proxies {
             if let Some(publication) = &proxy.publication
                 && let Some(before) = before.get(&*proxy.name)

@@ -261,6 +261,13 @@ impl<'a> Run<'a> {
                         return Ok(Ended::Stopped);
                     }
                 }
+                Step::Store(store) => {
+                    self.whole(x).await?;
+                    if x.replied {
+                        return Ok(Ended::Stopped);
+                    }
+                    store.put(x.copy_current())?;
+                }
                 Step::Respond => {
                     self.turn(x).await?;
                     self.answer(x).await?;

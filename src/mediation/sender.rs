@@ -66,6 +66,19 @@ pub trait Sender {
     /// Takes copies on their ways, by [`Mediation::aside`](super::Mediation::aside): each beside the others, or one after the
     /// other. False when too much is under way already, and none is sent.
     fn aside(&self, copies: Vec<Aside>, in_order: bool, report: CopyReport) -> bool;
+    /// Sends to an endpoint for a message processor, which tries again by itself: nothing is left out for a time, and what comes of
+    /// it concerns no other message.
+    fn deliver<'a>(
+        &'a self,
+        x: &'a mut Exchange,
+        endpoint: u32,
+    ) -> LocalBoxFuture<'a, Result<(), Fault>> {
+        self.send(x, SendTo::Endpoint(endpoint))
+    }
+    /// The number of the endpoint of that name.
+    fn endpoint(&self, _: &str) -> Option<u32> {
+        None
+    }
     /// True when messages are only thought through: then nothing goes on beside anything.
     fn rehearses(&self) -> bool {
         false

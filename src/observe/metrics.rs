@@ -35,6 +35,10 @@ pub struct MetricsSnapshot {
     pub endpoints: Vec<EndpointMetrics>,
     /// One per group.
     pub groups: Vec<GroupMetrics>,
+    /// Messages that wait, per message store.
+    pub stores: Vec<(String, u64)>,
+    /// One per message processor.
+    pub processors: Vec<ProcessorMetrics>,
     /// TLS handshakes of clients that came to nothing.
     pub tls_handshakes_failed: u64,
     /// Per TLS profile with certificates: when the first of them ends, seconds since 1970.
@@ -43,6 +47,17 @@ pub struct MetricsSnapshot {
     pub log_lines_dropped: u64,
     /// Longest delay of each worker since the last reading, in seconds.
     pub worker_stalls: Vec<f64>,
+}
+
+/// One message processor.
+#[derive(Clone, Debug, Default)]
+pub struct ProcessorMetrics {
+    /// Its name.
+    pub name: String,
+    /// False after too many attempts in a row.
+    pub active: bool,
+    /// What became of messages and attempts.
+    pub outcomes: [(&'static str, u64); 3],
 }
 
 /// Configuration and reloads.

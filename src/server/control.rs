@@ -1,5 +1,6 @@
 //! The running proxy as the administration sees it.
 
+mod queues;
 mod tls;
 
 use std::sync::Arc;
@@ -127,7 +128,13 @@ impl Control for Running {
                     address: address.clone(),
                 })
                 .collect(),
-            problems: reloads.problem.into_iter().collect(),
+            stores: queues::stores(&generation),
+            processors: queues::processors(&generation),
+            problems: reloads
+                .problem
+                .into_iter()
+                .chain(queues::stopped(&generation))
+                .collect(),
         }
     }
 
@@ -270,6 +277,8 @@ impl Control for Running {
         let views = generation.endpoints.inspect(now);
         let [warnings, unsupported, errors] = generation.problems;
         MetricsSnapshot {
+            stores: queues::waiting(&generation),
+            processors: queues::worked(&generation),
             started_unix_ms: self.started_unix_ms,
             config: ConfigMetrics {
                 generation: generation.number,

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::members::{Filling, Found, Members};
 use super::tls;
@@ -109,6 +109,8 @@ pub struct Generation {
     pub members: Found,
     /// The endpoint of a `send` without one.
     pub to_of_message: NodeId,
+    /// The endpoints with states of their own, for message processors; made when one sends.
+    deliveries: OnceLock<Endpoints>,
     properties: HashMap<NodeId, Vec<Property>>,
     /// What is read of a message before it is sent to an endpoint, where that is anything.
     needs: HashMap<NodeId, Need>,
@@ -219,11 +221,17 @@ impl Generation {
             registry,
             members,
             to_of_message,
+            deliveries: OnceLock::new(),
             properties,
             needs,
             keys,
         };
         (Built { generation, report }, diagnostics, settings)
+    }
+
+    /// The endpoints as message processors use them.
+    pub fn deliveries(&self) -> &Endpoints {
+        self.deliveries.get_or_init(|| self.endpoints.fork())
     }
 
     /// `file:line:column`.

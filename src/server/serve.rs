@@ -397,6 +397,21 @@ impl Sender for Bound<'_> {
         beside.is_some_and(|beside| beside.aside(copies, in_order, report))
     }
 
+    fn deliver<'a>(
+        &'a self,
+        x: &'a mut Exchange,
+        endpoint: u32,
+    ) -> LocalBoxFuture<'a, Result<(), Fault>> {
+        match self.beside {
+            Some(beside) => Box::pin(beside.deliver(x, NodeId(endpoint))),
+            None => Box::pin(self.dispatch.send(x, NodeId(endpoint))),
+        }
+    }
+
+    fn endpoint(&self, name: &str) -> Option<u32> {
+        self.dispatch.endpoints.named(name).map(|id| id.0)
+    }
+
     fn behind(&self, rest: Rest) {
         if let Some(beside) = self.beside {
             beside.behind(rest);

@@ -13,6 +13,7 @@ use tokio::sync::watch;
 use super::copies::Home;
 use super::counters::Counters;
 use super::generation::Generation;
+use super::processors::Processors;
 use super::serve::Service;
 use crate::endpoint::dispatch::auth::TokenFetches;
 use crate::observe::{EventLog, Lines, LogFormat, RequestIds};
@@ -113,7 +114,13 @@ async fn serve(plan: Plan) {
             service,
         ));
     }
+    let mut processors = None;
     if let Some(service) = first {
+        if plan.index == 0 {
+            let own = Processors::new(service.clone());
+            tokio::task::spawn_local(own.clone().run());
+            processors = Some(own);
+        }
         tokio::task::spawn_local(tidy(worker.clone(), service));
     }
     let mut stop = plan.stop;
@@ -121,7 +128,11 @@ async fn serve(plan: Plan) {
     let _ = stop.wait_for(|stopping| *stopping).await;
     worker.drain.begin();
     // Whatever is still open after the drain time is cut by the end of the thread.
-    let _ = tokio::time::timeout(plan.limits.drain, worker.drain.done()).await;
+    let end = tokio::time::Instant::now() + plan.limits.drain;
+    let _ = tokio::time::timeout_at(end, worker.drain.done()).await;
+    if let Some(processors) = processors {
+        processors.finish(end).await;
+    }
 }
 
 /// Drops dead pooled connections, lets go of an old generation, measures how late its own timer comes.

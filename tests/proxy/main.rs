@@ -34,6 +34,7 @@ mod registry;
 mod reload;
 mod replay;
 mod routing;
+mod stores;
 mod support;
 mod suspension;
 mod timeout;

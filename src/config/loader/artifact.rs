@@ -8,7 +8,9 @@ use crate::config::SYNAPSE_NS;
 use crate::config::diagnostic::Severity;
 use crate::config::endpoint::{self, template};
 use crate::config::language::{self, Support};
-use crate::config::model::{ApiDef, EndpointDef, EndpointKind, SequenceDef, UnsupportedDef};
+use crate::config::model::{
+    ApiDef, EndpointDef, EndpointKind, QueueDef, SequenceDef, UnsupportedDef,
+};
 use crate::config::source::Spanned;
 use crate::config::suggest::nearest;
 use crate::config::xml::Element;
@@ -132,6 +134,8 @@ impl Loader<'_> {
             "localEntry" => return self.local_entry(element),
             "registry" => return self.registry(element),
             "template" => return self.template(element),
+            "messageStore" => return self.queue(element, "messageStore"),
+            "messageProcessor" => return self.queue(element, "messageProcessor"),
             _ => {}
         }
         if let Some(row) = language::artifact_named(&element.name)
@@ -170,6 +174,20 @@ impl Loader<'_> {
             name: name.map(|n| n.value),
             element: element.clone(),
         });
+    }
+
+    fn queue(&mut self, element: &Element, kind: &'static str) {
+        let Some(name) = name(element) else {
+            return self.nameless(element);
+        };
+        if self.claim(Space::Kind(kind), kind, &name) {
+            let element = element.clone();
+            self.model.queues.push(QueueDef {
+                kind,
+                name,
+                element,
+            });
+        }
     }
 
     fn sequence(&mut self, element: &Element) {

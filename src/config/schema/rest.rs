@@ -75,11 +75,14 @@ pub(super) const MEDIATORS: &[Row] = &[
             ("onComplete", "free"),
         ]),
     ),
+    row("call", &[], Inside::Free),
     row(
         "call-template",
         &[must("target")],
         Inside::Only(&[("with-param", "with-param"), ("description", "free")]),
     ),
+    row("callout", &[], Inside::Free),
+    row("clone", &[], Inside::Free),
     row(
         "conditionalRouter",
         &[],
@@ -110,6 +113,7 @@ pub(super) const MEDIATORS: &[Row] = &[
             ("message", "free"),
         ]),
     ),
+    row("loopback", &[], Inside::Data),
     row(
         "makefault",
         &[may("version", Words(&["", "soap11", "soap12", "pox"]))],
@@ -157,6 +161,7 @@ pub(super) const MEDIATORS: &[Row] = &[
     ),
     row("send", &[], Inside::Free),
     row("sequence", &[], Inside::Mediators),
+    row("store", &[must("messageStore")], Inside::Data),
     row(
         "switch",
         &[must("source")],
@@ -171,9 +176,6 @@ pub(super) const MEDIATORS: &[Row] = &[
 /// Mediators without a row above that hold other mediators or endpoints; what the others hold is data.
 pub(super) const HOLD_MORE: &[&str] = &[
     "cache",
-    "call",
-    "callout",
-    "clone",
     "entitlementService",
     "scatter-gather",
     "throttle",

@@ -66,6 +66,43 @@ impl Scrape {
         )
     }
 
+    pub(super) fn stores(&self, f: &mut Families<'_, '_>) -> fmt::Result {
+        let stores = &self.snapshot.stores;
+        if stores.is_empty() {
+            return Ok(());
+        }
+        f.gauges(
+            "axon_message_store_messages",
+            "Messages that wait in a message store",
+            stores
+                .iter()
+                .map(|(name, n)| (labels!["store" = name.clone()], *n as f64)),
+        )?;
+        let processors = &self.snapshot.processors;
+        f.gauges(
+            "axon_message_processor_active",
+            "0 when a message processor was stopped",
+            processors.iter().map(|p| {
+                (
+                    labels!["processor" = p.name.clone()],
+                    f64::from(u8::from(p.active)),
+                )
+            }),
+        )?;
+        f.counters(
+            "axon_message_processor_messages",
+            "Messages and attempts of message processors by outcome",
+            processors.iter().flat_map(|p| {
+                p.outcomes.iter().map(|(outcome, n)| {
+                    (
+                        labels!["processor" = p.name.clone(), "outcome" = *outcome],
+                        *n,
+                    )
+                })
+            }),
+        )
+    }
+
     pub(super) fn config(&self, f: &mut Families<'_, '_>) -> fmt::Result {
         let config = &self.snapshot.config;
         f.gauges(

@@ -1,0 +1,170 @@
+//! Message stores and message processors (spec/mediation.md 6).
+
+use std::time::Duration;
+
+use crate::support::{Act, Backend, Down, Proxy, address, eventually, quote};
+
+const NS: &str = "xmlns=\"http://ws.apache.org/ns/synapse\"";
+
+/// Stores every message of `main`, and has them forwarded to `tgt` with these parameters.
+fn forwarding(target: &str, parameters: &str, more: &str) -> String {
+    format!(
+        "<definitions {NS}><messageStore name=\"ms\"/>
+         <messageProcessor name=\"mp\" class=\"org.apache.synapse.message.processors.forward.ScheduledMessageForwardingProcessor\" messageStore=\"ms\">
+           <parameter name=\"interval\">50</parameter>{parameters}</messageProcessor>
+         <endpoint name=\"tgt\">{target}</endpoint>
+         <sequence name=\"main\"><in><property name=\"target.endpoint\" value=\"tgt\"/><store messageStore=\"ms\"/></in></sequence>{more}</definitions>"
+    )
+}
+
+fn parameter(name: &str, value: &str) -> String {
+    format!("<parameter name=\"{name}\">{value}</parameter>")
+}
+
+fn numbered(n: usize) -> String {
+    quote().replace("IBM", &format!("IBM{n}"))
+}
+
+#[test]
+fn messages_are_delivered_in_order_once_the_back_end_is_there() {
+    let down = Down::new();
+    let config = forwarding(
+        &address(down.address, ""),
+        &parameter("max.deliver.attempts", "-1"),
+        "",
+    );
+    let proxy = Proxy::serving(&config);
+    let mut client = proxy.client();
+    for n in 0..3 {
+        assert_eq!(client.post("/", &numbered(n)).status, 202);
+    }
+    let waiting = || {
+        proxy.look("/api/v1/status")["stores"][0]["messages"]
+            .as_u64()
+            .unwrap()
+    };
+    let failed = || {
+        proxy.look("/api/v1/status")["processors"][0]["failed"]
+            .as_u64()
+            .unwrap()
+    };
+    eventually("attempts fail", || (failed() >= 2).then_some(()));
+    assert_eq!(waiting(), 3);
+    // What a processor meets concerns nobody else.
+    assert_eq!(proxy.state("tgt"), "active");
+    let up = down.up("a");
+    eventually("all are delivered", || (up.hits() == 3).then_some(()));
+    for (n, seen) in up.seen().iter().enumerate() {
+        assert_eq!(
+            (seen.target(), &seen.body[..]),
+            ("/svc", numbered(n).as_bytes())
+        );
+    }
+    eventually("the store is empty", || (waiting() == 0).then_some(()));
+}
+
+#[test]
+fn a_processor_stops_after_too_many_attempts_and_a_reload_starts_it_with_its_messages() {
+    let down = Down::new();
+    let config = forwarding(
+        &address(down.address, ""),
+        &parameter("max.delivery.attempts", "2"),
+        "",
+    );
+    let proxy = Proxy::serving(&config);
+    assert_eq!(proxy.client().post("/", &quote()).status, 202);
+    let stopped = || proxy.look("/api/v1/status")["processors"][0]["active"] == false;
+    eventually("it stops", || stopped().then_some(()));
+    let status = proxy.look("/api/v1/status");
+    assert!(
+        status["problems"][0]
+            .as_str()
+            .unwrap()
+            .contains("mp is stopped"),
+        "{status}"
+    );
+    assert_eq!(status["stores"][0]["messages"], 1);
+    let up = down.up("a");
+    proxy.write(
+        "e.xml",
+        &config.replace(
+            "<parameter name=\"interval\">50",
+            "<parameter name=\"interval\">60",
+        ),
+    );
+    proxy.reload();
+    eventually("it is delivered", || (up.hits() == 1).then_some(()));
+}
+
+#[test]
+fn a_message_is_dropped_where_that_is_asked_for() {
+    let down = Down::new();
+    let parameters =
+        parameter("max.delivery.attempts", "2") + &parameter("max.delivery.drop", "Enabled");
+    let proxy = Proxy::serving(&forwarding(&address(down.address, ""), &parameters, ""));
+    assert_eq!(proxy.client().post("/", &quote()).status, 202);
+    let of = |name: &str| proxy.look("/api/v1/status")["processors"][0][name].clone();
+    eventually("it is dropped", || (of("dropped") == 1).then_some(()));
+    assert_eq!(of("active"), true);
+    let metrics = proxy
+        .ask("GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        .text();
+    assert!(
+        metrics.contains("axon_message_store_messages{store=\"ms\"} 0"),
+        "{metrics}"
+    );
+    assert!(
+        metrics.contains(
+            "axon_message_processor_messages_total{processor=\"mp\",outcome=\"dropped\"} 1"
+        ),
+        "{metrics}"
+    );
+}
+
+#[test]
+fn a_sampling_processor_gives_messages_to_its_sequence_and_a_stop_lets_it_finish() {
+    let a = Backend::start(|_| Act::Late(Duration::from_millis(50), crate::support::ok("a")));
+    let config = format!(
+        "<definitions {NS}><messageStore name=\"ms\"/>
+         <messageProcessor name=\"mp\" class=\"org.apache.synapse.message.processors.sampler.SamplingProcessor\" messageStore=\"ms\">{}{}</messageProcessor>
+         <sequence name=\"smp\"><property name=\"X-Stored\" value=\"1\" scope=\"transport\"/><send><endpoint>{}</endpoint></send></sequence>
+         <sequence name=\"before\"><property name=\"X-Before\" value=\"1\" scope=\"transport\"/></sequence>
+         <sequence name=\"main\"><in><store messageStore=\"ms\" sequence=\"before\"/></in></sequence></definitions>",
+        parameter("interval", "60000"),
+        parameter("sequence", "smp"),
+        address(a.address, "/svc"),
+    );
+    let mut proxy = Proxy::serving(&config);
+    let mut client = proxy.client();
+    for n in 0..3 {
+        assert_eq!(client.post("/", &numbered(n)).status, 202);
+    }
+    assert_eq!(a.hits(), 0);
+    drop(client);
+    proxy.signal(rustix::process::Signal::TERM);
+    assert!(proxy.ended().success());
+    assert_eq!(a.hits(), 3);
+    let seen = &a.seen()[2];
+    assert_eq!(
+        (
+            seen.headers.value("X-Stored"),
+            seen.headers.value("X-Before")
+        ),
+        (Some("1"), Some("1"))
+    );
+    assert_eq!(seen.body, numbered(2).as_bytes());
+}
+
+#[test]
+fn what_is_kept_elsewhere_is_told_of() {
+    let config = format!(
+        "<definitions {NS}><messageStore name=\"ms\" class=\"org.apache.synapse.message.store.impl.jms.JmsStore\"/>
+         <sequence name=\"main\"><store messageStore=\"ms\"/></sequence></definitions>"
+    );
+    let answer = Proxy::serving(&config).client().post("/", &quote());
+    assert!(
+        answer.status == 500 && answer.text().contains("303204"),
+        "{}",
+        answer.text()
+    );
+}

@@ -45,7 +45,7 @@ use crate::config::diagnostic::Diagnostics;
 use crate::config::model::{Model, SequenceTemplateDef};
 use crate::config::source::Span;
 use crate::config::wsdl::Library;
-use crate::exchange::{Body, Direction, Exchange, Fault};
+use crate::exchange::{Body, Direction, Entries, Exchange, Fault};
 use crate::transport::head::ResponseHead;
 use api::Api;
 use parse::Parse;
@@ -160,6 +160,7 @@ impl Mediation {
             .filter_map(|def| store::build(def, &mut parse))
             .collect();
         parse.stores.clone_from(&stores);
+        parse.entries = entries_of(model).unwrap_or_default();
         let mut sequences: Vec<Sequence> = model
             .sequences
             .iter()
@@ -373,6 +374,17 @@ fn templates(model: &Model) -> HashMap<String, Template> {
 fn is_of_configuration(x: &Exchange, fault: &Fault) -> bool {
     let code = [ErrorCode::NONE, ErrorCode::ENDPOINT_MISSING].contains(&fault.code);
     code && x.trail.tries.is_empty()
+}
+
+/// The texts that messages look up.
+pub fn entries_of(model: &Model) -> Option<Entries> {
+    let registry = model.registry.as_ref();
+    let entries = Entries {
+        local: model.texts.clone(),
+        words: model.words.clone(),
+        registry: registry.map(|r| r.texts.clone()).unwrap_or_default(),
+    };
+    (!entries.is_empty()).then_some(entries)
 }
 
 /// Makes a response head the answer and marks the exchange as replied.

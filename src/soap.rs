@@ -22,5 +22,7 @@ pub mod scan;
 pub mod tree;
 pub mod xop;
 pub mod xpath;
+#[cfg(feature = "xsd")]
+pub mod xsd;
 
 pub use escape::escape_text;

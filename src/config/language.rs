@@ -117,6 +117,7 @@ pub const LATER: &[LaterMediator] = &[
     later("throttle"),
     later("throwError"),
     later("transaction"),
+    #[cfg(not(feature = "xsd"))]
     needs("validate", &[], &["on-fail"]),
     later("variable"),
     later("xquery"),

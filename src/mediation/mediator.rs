@@ -27,6 +27,8 @@ mod sequence;
 mod store;
 mod switch;
 mod target;
+#[cfg(feature = "xsd")]
+mod validate;
 
 use std::collections::HashMap;
 use std::fmt::Debug;
@@ -378,6 +380,12 @@ pub const MEDIATORS: &[Entry] = &[
         name: "switch",
         doc: "goes on with the first case that matches a value",
         parse: switch::parse,
+    },
+    #[cfg(feature = "xsd")]
+    Entry {
+        name: "validate",
+        doc: "checks an element of the message against XML schemas",
+        parse: validate::parse,
     },
 ];
 

@@ -23,7 +23,7 @@ use crate::config::model::{AddressDef, EndpointDef, EndpointKind, LeafDef};
 use crate::config::source::{Sources, Span, Spanned};
 use crate::config::suggest::nearest;
 use crate::config::xml::{Element, Node};
-use crate::exchange::{Exchange, Fault};
+use crate::exchange::{Entries, Exchange, Fault};
 
 /// Deepest nesting of mediators in one sequence.
 const DEPTH_MAX: usize = 64;
@@ -107,6 +107,8 @@ pub struct Parse<'p> {
     pub(super) stores: Vec<Arc<Store>>,
     /// Sequences without a name, inside mediators.
     pub(super) own: Vec<Sequence>,
+    /// The texts that keys stand for.
+    pub(super) entries: Entries,
     /// Header fields that expressions look at and that go back with a fault about the request.
     pub(super) fields: BTreeSet<String>,
 }
@@ -150,6 +152,7 @@ impl<'p> Parse<'p> {
             looking: 0,
             stores: Vec::new(),
             own: Vec::new(),
+            entries: Entries::default(),
             fields: BTreeSet::new(),
         }
     }

@@ -91,6 +91,12 @@ pub fn world_with_default(inner: &str, default: Option<&str>) -> World {
             "endpoint" => model
                 .endpoints
                 .push(endpoint(&element, &mut Diagnostics::default()).unwrap()),
+            // As it is written: it declares its own namespaces.
+            "localEntry" => {
+                let inside = node.first_element_child().unwrap().range();
+                let key = element.attribute("key").unwrap().value.clone();
+                model.texts.insert(key, text[inside].into());
+            }
             _ => model.unsupported.push(UnsupportedDef {
                 kind: element.name.clone(),
                 name: name.map(|n| n.value),

@@ -22,7 +22,7 @@ use crate::endpoint::tree::{NodeId, NodeKind};
 use crate::endpoint::{Builder, Endpoints, ReloadReport};
 use crate::exchange::{Entries, Exchange, Fault};
 use crate::mediation::expression::{Expression, Need};
-use crate::mediation::{EndpointNames, Mediation};
+use crate::mediation::{EndpointNames, Mediation, entries_of};
 use crate::settings::{self, Settings};
 use crate::soap::content::Extent;
 use crate::transport::tls::{Material, TlsSet};
@@ -259,17 +259,6 @@ fn to_of_message() -> EndpointDef {
             end: 0,
         },
     }
-}
-
-/// The texts that messages look up.
-pub fn entries_of(model: &Model) -> Option<Entries> {
-    let registry = model.registry.as_ref();
-    let entries = Entries {
-        local: model.texts.clone(),
-        words: model.words.clone(),
-        registry: registry.map(|r| r.texts.clone()).unwrap_or_default(),
-    };
-    (!entries.is_empty()).then_some(entries)
 }
 
 /// Adds the problems that only compiling finds, for `axon check`.

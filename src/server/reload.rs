@@ -8,7 +8,7 @@ use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 
 use super::counters::Counters;
-use super::generation::{Around, Built, Generation, Origin, entries_of};
+use super::generation::{Around, Built, Generation, Origin};
 use super::members::Members;
 use super::wsdl;
 use crate::admin::{ChangeView, KeptView, ReloadView};
@@ -16,6 +16,7 @@ use crate::config::diagnostic::{Diagnostic, Severity};
 use crate::config::source::Sources;
 use crate::config::wsdl::FileSeen;
 use crate::endpoint::allow::AllowList;
+use crate::mediation::entries_of;
 use crate::observe::stamp::unix_ms;
 use crate::observe::{Event, EventLog};
 use crate::transport::limits::Limits;

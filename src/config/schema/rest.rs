@@ -171,6 +171,19 @@ pub(super) const MEDIATORS: &[Row] = &[
             ("description", "free"),
         ]),
     ),
+    #[cfg(feature = "xsd")]
+    row(
+        "validate",
+        &[],
+        Inside::Only(&[
+            ("schema", "keyed"),
+            ("resource", "keyed"),
+            ("feature", "free"),
+            ("property", "free"),
+            ("on-fail", "list"),
+            ("description", "free"),
+        ]),
+    ),
 ];
 
 /// Mediators without a row above that hold other mediators or endpoints; what the others hold is data.
@@ -179,6 +192,7 @@ pub(super) const HOLD_MORE: &[&str] = &[
     "entitlementService",
     "scatter-gather",
     "throttle",
+    #[cfg(not(feature = "xsd"))]
     "validate",
 ];
 
@@ -215,6 +229,7 @@ pub(super) const PARTS: &[Row] = &[
         Inside::Data,
     ),
     row("with-param", &[must("name"), must("value")], Inside::Data),
+    row("keyed", &[must("key")], Inside::Free),
     row("list", &[], Inside::Mediators),
     row("case", &[must("regex")], Inside::Mediators),
     row(

@@ -77,7 +77,8 @@ fn fork_group(group: &mut Group) {
 #[cfg(test)]
 mod tests {
     use crate::codes::ErrorCode;
-    use crate::endpoint::tree::tests::{address, build, named};
+    use crate::endpoint::tree::Endpoints;
+    use crate::endpoint::tree::tests::{address, build, named, weighted};
     use crate::util::clock::Tick;
 
     #[test]
@@ -101,5 +102,33 @@ mod tests {
         assert_eq!(original.leaf(id).unwrap().stats.error_count(), 0);
         // And the copy of a suspended one is suspended.
         assert!(!copy.fork().is_ready(id, Tick(6)));
+    }
+
+    #[test]
+    fn the_copys_load_is_its_own() {
+        let built = build(
+            None,
+            &[named("g", weighted("p2c", &[("a", "1"), ("b", "1")]))],
+        );
+        let original = &built.endpoints;
+        let child = original
+            .node(original.named("g").unwrap())
+            .group()
+            .unwrap()
+            .children[0];
+        let load = |endpoints: &Endpoints| endpoints.leaf(child).unwrap().load.clone().unwrap();
+        let (one, ms) = (
+            load(original).busy.one(),
+            std::time::Duration::from_millis(7),
+        );
+        load(original).latency.record(ms, Tick(5));
+        let copy = original.fork();
+        assert_eq!(load(&copy).busy.now(), 1);
+        assert_eq!(load(&copy).latency.micros(Tick(5)), 7000);
+        let other = load(&copy).busy.one();
+        load(&copy).latency.record(ms * 2, Tick(5));
+        assert_eq!(load(original).busy.now(), 1);
+        assert_eq!(load(original).latency.micros(Tick(5)), 7000);
+        drop((one, other));
     }
 }

@@ -109,6 +109,8 @@ pub enum PropertyType {
     Text,
     /// A Boolean.
     Boolean,
+    /// XML: elements, with texts between them (`OM`).
+    Xml,
 }
 
 /// Message properties of one scope: a short list, last set wins.
@@ -271,6 +273,8 @@ pub struct Exchange {
     pub answer_format: Option<Format>,
     /// Header blocks for a fault about a request that nobody could read.
     pub fault_blocks: Option<HeaderBlocks>,
+    /// True for a request that mediators have changed: then it was written anew.
+    pub rewritten: bool,
     /// True when the current message is a fault that mediation made.
     pub fault_made: bool,
     /// How long what refused the message will go on refusing, when the sender knows (`Retry-After`).
@@ -325,6 +329,7 @@ impl Exchange {
             header_end: None,
             answer_format: None,
             fault_blocks: None,
+            rewritten: false,
             fault_made: false,
             retry_after: None,
             content: None,

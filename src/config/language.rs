@@ -108,7 +108,6 @@ pub const LATER: &[LaterMediator] = &[
     later("dblookup"),
     later("dbreport"),
     later("enqueue"),
-    needs("enrich", &[], &["source", "target"]),
     later("eventPublisher"),
     later("jsontransform"),
     later("sampler"),

@@ -34,6 +34,19 @@ pub struct Shape {
 }
 
 impl Shape {
+    /// True for `format="rest"`.
+    pub fn is_rest(&self) -> bool {
+        self.format == Some(MessageFormat::Rest)
+    }
+
+    /// The same settings with the payload alone (`format="pox"`).
+    pub fn bare(self) -> Shape {
+        Shape {
+            format: Some(MessageFormat::Pox),
+            ..self
+        }
+    }
+
     /// The settings, with the encoding looked up; `None` when they leave messages as they are.
     /// `of_port`: the format is known from a document, as soon as that is.
     pub fn new(

@@ -86,6 +86,7 @@ impl Exchange {
         copy.axis2 = self.axis2.clone();
         copy.to.clone_from(&self.to);
         copy.header_end = self.header_end;
+        copy.rewritten = self.rewritten;
         copy.named.clone_from(&self.named);
         copy.client_head.clone_from(&self.client_head);
         copy.onward = self.onward;

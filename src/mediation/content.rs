@@ -14,7 +14,7 @@ use crate::soap::content::{Content, ContentError, Extent, Notation, View, Writte
 use crate::soap::envelope::Format;
 use crate::transport::headers::Name;
 
-pub(super) use format::ready;
+pub(super) use format::{OF_OLD_BYTES, ready};
 
 /// Makes [`Exchange::content`] hold at least that much of the current message. `place` is where the expression is
 /// written that looks into it, for the fault.
@@ -42,11 +42,18 @@ pub(super) async fn ensure(
     let content_type = content_type.unwrap_or_default().to_vec();
     let coding = headers.and_then(|headers| headers.find("Content-Encoding"));
     let coding = coding.unwrap_or_default().to_vec();
+    let notation = Notation::of(&content_type);
+    if extent == Extent::Header && !notation.is_xml() && notation != Notation::Related {
+        // What is no envelope has an empty header.
+        let nothing = Content::new(Bytes::new(), Extent::Header, Format::Rest, b"");
+        x.keep_content(nothing);
+        return Ok(());
+    }
     if let Err(error) = Content::can_be_read(&content_type) {
         return Err(located(place, ErrorCode::NOT_SUPPORTED, &error.to_string()));
     }
     // Of what is packed, and of what is no XML, the beginning alone says nothing.
-    let extent = match coding.is_empty() && Notation::of(&content_type).is_xml() {
+    let extent = match coding.is_empty() && notation.is_xml() {
         true => extent,
         false => Extent::Whole,
     };
@@ -77,6 +84,21 @@ pub(super) fn envelope_mut(x: &mut Exchange) -> Result<&mut View, Fault> {
         return Err(Fault::new(ErrorCode::NONE, "the message was not read"));
     };
     content.view_mut().map_err(|error| refused("", &error))
+}
+
+/// The same for who puts a new payload into the body: of a message that cannot be read nothing is kept.
+pub(super) fn envelope_or_new(x: &mut Exchange) -> Result<&mut View, Fault> {
+    let whole = x
+        .content()
+        .is_some_and(|content| content.extent() == Extent::Whole && content.view().is_ok());
+    if !whole {
+        let headers = message::headers(x);
+        let content_type = headers.and_then(|headers| headers.value(Name::ContentType));
+        let content_type = content_type.unwrap_or(b"application/xml").to_vec();
+        let empty = View::empty().map_err(|e| refused("", &ContentError::Edit(e)))?;
+        x.keep_content(Content::made(empty, &content_type));
+    }
+    envelope_mut(x)
 }
 
 /// Puts another message in the place of the current one, whose fields it keeps. From then on it is written as what it is:

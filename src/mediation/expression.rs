@@ -23,6 +23,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 pub use need::Need;
+pub(super) use text::java;
 
 use crate::codes::{DiagnosticCode, ErrorCode};
 use crate::config::diagnostic::Diagnostics;
@@ -31,6 +32,7 @@ use crate::exchange::{Exchange, Fault};
 use crate::mediation::content;
 use crate::mediation::message::{self, Place};
 use crate::soap::content::{Content, Extent, View};
+use crate::soap::json::path::{JsonPath, JsonPathError};
 use crate::soap::tree::Tree;
 pub use crate::soap::xpath::Value;
 use crate::soap::xpath::stream::StreamPath;
@@ -55,6 +57,8 @@ pub struct Expression {
 enum Compiled {
     /// With the path that answers it from the text of a message, when it is such a simple one.
     XPath(Box<XPath>, Option<Box<StreamPath>>),
+    /// `json-eval(...)`.
+    Json(Box<JsonPath>),
     /// It names something that does not exist, and fails whenever it is evaluated.
     Doubtful(XPathError),
 }
@@ -132,6 +136,9 @@ impl Expression {
         if let Some(error) = foreign(text) {
             return Err(error);
         }
+        if let Some((path, from)) = json_eval(text) {
+            return Expression::json(path, from);
+        }
         let mut scope = MessageScope::new(prefixes);
         let compiled = match XPath::compile(text, &mut scope) {
             Ok(xpath) => {
@@ -158,6 +165,7 @@ impl Expression {
         };
         let need = match &compiled {
             Compiled::XPath(xpath, _) => Need::of(xpath.reach(), !scope.table.is_empty()),
+            Compiled::Json(_) => Need::Whole,
             Compiled::Doubtful(_) => Need::Nothing,
         };
         Ok(Expression {
@@ -167,6 +175,43 @@ impl Expression {
             soap_only: false,
             place: String::new(),
         })
+    }
+
+    /// Compiles a JSONPath; `from` is where it stands in the text of the attribute.
+    ///
+    /// # Errors
+    /// [`ExpressionError::Syntax`].
+    pub fn json(path: &str, from: usize) -> Result<Expression, ExpressionError> {
+        let compiled = JsonPath::compile(path).map_err(|error| {
+            let at = match error {
+                JsonPathError::Syntax { at, .. } => from + at,
+                JsonPathError::Visits => from,
+            };
+            ExpressionError::Syntax {
+                message: error.to_string(),
+                at: at..at,
+            }
+        })?;
+        Ok(Expression {
+            compiled: Compiled::Json(Box::new(compiled)),
+            table: Vec::new(),
+            need: Need::Whole,
+            soap_only: false,
+            place: String::new(),
+        })
+    }
+
+    /// With the place that faults name.
+    pub fn at(self, place: String) -> Expression {
+        Expression { place, ..self }
+    }
+
+    /// The value that a JSONPath looks into.
+    fn json_value(&self, x: &Exchange) -> Result<serde_json::Value, Fault> {
+        match x.content().map(Content::json) {
+            Some(value) => value.map_err(|error| content::refused(&self.place, &error)),
+            None => Err(self.fault("the message was not read")),
+        }
     }
 
     /// Compiles the value of an attribute; problems go to `diagnostics`.
@@ -256,6 +301,12 @@ impl Expression {
                 return Ok(Cow::Owned(text));
             }
         }
+        if let Compiled::Json(path) = &self.compiled {
+            let text = path.text(&self.json_value(x)?);
+            return text
+                .map(Cow::Owned)
+                .map_err(|error| self.fault(&error.to_string()));
+        }
         let value = self.evaluate(x)?;
         let tree = self.view(x)?.map(|view| &view.tree);
         text::of(value, tree).map_err(|message| self.fault(&message))
@@ -273,6 +324,10 @@ impl Expression {
                 return Ok(found);
             }
         }
+        if let Compiled::Json(path) = &self.compiled {
+            let holds = path.holds(&self.json_value(x)?);
+            return holds.map_err(|error| self.fault(&error.to_string()));
+        }
         self.evaluate(x).map(|value| value.to_boolean())
     }
 
@@ -283,6 +338,7 @@ impl Expression {
     pub fn evaluate<'x>(&'x self, x: &'x Exchange) -> Result<Value<'x>, Fault> {
         let xpath = match &self.compiled {
             Compiled::XPath(xpath, _) => xpath,
+            Compiled::Json(_) => return self.string(x).map(Value::Text),
             Compiled::Doubtful(error) => return Err(self.fault(&error.message)),
         };
         let host = MessageHost {
@@ -329,14 +385,20 @@ impl Expression {
     }
 }
 
+/// The path in `json-eval(path)` and where it begins.
+fn json_eval(text: &str) -> Option<(&str, usize)> {
+    let path = text.trim().strip_prefix("json-eval(")?.strip_suffix(')')?;
+    let from = text.find("json-eval(")? + "json-eval(".len();
+    let blanks = path.len() - path.trim_start().len();
+    Some((path.trim(), from + blanks))
+}
+
 /// Expressions of other languages, which WSO2 allows where XPath is.
 pub(super) fn foreign(text: &str) -> Option<ExpressionError> {
     let whole = 0..text.len();
     let start = text.trim_start();
     let what = if start.starts_with("${") {
         "an expression `${...}`"
-    } else if start.starts_with("json-eval(") {
-        "JSONPath (json-eval)"
     } else {
         return None;
     };

@@ -9,6 +9,7 @@ mod call_template;
 pub mod clone;
 mod direction;
 mod drop;
+mod enrich;
 mod filter;
 pub mod foreach;
 mod header;
@@ -94,6 +95,11 @@ pub trait Mediator: Debug + Send + Sync {
     /// read when [`mediate`](Self::mediate) is called.
     fn extent(&self, _: &Scene<'_>) -> Option<Extent> {
         None
+    }
+
+    /// True when it does without a message that cannot be read.
+    fn forgives(&self) -> bool {
+        false
     }
 }
 
@@ -285,6 +291,11 @@ pub const MEDIATORS: &[Entry] = &[
         name: "drop",
         doc: "ends the flow of the message",
         parse: drop::parse,
+    },
+    Entry {
+        name: "enrich",
+        doc: "puts a part of the message, of a property or of the configuration somewhere",
+        parse: enrich::parse,
     },
     Entry {
         name: "filter",

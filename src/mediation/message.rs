@@ -6,7 +6,10 @@ use std::borrow::Cow;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::expression::Value;
+use crate::codes::ErrorCode;
 use crate::exchange::{Argument, Body, Direction, Exchange, PropertyType};
+use crate::soap::addressing::Addressing;
+use crate::soap::content::Content;
 use crate::soap::envelope::{self, Format};
 use crate::transport::head::Method;
 use crate::transport::headers::{Headers, Name};
@@ -92,6 +95,34 @@ pub fn to(x: &Exchange) -> &str {
     }
 }
 
+/// What WS-Addressing says in the header of the current message, as far as that was read; empty where it says nothing.
+pub fn addressing(x: &Exchange, name: &str) -> String {
+    let Some(Ok(view)) = x.content().map(Content::view) else {
+        return String::new();
+    };
+    let tree = &view.tree;
+    let block = Content::header(tree).into_iter().flat_map(|header| {
+        let versions = [Addressing::Final, Addressing::Submission];
+        versions
+            .into_iter()
+            .find_map(|version| tree.child(header, version.namespace(), name))
+    });
+    let value = block.map(|block| {
+        let namespace = tree.name(block).namespace;
+        let inner = tree.child(block, namespace, "Address").unwrap_or(block);
+        tree.string_value(inner).trim().to_owned()
+    });
+    value.take(1).collect()
+}
+
+/// `ERROR_CODE`: the originals know no code of their own for a message that cannot be read (recorded).
+fn error_code(code: ErrorCode) -> String {
+    match code {
+        ErrorCode::MESSAGE_PARSE => ErrorCode::NONE.to_string(),
+        code => code.to_string(),
+    }
+}
+
 /// The value of a property; `None` when there is none.
 pub fn property<'x>(x: &'x Exchange, place: Place, name: &str) -> Option<Value<'x>> {
     match place {
@@ -113,7 +144,8 @@ fn default_scope<'x>(x: &'x Exchange, name: &str) -> Option<Value<'x>> {
     match name {
         "To" => Some(text(to(x))),
         "Action" => Some(text(action(x))),
-        "From" | "FaultTo" | "ReplyTo" | "MessageID" | "OperationNamespace" => Some(text("")),
+        "From" | "FaultTo" | "ReplyTo" | "MessageID" => Some(owned(addressing(x, name))),
+        "OperationNamespace" => Some(text("")),
         "OperationName" => Some(text("mediate")),
         "MESSAGE_FORMAT" => Some(text(format(x).name())),
         "FAULT" => is_fault(x).then(|| text("TRUE")),
@@ -121,7 +153,7 @@ fn default_scope<'x>(x: &'x Exchange, name: &str) -> Option<Value<'x>> {
         _ => typed(x.properties.typed(name)).or_else(|| match name {
             "RESPONSE" if x.is_response() => Some(text("true")),
             "SENDING_FAULT" => fault().map(|_| text("true")),
-            "ERROR_CODE" => fault().map(|f| owned(f.code.to_string())),
+            "ERROR_CODE" => fault().map(|f| owned(error_code(f.code))),
             "ERROR_MESSAGE" => fault().map(|f| text(&f.message)),
             "ERROR_DETAIL" => fault().map(|f| text(&f.detail)),
             "proxy.name" => x.proxy.as_deref().map(text),
@@ -190,7 +222,7 @@ fn is_fault(x: &Exchange) -> bool {
 fn typed(value: Option<(&str, PropertyType)>) -> Option<Value<'_>> {
     value.map(|(value, kind)| match kind {
         PropertyType::Boolean => Value::Boolean(value == "true"),
-        PropertyType::Text => text(value),
+        PropertyType::Text | PropertyType::Xml => text(value),
     })
 }
 

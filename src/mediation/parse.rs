@@ -372,6 +372,23 @@ impl<'p> Parse<'p> {
         Some(loaded)
     }
 
+    /// Compiles the JSONPath of an attribute of an element; `json-eval()` around it may stand or not.
+    pub fn json_path(&mut self, text: &Spanned<String>) -> Option<Expression> {
+        let place = self.sources.locate(text.span);
+        let path = text.value.trim();
+        let compiled = match path.starts_with("json-eval(") {
+            true => Expression::parse(path),
+            false => Expression::json(path, text.value.len() - text.value.trim_start().len()),
+        };
+        match compiled {
+            Ok(expression) => Some(expression.at(place)),
+            Err(error) => {
+                error.report(text, self.diagnostics);
+                None
+            }
+        }
+    }
+
     /// The value of an element: its `value`, else its `expression`; one of them must be there.
     pub fn value(&mut self, element: &Element) -> Option<ValueOf> {
         match (element.attribute("value"), element.attribute("expression")) {

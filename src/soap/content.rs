@@ -177,6 +177,28 @@ impl Content {
         }
     }
 
+    /// The message as JSON: as it came, or what its tree is as JSON. Of a message without a payload `null`.
+    ///
+    /// # Errors
+    /// [`ContentError`]: it cannot be read, or it is nested too deeply.
+    pub fn json(&self) -> Result<serde_json::Value, ContentError> {
+        let written;
+        let text = match self.notation() == Notation::Json && !self.changed {
+            true => &self.bytes[..],
+            false => {
+                let view = self.view()?;
+                let payload = view.payload();
+                written = match payload {
+                    Some(payload) => super::json::write(&view.tree, payload)?,
+                    None => "null".to_owned(),
+                };
+                written.as_bytes()
+            }
+        };
+        let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
+        serde_json::from_slice(text).map_err(|error| JsonError::Malformed(error.to_string()).into())
+    }
+
     /// True once the tree was changed, until it is written.
     pub fn is_changed(&self) -> bool {
         self.changed

@@ -12,6 +12,7 @@
 //! differs from that of the originals, where `"007"` becomes `7` and an array of one value that value.
 
 mod from_xml;
+pub mod path;
 mod to_xml;
 
 pub use from_xml::write;

@@ -118,6 +118,7 @@ pub fn head(input: &[u8], random: &mut Random) {
     let mut out = Vec::new();
     let host = head.headers.value(Name::Host).unwrap_or(b"h");
     let line = write::RequestLine {
+        old: false,
         method: head.method_text(),
         target: head.target(),
         host,

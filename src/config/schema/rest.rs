@@ -92,6 +92,15 @@ pub(super) const MEDIATORS: &[Row] = &[
         ]),
     ),
     row("drop", &[], Inside::Data),
+    row(
+        "enrich",
+        &[],
+        Inside::Only(&[
+            ("source", "enrichSource"),
+            ("target", "enrichTarget"),
+            ("description", "free"),
+        ]),
+    ),
     row("filter", &[], BRANCH),
     row("foreach", &[must("expression")], Inside::Free),
     row(
@@ -120,6 +129,15 @@ pub(super) const MEDIATORS: &[Row] = &[
         Inside::Data,
     ),
     row("out", &[], Inside::Mediators),
+    row(
+        "payloadFactory",
+        &[may("media-type", Words(&["xml", "json", "text"]))],
+        Inside::Only(&[
+            ("format", "data"),
+            ("args", "data"),
+            ("description", "free"),
+        ]),
+    ),
     row(
         "property",
         &[
@@ -229,6 +247,25 @@ pub(super) const PARTS: &[Row] = &[
         Inside::Data,
     ),
     row("with-param", &[must("name"), must("value")], Inside::Data),
+    row(
+        "enrichSource",
+        &[
+            may(
+                "type",
+                Words(&["custom", "envelope", "body", "property", "inline"]),
+            ),
+            may("clone", Words(&["true", "false"])),
+        ],
+        Inside::Data,
+    ),
+    row(
+        "enrichTarget",
+        &[
+            may("type", Words(&["custom", "envelope", "body", "property"])),
+            may("action", Words(&["replace", "child", "sibling"])),
+        ],
+        Inside::Data,
+    ),
     row("keyed", &[must("key")], Inside::Free),
     row("list", &[], Inside::Mediators),
     row("case", &[must("regex")], Inside::Mediators),

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use super::Dispatch;
 use super::request::{BROKE_OFF, Place, answer_refused};
 use crate::codes::ErrorCode;
-use crate::endpoint::shape::{Asked, Shape, Shaped};
+use crate::endpoint::shape::{Asked, Shape, Shaped, Suffix};
 use crate::endpoint::tree::{Needs, NodeId};
 use crate::exchange::{Body, Exchange, Fault};
 use crate::soap::addressing::Addressing;
@@ -99,8 +99,17 @@ impl Dispatch<'_> {
             chance: [self.worker.random(), self.worker.random()],
         };
         let client = client_format(x);
-        match shape.request(&asked) {
+        // What mediators have changed of an envelope goes to a REST endpoint without it (recorded).
+        let bare = x.rewritten && shape.is_rest() && client.is_soap();
+        let made = match bare {
+            true => shape.bare().request(&asked),
+            false => shape.request(&asked),
+        };
+        match made {
             Ok(mut shaped) => {
+                if bare {
+                    shaped.suffix = Suffix::Always;
+                }
                 let relation = shaped.relation.take();
                 let changed = Changed {
                     shape,

@@ -137,6 +137,19 @@ impl Outgoing {
         };
         let url = url(x, &place, asked, &shaped);
         strict::target(&url).map_err(|r| bad_address(leaf, r.reason))?;
+        let url = match set(x, "POST_TO_URI") || set(x, "FULL_URI") {
+            true => Cow::Owned([place.target.to_string().as_bytes(), &url].concat()),
+            false => url,
+        };
+        // The method makes it a REST message, whose action has no quotes (recorded).
+        if method_text.as_ref() == b"GET"
+            && x.request.method != Method::Get
+            && shaped.method.is_none()
+            && let Some(action) = x.request.headers.value(Name::SoapAction)
+        {
+            let bare = crate::soap::envelope::action(Some(action), None);
+            overrides.push(Override::set_owned("SOAPAction", bare.as_bytes().to_vec()));
+        }
         let client = x.client.as_ref();
         let own_host = x.axis2.value("REQUEST_HOST_HEADER");
         let line = RequestLine {
@@ -147,6 +160,7 @@ impl Outgoing {
             empty_length: !without_body
                 && (client.is_some_and(|c| c.body.empty_length)
                     || shaped.method == Some("POST") && body_framing == Framing::None),
+            old: set(x, "FORCE_HTTP_1.0"),
             upgrade: client.is_some_and(|c| c.upgrade)
                 && matches!(x.request_body, Body::Incoming | Body::Empty),
         };
@@ -301,6 +315,12 @@ fn bad_address(leaf: &Leaf, reason: &str) -> Fault {
         ErrorCode::NONE,
         format!("{} cannot be sent to: {reason}", leaf.target.describe()),
     )
+}
+
+/// True for an axis2 setting that is on.
+fn set(x: &Exchange, name: &str) -> bool {
+    let value = x.axis2.value(name);
+    value.is_some_and(|value| value.eq_ignore_ascii_case("true"))
 }
 
 /// The method that the endpoint itself sets.

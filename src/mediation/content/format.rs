@@ -13,9 +13,10 @@ use crate::soap::content::{Content, Extent, Notation, Wanted, Written};
 use crate::soap::media::MediaType;
 use crate::soap::tree::Charset;
 use crate::transport::headers::Name;
+use crate::transport::http1::framing::Framing;
 
 /// Fields that speak of bytes which are no longer those of the message (RFC 9530, RFC 1864, RFC 9110).
-const OF_OLD_BYTES: &[&str] = &[
+pub(in crate::mediation) const OF_OLD_BYTES: &[&str] = &[
     "Content-Encoding",
     "Content-MD5",
     "Digest",
@@ -29,6 +30,27 @@ pub(in crate::mediation) async fn ready(
     x: &mut Exchange,
     sender: &dyn Sender,
 ) -> Result<(), Fault> {
+    if x.content().is_none() && x.axis2.is_empty() {
+        return Ok(());
+    }
+    written(x, sender).await?;
+    // A length can be told only of what is there.
+    let length = ["DISABLE_CHUNKING", "FORCE_HTTP_1.0"];
+    if !x.replied && length.iter().any(|name| set(x, name)) && streams_without_length(x) {
+        sender.read(x, Extent::Whole).await?;
+    }
+    Ok(())
+}
+
+fn streams_without_length(x: &Exchange) -> bool {
+    let framing = match x.direction {
+        Direction::Request => x.client.as_ref().map(|client| client.body.framing),
+        Direction::Response => x.upstream.as_ref().map(|(upstream, _)| upstream.framing),
+    };
+    *x.body() == Body::Incoming && framing.is_some_and(|f| !matches!(f, Framing::Length(_)))
+}
+
+async fn written(x: &mut Exchange, sender: &dyn Sender) -> Result<(), Fault> {
     if x.content().is_none() && x.axis2.value("messageType").is_none() {
         return Ok(());
     }
@@ -150,6 +172,7 @@ pub(super) fn put(x: &mut Exchange, written: Written) {
         }
     }
     x.header_end = None;
+    x.rewritten |= request;
     *x.body_mut() = Body::held(body.clone());
     if let Some(content) = x.content_mut() {
         content.set_written(body, content_type.unwrap_or_default().as_bytes());

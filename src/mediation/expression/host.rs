@@ -32,7 +32,8 @@ impl<'x> MessageHost<'x> {
     }
 
     fn property(&self, place: message::Place, name: &str) -> Value<'x> {
-        message::property(self.exchange, place, name).unwrap_or(Value::text(""))
+        // What is not there is no text, so that it equals nothing, the empty text included (recorded).
+        message::property(self.exchange, place, name).unwrap_or(Value::Nodes(Vec::new()))
     }
 }
 

@@ -83,12 +83,25 @@ impl<'p> MessageScope<'p> {
             None => Entry::GetProperty(Place::Default),
             Some(scope) => match scope.literal {
                 None => Entry::GetPropertyOf,
-                Some(scope) => Entry::GetProperty(place_of(scope).ok_or_else(|| {
-                    Unknown::Unsupported(format!("get-property() of the scope `{scope}`"))
-                })?),
+                Some(scope) => match place_of(scope) {
+                    Some(place) => Entry::GetProperty(place),
+                    None if ["operation", "analytics"].contains(&scope) => {
+                        let what = format!("get-property() of the scope `{scope}`");
+                        return Err(Unknown::Unsupported(what));
+                    }
+                    // A scope that nobody knows holds nothing (recorded).
+                    None => Entry::GetPropertyOf,
+                },
             },
         };
-        Ok(self.add(entry, None, Reach::Nothing))
+        let said = ["From", "FaultTo", "ReplyTo", "MessageID"];
+        let reach = match (&entry, name.literal) {
+            (Entry::GetProperty(Place::Default), Some(name)) if said.contains(&name) => {
+                Reach::Header
+            }
+            _ => Reach::Nothing,
+        };
+        Ok(self.add(entry, None, reach))
     }
 }
 

@@ -65,7 +65,7 @@ pub(super) fn of_found(found: Vec<Found>) -> Option<String> {
 }
 
 /// A number as Java's `Double.toString` writes it: always a point, an exponent from 10^7 up and below 10^-3.
-fn java(number: f64) -> String {
+pub(in crate::mediation) fn java(number: f64) -> String {
     let size = number.abs();
     if !number.is_finite() {
         return number::to_text(number);

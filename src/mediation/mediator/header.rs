@@ -140,6 +140,8 @@ impl Header {
             (What::Action, Some(action)) => set_action(x, &action)?,
             // The field of a message that nobody reads stays (recorded).
             (What::Action, None) => {}
+            // The formatter says what a message is (recorded).
+            (What::Field(name), Some(_)) if name.eq_ignore_ascii_case("Content-Type") => {}
             (What::Field(name), Some(value)) => set_field(x, name, &value)?,
             (What::Field(name), None) => {
                 if let Some(headers) = message::headers_mut(x) {

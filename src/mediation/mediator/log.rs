@@ -1,7 +1,7 @@
 //! `log`: one line about the message. The text is made only when its category is written.
 //!
-//! Levels `headers` and `full` show the message itself, which this version does not read: they write the simple line, and
-//! the configuration is told so. The client never suffers from a log line.
+//! The level `headers` writes the blocks of the SOAP header, `full` the whole envelope after what `simple` writes. A message
+//! that cannot be read is no reason to fail: the line says so.
 
 use super::{Mediator, Scene, Step, most};
 use crate::codes::DiagnosticCode;
@@ -10,13 +10,22 @@ use crate::exchange::{Direction, Exchange, Fault};
 use crate::mediation::expression::Expression;
 use crate::mediation::parse::{Parse, ValueOf};
 use crate::mediation::{Category, message};
+use crate::soap::content::{Content, Extent};
 
 /// Longest line, in bytes.
 const LINE_MAX: usize = 64 * 1024;
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Level {
+    Simple,
+    Headers,
+    Full,
+    Custom,
+}
+
 #[derive(Debug)]
 struct Log {
-    simple: bool,
+    level: Level,
     category: Category,
     separator: String,
     properties: Vec<(String, ValueOf)>,
@@ -24,20 +33,13 @@ struct Log {
 
 pub(super) fn parse(element: &Element, parse: &mut Parse<'_>) -> Option<Box<dyn Mediator>> {
     parse.only(element, &["level", "category", "separator"], &["property"]);
-    let mut simple = true;
+    let mut written = Level::Simple;
     if let Some(level) = element.attribute("level") {
         match level.value.as_str() {
-            "custom" => simple = false,
+            "custom" => written = Level::Custom,
             "simple" => {}
-            "headers" | "full" => parse.diagnostics.warn(
-                DiagnosticCode::NotSupportedYet,
-                level.span,
-                format!(
-                    "log level `{}` writes what `simple` does in this version",
-                    level.value
-                ),
-                "the message itself is not logged",
-            ),
+            "headers" => written = Level::Headers,
+            "full" => written = Level::Full,
             other => parse.diagnostics.warn(
                 DiagnosticCode::BadMediator,
                 level.span,
@@ -77,7 +79,7 @@ pub(super) fn parse(element: &Element, parse: &mut Parse<'_>) -> Option<Box<dyn 
         .to_owned();
     complete.then(|| -> Box<dyn Mediator> {
         Box::new(Log {
-            simple,
+            level: written,
             category,
             separator,
             properties,
@@ -98,18 +100,41 @@ impl Log {
                 line.push_str(value);
             }
         };
-        if self.simple {
+        if matches!(self.level, Level::Simple | Level::Full) {
             add("To", ": ", message::to(x));
             let action = message::action(x);
             if !action.is_empty() {
                 add("WSAction", ": ", action);
                 add("SOAPAction", ": ", action);
             }
+            for name in ["From", "ReplyTo", "MessageID"] {
+                let value = message::addressing(x, name);
+                if !value.is_empty() {
+                    add(name, ": ", &value);
+                }
+            }
             let direction = match x.direction {
                 Direction::Request => "request",
                 Direction::Response => "response",
             };
             add("Direction", ": ", direction);
+        }
+        let view = match x.content().map(Content::view) {
+            Some(Ok(view)) => Ok(view),
+            Some(Err(error)) => Err(format!("({error})")),
+            None => Err("(it cannot be read)".to_owned()),
+        };
+        match (self.level, view) {
+            (Level::Headers, Ok(view)) => {
+                let blocks = Content::header(&view.tree).into_iter();
+                for block in blocks.flat_map(|header| view.tree.elements(header)) {
+                    let text = view.tree.own_text(block);
+                    add(view.tree.name(block).local, " : ", &text);
+                }
+            }
+            (Level::Full, Ok(view)) => add("Envelope", ": ", &view.tree.to_xml(view.envelope)),
+            (Level::Full, Err(why)) => add("Envelope", ": ", &why),
+            _ => {}
         }
         for (name, value) in &self.properties {
             add(name, " = ", &value.text(x)?);
@@ -142,13 +167,28 @@ impl Mediator for Log {
         }
         most(self.properties.iter().map(|(_, value)| value.expression()))
     }
+
+    fn extent(&self, scene: &Scene<'_>) -> Option<Extent> {
+        match self.level {
+            _ if !scene.log.enabled(self.category) => None,
+            Level::Simple | Level::Custom => None,
+            Level::Headers => Some(Extent::Header),
+            Level::Full => Some(Extent::Whole),
+        }
+    }
+
+    fn forgives(&self) -> bool {
+        true
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use crate::codes::DiagnosticCode;
     use crate::config::diagnostic::Severity;
-    use crate::mediation::testing::{soap11, world};
+    use crate::exchange::Exchange;
+    use crate::mediation::testing::{soap11, soap11_with, world};
+    use crate::soap::content::Extent;
 
     fn lines(log: &str) -> Vec<String> {
         world(&format!("<sequence name=\"main\">{log}</sequence>"))
@@ -160,7 +200,6 @@ mod tests {
     fn levels_categories_and_separator() {
         let simple = "To: /services/StockQuote, WSAction: urn:getQuote, SOAPAction: urn:getQuote, Direction: request";
         assert_eq!(lines("<log/>"), [format!("INFO {simple}")]);
-        assert_eq!(lines("<log level=\"full\"/>"), [format!("INFO {simple}")]);
         assert_eq!(
             lines("<log level=\"odd\" category=\"warn\"/>"),
             [format!("WARN {simple}")]
@@ -171,6 +210,41 @@ mod tests {
         assert!(
             lines("<log category=\"TRACE\"/>").is_empty(),
             "a category that is off"
+        );
+    }
+
+    #[test]
+    fn headers_and_full_show_the_message() {
+        let seen = |log: &str, x: &mut Exchange| {
+            world(&format!("<sequence name=\"main\">{log}</sequence>"))
+                .clean()
+                .run(x, vec![])
+        };
+        let header = "<k:H xmlns:k='urn:k'>hv</k:H><w:ReplyTo xmlns:w='http://www.w3.org/2005/08/addressing'><w:Address>http://r/</w:Address></w:ReplyTo>";
+        let mut x = soap11_with(header, "<a>b</a>");
+        let got = seen("<log level=\"headers\"/>", &mut x);
+        assert_eq!(got.log, ["INFO H : hv, ReplyTo : "]);
+        assert_eq!(got.read, [Extent::Header]);
+        let mut x = soap11_with(header, "<a>b</a>");
+        let got = seen("<log level=\"full\" category=\"WARN\"/>", &mut x);
+        assert!(
+            got.log[0].starts_with("WARN To: /services/StockQuote, WSAction: urn:getQuote, SOAPAction: urn:getQuote, ReplyTo: http://r/, Direction: request, Envelope: <s:Envelope"),
+            "{}",
+            got.log[0]
+        );
+        assert!(got.log[0].ends_with("<a>b</a></s:Body></s:Envelope>"));
+        let off = seen(
+            "<log level=\"full\" category=\"TRACE\"/>",
+            &mut soap11_with("", "<a/>"),
+        );
+        assert!(off.read.is_empty(), "what is not written is not read");
+        let mut broken = soap11_with("", "<a>");
+        let got = seen("<log level=\"full\"/>", &mut broken);
+        assert_eq!(got.status, 202);
+        assert!(
+            got.log[0].contains("Envelope: (the message is not well-formed"),
+            "{}",
+            got.log[0]
         );
     }
 
@@ -186,11 +260,6 @@ mod tests {
     #[test]
     fn problems_are_told_by_how_bad_they_are() {
         for (log, code, severity) in [
-            (
-                "<log level=\"full\"/>",
-                DiagnosticCode::NotSupportedYet,
-                Severity::Warning,
-            ),
             (
                 "<log level=\"odd\"/>",
                 DiagnosticCode::BadMediator,
@@ -217,7 +286,7 @@ mod tests {
                 Severity::Error,
             ),
             (
-                "<log><property name=\"a\" expression=\"json-eval($.a)\"/></log>",
+                "<log><property name=\"a\" expression=\"${payload.a}\"/></log>",
                 DiagnosticCode::NotSupportedYet,
                 Severity::Unsupported,
             ),

@@ -14,10 +14,13 @@ use super::{Mediator, Scene, Step, most};
 use crate::config::xml::Element;
 use crate::exchange::{Body, Direction, Exchange, Fault};
 use crate::mediation::answer::{fault_media_type, fault_version};
+use crate::mediation::content::{OF_OLD_BYTES, refused};
 use crate::mediation::expression::Expression;
 use crate::mediation::message;
 use crate::mediation::parse::{Parse, ValueOf};
 use crate::soap::blocks::HeaderBlocks;
+use crate::soap::content::{Content, Extent};
+use crate::soap::envelope::Format;
 use crate::soap::fault::{FaultCode, FaultText, FaultVersion};
 use crate::transport::head::ResponseHead;
 use crate::transport::headers::Headers;
@@ -99,6 +102,7 @@ impl MakeFault {
         let version = self.version.unwrap_or_else(|| fault_version(format));
         // The headers of a message stay on the fault made of it, as far as anybody has read them.
         let blocks = match (x.direction, version.namespace()) {
+            (_, Some(_)) if x.content().is_some_and(Content::was_viewed) => of_tree(x),
             (Direction::Request, Some(namespace)) => x
                 .read_header()
                 .and_then(|read| HeaderBlocks::read(read, namespace))
@@ -106,10 +110,20 @@ impl MakeFault {
             _ => None,
         };
         let (media_type, body) = match has_body(x) {
-            true => (
-                Some(fault_media_type(version, message::action(x))),
-                Body::Whole(self.write(x, version, blocks.as_ref())?),
-            ),
+            true => {
+                let fault = self.write(x, version, blocks.as_ref())?;
+                match format {
+                    // Plain XML is answered with plain XML (recorded).
+                    Format::Pox => (
+                        Some(fault_media_type(FaultVersion::Pox, "")),
+                        Body::Whole(bare(fault)?),
+                    ),
+                    _ => (
+                        Some(fault_media_type(version, message::action(x))),
+                        Body::Whole(fault),
+                    ),
+                }
+            }
             false => (None, Body::Empty),
         };
         if self.response || x.direction == Direction::Response {
@@ -119,7 +133,9 @@ impl MakeFault {
             let mut head = ResponseHead::new(500);
             head.headers = kept.map(|answer| answer.headers).unwrap_or_default();
             head.headers.remove("Content-Type");
-            head.headers.remove("Content-Encoding");
+            for name in OF_OLD_BYTES {
+                head.headers.remove(name);
+            }
             if let Some(media_type) = media_type {
                 head.headers.append(b"Content-Type", media_type.as_bytes());
             }
@@ -176,6 +192,31 @@ fn give_back(request: &Headers, fields: &[String], answer: &mut Headers) {
             answer.append(name.as_bytes(), &value);
         }
     }
+}
+
+/// The header blocks of the current message as its tree has them.
+fn of_tree(x: &Exchange) -> Option<HeaderBlocks> {
+    let view = x.content()?.view().ok()?;
+    let header = Content::header(&view.tree)?;
+    let mut content = String::new();
+    for block in view.tree.elements(header) {
+        view.tree.write(block, &mut content);
+    }
+    let declarations = String::new();
+    (!content.is_empty()).then_some(HeaderBlocks {
+        declarations,
+        content,
+    })
+}
+
+/// The fault without its envelope.
+fn bare(fault: Bytes) -> Result<Bytes, Fault> {
+    let content = Content::new(fault, Extent::Whole, Format::Pox, b"application/xml");
+    let view = content.view().map_err(|e| refused("", &e))?;
+    Ok(match view.payload().filter(|_| !view.framed) {
+        Some(payload) => Bytes::from(view.tree.to_xml(payload)),
+        None => content.bytes().clone(),
+    })
 }
 
 /// False for a fault in answer to a request without a body, unless the configuration took NO_ENTITY_BODY away.

@@ -149,7 +149,7 @@ impl PayloadFactory {
                         &parsed
                     }
                 };
-                let view = content::envelope_mut(x)?;
+                let view = content::envelope_or_new(x)?;
                 xml::put(view, fragment, &values)
             }
             Media::Json => {
@@ -244,6 +244,10 @@ impl Mediator for PayloadFactory {
     fn extent(&self, _: &Scene<'_>) -> Option<Extent> {
         // Of a message that another notation takes the place of nothing is kept.
         (self.media == Media::Xml).then_some(Extent::Whole)
+    }
+
+    fn forgives(&self) -> bool {
+        true
     }
 }
 
@@ -368,6 +372,17 @@ mod tests {
                 "say \"hi\"\\ is 7".to_owned()
             )
         );
+    }
+
+    #[test]
+    fn json_is_looked_into_by_paths() {
+        let mut x = crate::mediation::testing::request("POST", "/p", Some("application/json"));
+        x.request_body = Body::Whole(r#"{"user":{"name":"Jo","tags":["a",1]}}"#.into());
+        let mediators = "<payloadFactory media-type='json'><format>{\"n\": \"$1\", \"t\": $2}</format><args>\
+             <arg evaluator='json' expression='$.user.name'/><arg expression='json-eval($.user.tags)'/></args></payloadFactory>";
+        let (media, body) = payload(&mut x, mediators).unwrap();
+        assert_eq!(media, "application/json");
+        assert_eq!(body, r#"{"n": "Jo", "t": ["a",1]}"#);
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! `property`: sets or removes a property in the default, axis2 or transport scope (spec/mediation.md 7, 9).
 
+use std::borrow::Cow;
+
 use regex::Regex;
 
 use super::{Mediator, Scene, Step};
@@ -7,10 +9,13 @@ use crate::codes::ErrorCode;
 use crate::config::model::Scope;
 use crate::config::source::Spanned;
 use crate::config::xml::Element;
-use crate::exchange::{Exchange, Fault, PropertyType, RestSuffix};
-use crate::mediation::expression::Expression;
+use crate::exchange::{Exchange, Fault, Properties, PropertyType, RestSuffix};
+use crate::mediation::expression::{Expression, Value, java};
+use crate::mediation::fragment::Fragment;
 use crate::mediation::message;
 use crate::mediation::parse::{Parse, ValueOf};
+use crate::soap::content::Content;
+use crate::soap::escape_text;
 
 /// Most properties that a message may have in one scope.
 const PROPERTIES_MAX: usize = 1024;
@@ -29,6 +34,8 @@ enum Action {
         kind: Kind,
         pattern: Option<(Regex, usize)>,
     },
+    /// To XML that is written in the configuration.
+    Xml(String),
     Remove,
 }
 
@@ -37,7 +44,10 @@ enum Kind {
     Text,
     Boolean,
     Integer(i64, i64),
+    Double,
     Float,
+    Xml,
+    Json,
 }
 
 const KINDS: &[(&str, Kind)] = &[
@@ -46,8 +56,10 @@ const KINDS: &[(&str, Kind)] = &[
     ("INTEGER", Kind::Integer(i32::MIN as i64, i32::MAX as i64)),
     ("LONG", Kind::Integer(i64::MIN, i64::MAX)),
     ("SHORT", Kind::Integer(i16::MIN as i64, i16::MAX as i64)),
-    ("DOUBLE", Kind::Float),
+    ("DOUBLE", Kind::Double),
     ("FLOAT", Kind::Float),
+    ("OM", Kind::Xml),
+    ("JSON", Kind::Json),
 ];
 
 const SCOPES: &[(&str, Scope)] = &[
@@ -67,9 +79,18 @@ impl Kind {
             Kind::Boolean => Some(text.trim().eq_ignore_ascii_case("true").to_string()),
             Kind::Integer(least, most) => {
                 let number: i64 = text.parse().ok()?;
-                (least..=most).contains(&number).then(|| text.to_owned())
+                (least..=most).contains(&number).then(|| number.to_string())
             }
-            Kind::Float => text.trim().parse::<f64>().ok().map(|_| text.to_owned()),
+            // As Java writes them.
+            Kind::Double => text.trim().parse().ok().map(java),
+            Kind::Float => {
+                let number: f32 = text.trim().parse().ok()?;
+                number.to_string().parse().ok().map(java)
+            }
+            Kind::Xml => Fragment::parse(text).ok().map(|_| text.to_owned()),
+            Kind::Json => serde_json::from_str::<serde_json::Value>(text)
+                .ok()
+                .map(|_| text.to_owned()),
         }
     }
 }
@@ -85,14 +106,11 @@ pub(super) fn parse(element: &Element, parse: &mut Parse<'_>) -> Option<Box<dyn 
         "pattern",
         "group",
     ];
-    if let Some(child) = element.elements().find(|child| !child.is("description")) {
-        parse.unsupported(
-            child.name_span,
-            "XML as the value of a property is not supported yet",
-        );
-        return None;
+    let inside = element.elements().filter(|child| !child.is("description"));
+    let xml: Vec<&Element> = inside.collect();
+    if xml.is_empty() {
+        parse.only(element, &known, &[]);
     }
-    parse.only(element, &known, &[]);
     let name = parse.required(element, "name")?.value.clone();
     if let Some(scope) = element.attribute("scope")
         && ["operation", "registry", "system", "func", "analytics"].contains(&scope.value.as_str())
@@ -107,7 +125,8 @@ pub(super) fn parse(element: &Element, parse: &mut Parse<'_>) -> Option<Box<dyn 
     let remove = parse.word(element, "action", &[("set", false), ("remove", true)])?;
     let action = match remove {
         true => Action::Remove,
-        false => set(element, parse)?,
+        false if xml.is_empty() => set(element, parse)?,
+        false => written(&xml, parse)?,
     };
     Some(Box::new(Property {
         name,
@@ -116,16 +135,22 @@ pub(super) fn parse(element: &Element, parse: &mut Parse<'_>) -> Option<Box<dyn 
     }))
 }
 
-fn set(element: &Element, parse: &mut Parse<'_>) -> Option<Action> {
-    if let Some(kind) = element.attribute("type")
-        && ["OM", "JSON"].contains(&kind.value.as_str())
-    {
-        parse.unsupported(
-            kind.span,
-            &format!("the type `{}` is not supported yet", kind.value),
-        );
-        return None;
+/// XML that stands inside the element is the value.
+fn written(elements: &[&Element], parse: &mut Parse<'_>) -> Option<Action> {
+    let mut text = String::new();
+    for element in elements {
+        match Fragment::of(element) {
+            Ok(fragment) => text.push_str(&fragment.to_xml()),
+            Err(error) => {
+                parse.bad(element.name_span, error.to_string());
+                return None;
+            }
+        }
     }
+    Some(Action::Xml(text))
+}
+
+fn set(element: &Element, parse: &mut Parse<'_>) -> Option<Action> {
     let kind = parse.word(element, "type", KINDS)?;
     let value = parse.value(element)?;
     if let (ValueOf::Literal(text), Some(written)) = (&value, element.attribute("value"))
@@ -181,7 +206,10 @@ impl Property {
         kind: Kind,
         pattern: Option<&(Regex, usize)>,
     ) -> Result<(), Fault> {
-        let text = value.text(x)?;
+        let text = match (kind, value) {
+            (Kind::Xml, ValueOf::Expression(expression)) => xml(x, expression)?,
+            _ => value.text(x)?,
+        };
         let text = match pattern {
             None => &*text,
             Some((regex, group)) => regex
@@ -194,20 +222,20 @@ impl Property {
         };
         let kind = match kind {
             Kind::Boolean => PropertyType::Boolean,
+            Kind::Xml => PropertyType::Xml,
             _ => PropertyType::Text,
         };
-        let properties = match self.scope {
-            Scope::Transport => return set_field(x, &self.name, &text),
-            Scope::Default => &mut x.properties,
-            Scope::Axis2 | Scope::Axis2Client => &mut x.axis2,
-        };
-        if properties.len() >= PROPERTIES_MAX && properties.value(&self.name).is_none() {
-            return Err(self.fault(&format!(
-                "the message has {PROPERTIES_MAX} properties already"
-            )));
+        self.put(x, text, kind)
+    }
+
+    fn put(&self, x: &mut Exchange, text: String, kind: PropertyType) -> Result<(), Fault> {
+        match self.scope {
+            // The formatter says what a message is (recorded).
+            Scope::Transport if self.name.eq_ignore_ascii_case("Content-Type") => Ok(()),
+            Scope::Transport => set_field(x, &self.name, &text),
+            Scope::Default => keep(x, &self.name, text, kind),
+            Scope::Axis2 | Scope::Axis2Client => bounded(&mut x.axis2, &self.name, text, kind),
         }
-        properties.set_typed(self.name.clone(), text, kind);
-        Ok(())
     }
 
     fn remove(&self, x: &mut Exchange) {
@@ -232,6 +260,50 @@ impl Property {
     fn fault(&self, text: &str) -> Fault {
         Fault::new(ErrorCode::NONE, format!("property `{}`: {text}", self.name))
     }
+}
+
+/// Keeps a text of that kind in a property of the default scope.
+pub(super) fn keep(
+    x: &mut Exchange,
+    name: &str,
+    text: String,
+    kind: PropertyType,
+) -> Result<(), Fault> {
+    bounded(&mut x.properties, name, text, kind)
+}
+
+fn bounded(
+    properties: &mut Properties,
+    name: &str,
+    text: String,
+    kind: PropertyType,
+) -> Result<(), Fault> {
+    if properties.len() >= PROPERTIES_MAX && properties.value(name).is_none() {
+        let text =
+            format!("property `{name}`: the message has {PROPERTIES_MAX} properties already");
+        return Err(Fault::new(ErrorCode::NONE, text));
+    }
+    properties.set_typed(name.to_owned(), text, kind);
+    Ok(())
+}
+
+/// What an expression selects, as XML: its elements whole.
+fn xml<'x>(x: &'x Exchange, expression: &'x Expression) -> Result<Cow<'x, str>, Fault> {
+    let nodes = match expression.evaluate(x)? {
+        Value::Nodes(nodes) => nodes,
+        _ => return expression.string(x),
+    };
+    let Some(Ok(view)) = x.content().map(Content::view) else {
+        return Ok(Cow::Borrowed(""));
+    };
+    let mut out = String::new();
+    for item in nodes {
+        match item.node().filter(|node| view.tree.is_element(*node)) {
+            Some(element) => view.tree.write(element, &mut out),
+            None => escape_text(&mut out, &item.text(&view.tree)),
+        }
+    }
+    Ok(Cow::Owned(out))
 }
 
 /// Sets a header field of the current message; what is no field is an error and never written.
@@ -260,7 +332,8 @@ fn remove_fields(x: &mut Exchange) {
             .iter()
             .map(|(_, name, _)| String::from_utf8_lossy(name).into_owned())
             .filter(|name| {
-                !name.eq_ignore_ascii_case("Host") && !name.eq_ignore_ascii_case("Content-Type")
+                let kept = ["Host", "Content-Type", "SOAPAction"];
+                !kept.iter().any(|kept| name.eq_ignore_ascii_case(kept))
             })
             .collect();
         for name in names {
@@ -276,6 +349,10 @@ impl Mediator for Property {
                 self.remove(x);
                 Step::Next
             }
+            Action::Xml(text) => match self.put(x, text.clone(), PropertyType::Xml) {
+                Ok(()) => Step::Next,
+                Err(fault) => Step::Fail(fault),
+            },
             Action::Set {
                 value,
                 kind,
@@ -290,7 +367,7 @@ impl Mediator for Property {
     fn looks<'a>(&'a self, _: &Scene<'a>) -> Option<&'a Expression> {
         match &self.action {
             Action::Set { value, .. } => value.expression(),
-            Action::Remove => None,
+            Action::Xml(_) | Action::Remove => None,
         }
     }
 }
@@ -300,7 +377,8 @@ mod tests {
     use crate::codes::DiagnosticCode;
     use crate::config::diagnostic::Severity;
     use crate::exchange::Exchange;
-    use crate::mediation::testing::{Seen, get, soap11, world};
+    use crate::exchange::PropertyType;
+    use crate::mediation::testing::{Seen, get, soap11, soap11_with, world};
 
     fn run(x: &mut Exchange, mediators: &str) -> Seen {
         world(&format!("<sequence name=\"main\">{mediators}</sequence>"))
@@ -336,6 +414,47 @@ mod tests {
             [value("a"), value("b"), value("c")],
             [Some("cd".into()), Some("ab-cd".into()), Some(String::new())]
         );
+    }
+
+    #[test]
+    fn xml_is_kept_as_it_is_written_or_selected() {
+        let mut x = soap11_with("", "<m:a xmlns:m='urn:m'>text<m:b/></m:a>");
+        run(
+            &mut x,
+            r#"<property name="w" type="OM"><k:i xmlns:k="urn:k" id="1"><k:v>5</k:v></k:i></property>
+               <property name="om" type="OM" expression="//m:a" xmlns:m="urn:m"/>
+               <property name="t" expression="get-property('w')"/>"#,
+        );
+        let written = r#"<k:i xmlns:k="urn:k" id="1"><k:v>5</k:v></k:i>"#;
+        assert_eq!(x.properties.typed("w"), Some((written, PropertyType::Xml)));
+        assert_eq!(x.properties.typed("t"), Some((written, PropertyType::Text)));
+        assert_eq!(
+            x.properties.value("om"),
+            Some("<m:a xmlns:m='urn:m'>text<m:b/></m:a>")
+        );
+    }
+
+    #[test]
+    fn numbers_are_written_as_java_writes_them() {
+        let mut x = soap11();
+        run(
+            &mut x,
+            r#"<property name="i" value="0042" type="INTEGER"/><property name="d" value="1.50" type="DOUBLE"/>
+               <property name="f" value="2.50" type="FLOAT"/><property name="j" value="[1]" type="JSON"/>"#,
+        );
+        let values = ["i", "d", "f", "j"].map(|name| x.properties.value(name).unwrap_or_default());
+        assert_eq!(values, ["42", "1.5", "2.5", "[1]"]);
+    }
+
+    #[test]
+    fn the_media_type_is_not_a_field_to_set() {
+        let mut x = soap11();
+        run(
+            &mut x,
+            r#"<property name="content-type" value="a/b" scope="transport"/>"#,
+        );
+        let kept = x.request.headers.find("Content-Type").unwrap_or_default();
+        assert_eq!(kept, b"text/xml; charset=UTF-8");
     }
 
     #[test]
@@ -470,14 +589,14 @@ mod tests {
                 Severity::Unsupported,
             ),
             (
-                "<property name=\"a\" type=\"OM\" expression=\"//a\"/>",
-                DiagnosticCode::NotSupportedYet,
-                Severity::Unsupported,
+                "<property name=\"a\" type=\"OM\" value=\"no XML\"/>",
+                DiagnosticCode::BadMediator,
+                Severity::Error,
             ),
             (
-                "<property name=\"a\"><b/></property>",
-                DiagnosticCode::NotSupportedYet,
-                Severity::Unsupported,
+                "<property name=\"a\" type=\"JSON\" value=\"{\"/>",
+                DiagnosticCode::BadMediator,
+                Severity::Error,
             ),
         ] {
             let world = world(&format!("<sequence name=\"main\">{property}</sequence>"));

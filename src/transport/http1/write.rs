@@ -23,6 +23,8 @@ pub struct RequestLine<'a> {
     pub empty_length: bool,
     /// Ask for a WebSocket.
     pub upgrade: bool,
+    /// As HTTP/1.0, which knows no chunks.
+    pub old: bool,
 }
 
 /// A field that one try sends otherwise than the message has it.
@@ -85,7 +87,10 @@ pub fn request(
     out.extend_from_slice(line.method);
     out.push(b' ');
     out.extend_from_slice(line.target);
-    out.extend_from_slice(b" HTTP/1.1\r\nHost: ");
+    out.extend_from_slice(match line.old {
+        true => b" HTTP/1.0\r\nHost: ",
+        false => b" HTTP/1.1\r\nHost: ",
+    });
     out.extend_from_slice(line.host);
     out.extend_from_slice(b"\r\n");
     fields(out, &head.headers, |id, name| {
@@ -238,6 +243,7 @@ mod tests {
             framing: Framing::Length(5),
             empty_length: false,
             upgrade: false,
+            old: false,
         };
         request(&mut out, &line, &head, &[]);
         assert_eq!(

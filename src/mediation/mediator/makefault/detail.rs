@@ -4,8 +4,9 @@ use std::borrow::Cow;
 
 use crate::config::xml::{Element, Node};
 use crate::exchange::{Exchange, Fault};
-use crate::mediation::expression::Expression;
+use crate::mediation::expression::{Expression, Value};
 use crate::mediation::parse::Parse;
+use crate::soap::content::Content;
 use crate::soap::escape_text;
 use crate::soap::fault::Detail;
 
@@ -22,6 +23,8 @@ pub(super) enum DetailText<'x> {
     Absent,
     Text(Cow<'x, str>),
     Xml(&'x str),
+    /// XML of the message.
+    Made(String),
 }
 
 impl DetailText<'_> {
@@ -30,6 +33,7 @@ impl DetailText<'_> {
             DetailText::Absent => Detail::Absent,
             DetailText::Text(text) => Detail::Text(text),
             DetailText::Xml(xml) => Detail::Xml(xml),
+            DetailText::Made(xml) => Detail::Xml(xml),
         }
     }
 }
@@ -66,9 +70,29 @@ impl DetailOf {
             DetailOf::Absent => DetailText::Absent,
             DetailOf::Text(text) => DetailText::Text(Cow::Borrowed(text)),
             DetailOf::Xml(xml) => DetailText::Xml(xml),
-            DetailOf::Computed(expression) => DetailText::Text(expression.string(x)?),
+            DetailOf::Computed(expression) => match elements(x, expression)? {
+                Some(xml) => DetailText::Made(xml),
+                None => DetailText::Text(expression.string(x)?),
+            },
         })
     }
+}
+
+/// The elements that an expression selects: they stand in the detail as they are (recorded).
+fn elements(x: &Exchange, expression: &Expression) -> Result<Option<String>, Fault> {
+    let Value::Nodes(nodes) = expression.evaluate(x)? else {
+        return Ok(None);
+    };
+    let Some(Ok(view)) = x.content().map(Content::view) else {
+        return Ok(None);
+    };
+    let mut out = String::new();
+    for node in nodes.iter().filter_map(|item| item.node()) {
+        if view.tree.is_element(node) {
+            view.tree.write(node, &mut out);
+        }
+    }
+    Ok((!out.is_empty()).then_some(out))
 }
 
 // Namespaces are written as defaults: the names stay the same, whatever prefixes the file used. The depth is that of a

@@ -35,9 +35,12 @@ impl Argument {
             &["value", "expression", "evaluator", "literal"],
             &[],
         );
-        parse.word(element, "evaluator", &[("xml", ()), ("json", ())])?;
+        let json = parse.word(element, "evaluator", &[("xml", false), ("json", true)])?;
         let literal = parse.word(element, "literal", &[("false", false), ("true", true)])?;
-        let value = parse.value(element)?;
+        let value = match element.attribute("expression").filter(|_| json) {
+            Some(path) => ValueOf::Expression(parse.json_path(path)?),
+            None => parse.value(element)?,
+        };
         Some(Argument { value, literal })
     }
 

@@ -11,6 +11,7 @@ mod admin;
 mod affinity;
 mod answers;
 mod balancing;
+mod changed;
 mod content;
 mod default_endpoint;
 mod drain;

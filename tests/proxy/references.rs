@@ -35,7 +35,7 @@ fn a_message_computes_the_endpoint_that_it_goes_to() {
     let unknown = ask("c");
     assert!(
         unknown.contains(
-            "305100 Couldn&apos;t find the endpoint with the key : c (key-expression $trp:X-To)"
+            "305100 Couldn't find the endpoint with the key : c (key-expression $trp:X-To)"
         ),
         "{unknown}"
     );

@@ -355,7 +355,5 @@ fn answers_that_correlate_belong_together_and_one_that_is_no_xml_is_an_error_of_
         names(&proxy.client().post("/", &quote()).text()),
         ["x", "x"]
     );
-    proxy.text_line("the unreadable answer", |line| {
-        line.contains("said = 0")
-    });
+    proxy.text_line("the unreadable answer", |line| line.contains("said = 0"));
 }

@@ -12,6 +12,7 @@ mod api;
 mod content;
 mod copies;
 mod evaluator;
+pub mod executor;
 pub mod expression;
 mod fragment;
 mod gather;
@@ -161,6 +162,12 @@ impl Mediation {
             .collect();
         parse.stores.clone_from(&stores);
         parse.entries = entries_of(model).unwrap_or_default();
+        parse.executors = model
+            .queues
+            .iter()
+            .filter(|def| def.kind == "priorityExecutor")
+            .filter_map(|def| executor::build(def, &mut parse))
+            .collect();
         let mut sequences: Vec<Sequence> = model
             .sequences
             .iter()

@@ -9,6 +9,7 @@ mod call;
 mod control;
 mod copies;
 mod counters;
+mod executors;
 mod explain;
 mod generation;
 mod health;

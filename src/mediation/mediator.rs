@@ -9,6 +9,7 @@ mod call_template;
 pub mod clone;
 mod direction;
 mod drop;
+pub mod enqueue;
 mod enrich;
 mod filter;
 pub mod foreach;
@@ -70,6 +71,8 @@ pub enum Step<'a> {
     Iterate(&'a iterate::Iterate),
     /// Each part of the message through a sequence.
     ForEach(&'a foreach::ForEach),
+    /// A copy through a sequence when it is its turn, then the next one here.
+    Enqueue(&'a enqueue::Enqueue),
     /// Into a message store, then the next one here.
     Store(&'a Store),
     /// Nothing: the message goes to the client.
@@ -291,6 +294,11 @@ pub const MEDIATORS: &[Entry] = &[
         name: "drop",
         doc: "ends the flow of the message",
         parse: drop::parse,
+    },
+    Entry {
+        name: "enqueue",
+        doc: "takes a copy of the message through a sequence when there is room",
+        parse: enqueue::parse,
     },
     Entry {
         name: "enrich",

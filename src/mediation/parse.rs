@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use regex::Regex;
 
+use super::executor::Executor;
 use super::expression::Expression;
 use super::mediator::{List, Mediator, refuse};
 use super::store::Store;
@@ -105,6 +106,8 @@ pub struct Parse<'p> {
     looking: usize,
     /// The message stores that are kept here.
     pub(super) stores: Vec<Arc<Store>>,
+    /// The priority executors.
+    pub(super) executors: Vec<Arc<Executor>>,
     /// Sequences without a name, inside mediators.
     pub(super) own: Vec<Sequence>,
     /// The texts that keys stand for.
@@ -151,6 +154,7 @@ impl<'p> Parse<'p> {
             position: Vec::new(),
             looking: 0,
             stores: Vec::new(),
+            executors: Vec::new(),
             own: Vec::new(),
             entries: Entries::default(),
             fields: BTreeSet::new(),

@@ -265,6 +265,12 @@ impl<'a> Run<'a> {
                         return Ok(Ended::Stopped);
                     }
                 }
+                Step::Enqueue(enqueue) => {
+                    self.enqueue(enqueue, x).await?;
+                    if x.replied {
+                        return Ok(Ended::Stopped);
+                    }
+                }
                 Step::Store(store) => {
                     self.whole(x).await?;
                     if x.replied {

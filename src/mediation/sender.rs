@@ -6,6 +6,7 @@ use std::pin::Pin;
 
 use bytes::Bytes;
 
+use super::executor::Executor;
 use super::{Aside, Rest};
 use crate::config::source::Span;
 use crate::exchange::{CopyReport, Exchange, Fault};
@@ -78,6 +79,10 @@ pub trait Sender {
     /// The number of the endpoint of that name.
     fn endpoint(&self, _: &str) -> Option<u32> {
         None
+    }
+    /// Takes a copy on its way when an executor has room for it; false when its queue is full.
+    fn enqueue(&self, copy: Aside, _: &Executor, _priority: i64, report: CopyReport) -> bool {
+        self.aside(vec![copy], false, report)
     }
     /// True when messages are only thought through: then nothing goes on beside anything.
     fn rehearses(&self) -> bool {

@@ -10,6 +10,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use super::executors::Executors;
 use super::generation::Generation;
 use super::log::Events;
 use super::serve::Bound;
@@ -17,6 +18,7 @@ use crate::endpoint::NodeId;
 use crate::endpoint::dispatch::auth::TokenFetches;
 use crate::endpoint::dispatch::{CopySender, Dispatch, Outbound, Recipient};
 use crate::exchange::{Body, CopyDone, CopyReport};
+use crate::mediation::executor::Executor;
 use crate::mediation::{Aside, Cx, Rest};
 use crate::observe::{EventLog, RequestId};
 use crate::transport::worker::Worker;
@@ -75,6 +77,8 @@ pub struct Home {
     pub space: Rc<Space>,
     /// Where tokens are fetched.
     pub tokens: TokenFetches,
+    /// Who waits for priority executors.
+    pub executors: Rc<Executors>,
 }
 
 /// What a task of its own needs.
@@ -150,6 +154,33 @@ impl Beside {
                 drop(taken);
             });
         }
+        true
+    }
+
+    /// Takes a copy on its way when it is its turn.
+    pub fn enqueue(
+        &self,
+        copy: Aside,
+        executor: &Executor,
+        priority: i64,
+        report: CopyReport,
+    ) -> bool {
+        let copies = [copy];
+        let Some(taken) = Taken::take(&self.home.space, 1, held(&copies)) else {
+            return false;
+        };
+        let Some(mut turn) = self.home.executors.enter(executor, priority) else {
+            return false;
+        };
+        let this = self.clone();
+        tokio::task::spawn_local(async move {
+            let _open = this.home.worker.drain.open();
+            turn.come().await;
+            for copy in copies {
+                this.one_aside(copy, &report).await;
+            }
+            drop((taken, turn));
+        });
         true
     }
 

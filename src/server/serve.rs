@@ -17,6 +17,7 @@ use crate::endpoint::NodeId;
 use crate::endpoint::dispatch::Dispatch;
 use crate::endpoint::tree::NodeKind;
 use crate::exchange::{Arrival, Body, CopyReport, Exchange, Fault};
+use crate::mediation::executor::Executor;
 use crate::mediation::{Aside, Cx, LocalBoxFuture, ReadBytes, Rest, SendTo, Sender};
 use crate::observe::{AccessRecord, Attempt, Lines, LogFormat, RequestId, RequestIds};
 use crate::soap::content::Extent;
@@ -395,6 +396,11 @@ impl Sender for Bound<'_> {
     fn aside(&self, copies: Vec<Aside>, in_order: bool, report: CopyReport) -> bool {
         let beside = self.beside;
         beside.is_some_and(|beside| beside.aside(copies, in_order, report))
+    }
+
+    fn enqueue(&self, copy: Aside, executor: &Executor, priority: i64, report: CopyReport) -> bool {
+        let beside = self.beside;
+        beside.is_some_and(|beside| beside.enqueue(copy, executor, priority, report))
     }
 
     fn deliver<'a>(

@@ -89,6 +89,7 @@ async fn serve(plan: Plan) {
         events: plan.events,
         space: Rc::default(),
         tokens: plan.tokens,
+        executors: Rc::default(),
     });
     let mut first = None;
     for (listening, access) in plan.listeners.into_iter().zip(plan.access) {

@@ -168,3 +168,39 @@ fn what_is_kept_elsewhere_is_told_of() {
         answer.text()
     );
 }
+
+#[test]
+fn an_executor_works_on_so_many_at_the_same_time_and_its_answer_is_the_clients() {
+    let a = Backend::start(|_| Act::Late(Duration::from_millis(200), crate::support::ok("a")));
+    let config = format!(
+        "<definitions {NS}><priorityExecutor name=\"pe\"><queues><queue size=\"1\" priority=\"1\"/></queues><threads max=\"1\"/></priorityExecutor>
+         <sequence name=\"work\"><send><endpoint>{}</endpoint></send></sequence>
+         <sequence name=\"main\"><in><enqueue sequence=\"work\" priority=\"1\" executor=\"pe\"/></in><out><send/></out></sequence></definitions>",
+        address(a.address, "")
+    );
+    let proxy = Proxy::with(
+        &[("e.xml", config.as_str())],
+        &["--no-watch", "--workers", "1"],
+    );
+    let mut clients: Vec<_> = (0..3).map(|_| proxy.client()).collect();
+    let begun = std::time::Instant::now();
+    for (nth, client) in clients.iter_mut().enumerate() {
+        client.send(format!(
+            "POST / HTTP/1.1\r\nHost: axon\r\nContent-Type: text/xml\r\nContent-Length: {}\r\n\r\n{}",
+            quote().len(),
+            quote()
+        ));
+        if nth == 0 {
+            eventually("the first is sent", || (a.hits() == 1).then_some(()));
+        }
+    }
+    let texts: Vec<String> = clients.iter_mut().map(|c| c.answer().text()).collect();
+    let full = texts.iter().filter(|t| t.contains("executor `pe` is full"));
+    assert_eq!((texts[0].as_str(), full.count()), ("a", 1));
+    assert_eq!(texts.iter().filter(|t| *t == "a").count(), 2);
+    assert!(
+        begun.elapsed() >= Duration::from_millis(380),
+        "one after the other"
+    );
+    assert_eq!(a.hits(), 2);
+}

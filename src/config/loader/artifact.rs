@@ -136,6 +136,7 @@ impl Loader<'_> {
             "template" => return self.template(element),
             "messageStore" => return self.queue(element, "messageStore"),
             "messageProcessor" => return self.queue(element, "messageProcessor"),
+            "priorityExecutor" => return self.queue(element, "priorityExecutor"),
             _ => {}
         }
         if let Some(row) = language::artifact_named(&element.name)

@@ -93,6 +93,11 @@ pub(super) const MEDIATORS: &[Row] = &[
     ),
     row("drop", &[], Inside::Data),
     row(
+        "enqueue",
+        &[must("sequence"), must("executor")],
+        Inside::Data,
+    ),
+    row(
         "enrich",
         &[],
         Inside::Only(&[

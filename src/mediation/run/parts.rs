@@ -6,6 +6,7 @@ use crate::codes::ErrorCode;
 use crate::exchange::{Exchange, Fault};
 use crate::mediation::copies::{Aside, Way};
 use crate::mediation::mediator::clone::Clone;
+use crate::mediation::mediator::enqueue::Enqueue;
 use crate::mediation::mediator::foreach::ForEach;
 use crate::mediation::mediator::iterate::Iterate;
 use crate::mediation::{content, gather::tell};
@@ -22,11 +23,7 @@ impl<'a> Run<'a> {
         x: &mut Exchange,
     ) -> Result<(), Fault> {
         let report = x.more_copies(copies.len());
-        if x.depth >= DEPTH_MAX {
-            let text = format!("more than {DEPTH_MAX} copies of copies of a message");
-            return Err(Fault::new(ErrorCode::NONE, text));
-        }
-        let depth = x.depth + 1;
+        let depth = deeper(x)?;
         let aside = |(mut copy, way): (Box<Exchange>, Way)| {
             copy.depth = depth;
             Aside {
@@ -72,6 +69,42 @@ impl<'a> Run<'a> {
             copies.push((copy, way));
         }
         self.aside(copies, clone.in_order, x)
+    }
+
+    /// Does what an `enqueue` says.
+    pub(super) async fn enqueue(
+        &mut self,
+        enqueue: &Enqueue,
+        x: &mut Exchange,
+    ) -> Result<(), Fault> {
+        self.whole(x).await?;
+        if x.replied {
+            return Ok(());
+        }
+        let sequence = self.scene.find(&enqueue.sequence, x)?;
+        let mut copy = x.copy_current();
+        copy.receive = None;
+        copy.depth = deeper(x)?;
+        let aside = Aside {
+            copy,
+            way: Way::Through(Some(sequence), None),
+            handlers: self.handlers.clone(),
+        };
+        let report = x.more_copies(1);
+        let taken = self
+            .cx
+            .sender
+            .enqueue(aside, &enqueue.executor, enqueue.priority, report);
+        match taken {
+            true => Ok(()),
+            false => {
+                let text = format!(
+                    "the queue of the priority executor `{}` is full",
+                    enqueue.executor.name
+                );
+                Err(Fault::new(ErrorCode::OVERLOADED, text))
+            }
+        }
     }
 
     /// Does what an `iterate` says.
@@ -165,4 +198,13 @@ impl<'a> Run<'a> {
 fn split(x: &mut Exchange) -> String {
     x.splits += 1;
     format!("{}/{}", x.line, x.splits)
+}
+
+/// How deep a copy of this message is.
+fn deeper(x: &Exchange) -> Result<u8, Fault> {
+    if x.depth >= DEPTH_MAX {
+        let text = format!("more than {DEPTH_MAX} copies of copies of a message");
+        return Err(Fault::new(ErrorCode::NONE, text));
+    }
+    Ok(x.depth + 1)
 }

@@ -21,6 +21,7 @@ pub mod serialise;
 pub mod source;
 mod substitution;
 pub mod suggest;
+pub mod task;
 pub mod uri_template;
 pub mod wsdl;
 pub mod xml;

@@ -25,6 +25,7 @@ mod route;
 mod run;
 pub mod sender;
 pub mod store;
+mod task;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
@@ -40,6 +41,7 @@ pub use mediator::{List, Mediator, Scene, Step};
 pub use parse::{EndpointNames, EndpointParser};
 pub use proxy::{Publication, Seen};
 pub use sender::{Category, Cx, LocalBoxFuture, LogSink, Passed, ReadBytes, SendTo, Sender, Trace};
+pub use task::Task;
 
 use crate::codes::ErrorCode;
 use crate::config::diagnostic::Diagnostics;
@@ -118,6 +120,7 @@ pub struct Mediation {
     apis: Vec<Api>,
     stores: Vec<Arc<Store>>,
     processors: Vec<Processor>,
+    tasks: Vec<Task>,
     ids: HashMap<String, SequenceId>,
     pre_mediate: Option<SequenceId>,
     main: Option<SequenceId>,
@@ -199,7 +202,7 @@ impl Mediation {
         for artifact in &model.unsupported {
             parse.artifact(artifact);
         }
-        let proxies = model
+        let proxies: Vec<Proxy> = model
             .proxies
             .iter()
             .map(|def| proxy::build(def, &mut parse, &mut sequences, library, model))
@@ -215,6 +218,11 @@ impl Mediation {
             .filter(|def| def.kind == "messageProcessor")
             .filter_map(|def| processor::build(def, &stores, &mut parse))
             .collect();
+        let main = ids.get("main").copied();
+        let tasks = model.tasks.iter();
+        let tasks = tasks
+            .map(|def| task::build(def, main, &proxies, &mut parse))
+            .collect();
         proxy::unused_entries(model, library, &mut parse);
         let own = std::mem::take(&mut parse.own);
         let fields = std::mem::take(&mut parse.fields).into_iter().collect();
@@ -226,8 +234,9 @@ impl Mediation {
             apis,
             stores,
             processors,
+            tasks,
             pre_mediate: ids.get("pre-mediate").copied(),
-            main: ids.get("main").copied(),
+            main,
             fault: ids.get("fault").copied(),
             ids,
             fields,

@@ -25,6 +25,7 @@ mod serve;
 mod sessions;
 mod stats;
 mod systemd;
+mod tasks;
 mod tls;
 mod tokens;
 mod watch;

@@ -145,6 +145,9 @@ fn artifacts(model: &Model) -> Vec<Artifact> {
     for def in &model.apis {
         add("api", &def.name.value, def.span);
     }
+    for def in &model.tasks {
+        add("task", &def.name.value, def.span);
+    }
     for def in model.endpoints.iter().chain(&model.keyed) {
         let name = def.name.as_ref().map_or("", |n| n.value.as_str());
         add("endpoint", name, def.span);

@@ -50,7 +50,7 @@ pub const ARTIFACTS: &[Artifact] = &[
     artifact("sequence", "name", &[], Support::Runs),
     artifact("localEntry", "key", &[], Support::Runs),
     artifact("proxy", "name", &[], Support::Runs),
-    artifact("task", "name", &[], Support::Later),
+    artifact("task", "name", &["class"], Support::Runs),
     artifact("eventSource", "name", &[], Support::Later),
     artifact("priorityExecutor", "name", &[], Support::Runs),
     artifact("api", "name", &["context"], Support::Runs),

@@ -5,6 +5,7 @@
 mod api;
 mod leaf;
 mod recipients;
+mod task;
 
 use std::collections::{BTreeMap, HashMap};
 use std::num::NonZeroU32;
@@ -18,6 +19,8 @@ pub use recipients::{
     ComputedRecipientsDef, DynamicLoadBalanceDef, MembershipDef, RecipientListDef, RecipientsDef,
     ServiceDef, ServiceDynamicDef,
 };
+
+pub use task::{TaskDef, TaskFormat, TaskTarget};
 
 use super::registry::Print;
 use super::source::{Sources, Span, Spanned};
@@ -42,6 +45,8 @@ pub struct Model {
     pub apis: Vec<ApiDef>,
     /// Message stores, message processors and priority executors in load order.
     pub queues: Vec<QueueDef>,
+    /// Tasks in load order.
+    pub tasks: Vec<TaskDef>,
     /// Local entries in load order.
     pub entries: Vec<EntryDef>,
     /// Endpoint templates in load order.
@@ -81,6 +86,8 @@ impl Model {
             && self.entries.is_empty()
             && self.templates.is_empty()
             && self.sequence_templates.is_empty()
+            && self.tasks.is_empty()
+            && self.queues.is_empty()
             && self.unsupported.is_empty()
     }
 }

@@ -15,6 +15,7 @@ use super::counters::Counters;
 use super::generation::Generation;
 use super::processors::Processors;
 use super::serve::Service;
+use super::tasks;
 use crate::endpoint::dispatch::auth::TokenFetches;
 use crate::observe::{EventLog, Lines, LogFormat, RequestIds};
 use crate::transport::limits::Limits;
@@ -121,6 +122,7 @@ async fn serve(plan: Plan) {
             let own = Processors::new(service.clone());
             tokio::task::spawn_local(own.clone().run());
             processors = Some(own);
+            tokio::task::spawn_local(tasks::follow(service.clone()));
         }
         tokio::task::spawn_local(tidy(worker.clone(), service));
     }

@@ -38,6 +38,7 @@ mod routing;
 mod stores;
 mod support;
 mod suspension;
+mod tasks;
 mod timeout;
 mod tls;
 mod upgrade;

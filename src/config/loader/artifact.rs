@@ -14,7 +14,7 @@ use crate::config::model::{
 use crate::config::source::Spanned;
 use crate::config::suggest::nearest;
 use crate::config::xml::Element;
-use crate::config::{api, proxy, sequence_template};
+use crate::config::{api, proxy, sequence_template, task};
 
 /// What shares one set of names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -131,6 +131,7 @@ impl Loader<'_> {
             "sequence" => return self.sequence(element),
             "proxy" => return self.proxy(element),
             "api" => return self.api(element),
+            "task" => return self.task(element),
             "localEntry" => return self.local_entry(element),
             "registry" => return self.registry(element),
             "template" => return self.template(element),
@@ -272,6 +273,24 @@ impl Loader<'_> {
             return;
         }
         self.model.apis.push(def);
+    }
+
+    fn task(&mut self, element: &Element) {
+        let Some(name) = name(element) else {
+            return self.nameless(element);
+        };
+        let parsed = task::parse(element, name.clone(), &mut self.diagnostics);
+        if !self.claim(Space::Kind("task"), "task", &name) {
+            return;
+        }
+        match parsed {
+            Some(def) => self.model.tasks.push(def),
+            None => self.model.unsupported.push(UnsupportedDef {
+                kind: "task".to_owned(),
+                name: Some(name.value),
+                element: element.clone(),
+            }),
+        }
     }
 
     /// A template around an endpoint or around a sequence.

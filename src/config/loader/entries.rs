@@ -17,7 +17,7 @@ use crate::config::diagnostic::{Diagnostic, Diagnostics, Severity};
 use crate::config::endpoint;
 use crate::config::model::{
     EndpointDef, EndpointKind, EndpointUse, EntryContent, EntryDef, LoadBalanceChildren,
-    RecipientsDef, RegistryDef, SequenceDef, SequenceUse,
+    RecipientsDef, RegistryDef, SequenceDef, SequenceUse, TaskTarget,
 };
 use crate::config::registry;
 use crate::config::source::{Span, Spanned};
@@ -265,6 +265,11 @@ impl Loader<'_> {
         }
         for template in &self.model.sequence_templates {
             wanted.element(&template.sequence);
+        }
+        for task in &self.model.tasks {
+            if let TaskTarget::Sequence(key) = &task.target {
+                wanted.key(key);
+            }
         }
         let resources = self.model.apis.iter().flat_map(|api| &api.resources);
         let parts = resources.map(|r| [&r.in_sequence, &r.out_sequence, &r.fault_sequence]);

@@ -102,8 +102,11 @@ pub(super) fn build(
     let store = parse.required(element, "messageStore")?.clone();
     let short = class.value.trim().rsplit('.').next().unwrap_or_default();
     let Some(store) = stores.iter().find(|s| &*s.name == store.value.trim()) else {
-        let text = format!("there is no message store `{}`", store.value.trim());
-        parse.bad(store.span, text);
+        let text = format!(
+            "there is no message store `{}` that is kept in memory",
+            store.value.trim()
+        );
+        parse.unsupported(store.span, &text);
         return None;
     };
     let parameters = Parameters(element);

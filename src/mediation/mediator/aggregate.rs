@@ -83,6 +83,10 @@ fn xpath(element: &Element, parse: &mut Parse<'_>) -> Option<XPath> {
         foreign.report(text, parse.diagnostics);
         return None;
     }
+    if text.value.trim_start().starts_with("json-eval(") {
+        parse.unsupported(text.span, "a JSONPath in aggregate is not supported yet");
+        return None;
+    }
     let mut scope = Plain {
         namespaces: element.prefixes.iter().rev().cloned().collect(),
     };

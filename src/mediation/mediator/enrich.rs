@@ -7,7 +7,7 @@
 mod source;
 mod target;
 
-use super::{Mediator, Scene, Step, most};
+use super::{Mediator, Scene, Step, failing, most};
 use crate::codes::ErrorCode;
 use crate::config::xml::Element;
 use crate::exchange::{Exchange, Fault};
@@ -55,6 +55,16 @@ pub(super) fn parse(element: &Element, parse: &mut Parse<'_>) -> Option<Box<dyn 
         found
     };
     let (source, target) = (part("source"), part("target"));
+    // The original takes a type that it does not know (spec/mediation.md 12).
+    if let Some(written) = source.and_then(|source| source.attribute("type"))
+        && !source::is_known(written.value.trim())
+    {
+        let text = format!("`{}` is no type of a source", written.value);
+        let help = "known: custom, envelope, body, property, inline; a message that gets here is answered with a fault";
+        parse.warn(written.span, &text, help);
+        let text = format!("{text} of enrich at {}", parse.locate(written.span));
+        return Some(failing(Fault::new(ErrorCode::NONE, text)));
+    }
     let source = source.map(|source| Source::parse(source, parse));
     let target = target.map(|target| Target::parse(target, parse));
     Some(Box::new(Enrich {

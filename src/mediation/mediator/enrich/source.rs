@@ -49,6 +49,11 @@ const TYPES: &[(&str, Type)] = &[
     ("inline", Type::Inline),
 ];
 
+/// True for the name of a type.
+pub(super) fn is_known(name: &str) -> bool {
+    TYPES.iter().any(|(known, _)| *known == name)
+}
+
 impl Source {
     pub(super) fn parse(element: &Element, parse: &mut Parse<'_>) -> Option<Source> {
         let clone = parse.word(element, "clone", &[("true", true), ("false", false)])?;

@@ -39,6 +39,7 @@ pub fn tree(input: &[u8], random: &mut Random) {
                 "XML declaration",
                 "declared as nothing",
                 "declared twice",
+                "cannot be declared",
                 "reference",
                 "entity",
                 "is no name",

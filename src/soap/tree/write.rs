@@ -299,7 +299,12 @@ impl Tree {
         }
         let mut text = text;
         if record.kind() == Kind::Text {
-            // Texts that came to stand side by side must not say `]]>` together.
+            // Texts that came to stand side by side must not make one line end out of two.
+            if text.starts_with('\n') && out.ends_with('\r') {
+                out.push_str("&#10;");
+                text = &text[1..];
+            }
+            // Nor may they say `]]>` together.
             let brackets = text.len() - text.trim_start_matches(']').len();
             let split = text[brackets..].starts_with('>') && out.ends_with(']');
             if split && (brackets > 0 || out.ends_with("]]")) {

@@ -97,6 +97,14 @@ fn nodes_can_be_put_anywhere() {
 }
 
 #[test]
+fn two_line_ends_that_came_together_stay_two() {
+    let mut tree = tree("<a>\r<b/>\n</a>");
+    tree.detach(find(&tree, "b"));
+    assert_eq!(written(&tree), "<a>\r&#10;</a>");
+    assert_eq!(tree.string_value(find(&tree, "a")), "\n\n");
+}
+
+#[test]
 fn declarations_travel_with_what_relies_on_them() {
     let mut from = tree("<r xmlns='u' xmlns:p='v' xmlns:x='w'><p:a t='x:y'><b/></p:a></r>");
     let a = find(&from, "a");

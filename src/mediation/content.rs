@@ -16,6 +16,18 @@ use crate::transport::headers::Name;
 
 pub(super) use format::{OF_OLD_BYTES, ready};
 
+/// True when that much of the current message has been read.
+pub(super) fn is_read(x: &Exchange, extent: Extent) -> bool {
+    let read = x.content().map(Content::extent);
+    read.is_some_and(|read| read >= extent)
+}
+
+/// True for a message that nobody has looked into and for which no setting of the transport was made: its bytes and its
+/// head are what came.
+pub(super) fn is_untouched(x: &Exchange) -> bool {
+    x.content().is_none() && x.axis2.is_empty()
+}
+
 /// Makes [`Exchange::content`] hold at least that much of the current message. `place` is where the expression is
 /// written that looks into it, for the fault.
 ///
@@ -26,9 +38,7 @@ pub(super) async fn ensure(
     place: &str,
     sender: &dyn Sender,
 ) -> Result<(), Fault> {
-    if x.content()
-        .is_some_and(|content| content.extent() >= extent)
-    {
+    if is_read(x, extent) {
         return Ok(());
     }
     let format = message::format(x);

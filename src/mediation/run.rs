@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use super::gather::{Gathered, Group, Outcome};
 use super::mediator::aggregate::Aggregate;
 use super::mediator::{After, List, Scene, Step};
-use super::{Cx, Mediation, Passed, SequenceId, Trace, content};
+use super::{Cx, Mediation, Passed, SequenceId, Trace, answer, content};
 use crate::codes::ErrorCode;
 use crate::exchange::{Direction, Exchange, Fault};
 use crate::mediation::SendTo;
@@ -98,10 +98,14 @@ impl<'a> Run<'a> {
     }
 
     /// Runs a sequence with the current message, handlers included.
-    pub(super) async fn flow(&mut self, start: SequenceId, x: &mut Exchange) -> Ended {
+    pub(super) fn flow<'r>(
+        &'r mut self,
+        start: SequenceId,
+        x: &'r mut Exchange,
+    ) -> impl Future<Output = Ended> + use<'r, 'a> {
         self.begin();
         let first = self.call(start);
-        self.go(first, x).await
+        self.go(first, x)
     }
 
     /// Sends the current message to an endpoint, handlers included.
@@ -194,8 +198,10 @@ impl<'a> Run<'a> {
             if let (Some(trace), Some(place)) = (self.trace, place) {
                 trace.passed(Passed::Mediator(&place.value, place.span));
             }
-            if let Some(extent) = mediator.extent(&self.scene) {
-                let read = content::ensure(x, extent, "", self.cx.sender).await;
+            if let Some(extent) = mediator.extent(&self.scene)
+                && !content::is_read(x, extent)
+            {
+                let read = Box::pin(content::ensure(x, extent, "", self.cx.sender)).await;
                 match read {
                     Err(_) if mediator.forgives() => {}
                     read => read?,
@@ -206,8 +212,10 @@ impl<'a> Run<'a> {
             }
             if let Some(expression) = mediator.looks(&self.scene)
                 && let Some(extent) = expression.extent(x).max(x.arguments_extent())
+                && !content::is_read(x, extent)
             {
-                content::ensure(x, extent, expression.place(), self.cx.sender).await?;
+                let place = expression.place();
+                Box::pin(content::ensure(x, extent, place, self.cx.sender)).await?;
                 if x.replied {
                     return Ok(Ended::Stopped);
                 }
@@ -230,68 +238,93 @@ impl<'a> Run<'a> {
                 }),
                 Step::Call(id) => self.call(id)?,
                 Step::Invoke(template, handler) => self.invoke(template, handler)?,
-                Step::Gather(aggregate) => match self.gather(aggregate, x).await? {
-                    Outcome::Waiting => {}
-                    Outcome::Late => return Ok(Ended::Stopped),
-                    Outcome::Complete(group) => self.complete(group, x)?,
-                },
-                Step::Send(send) => {
-                    self.send_by(send, x).await?;
+                Step::Send(send) if self.goes_straight(send, x) => {
+                    send::forget_failure(x);
+                    x.receive = None;
+                    let sent = self.hand_over(send.to, x).await;
+                    sent.map_err(|fault| send::at(send, fault))?;
                     if x.replied && x.direction == Direction::Request {
                         return Ok(Ended::Stopped);
                     }
                 }
-                Step::Ask(call) => {
-                    self.ask(call, x).await?;
-                    if x.replied {
-                        return Ok(Ended::Stopped);
-                    }
-                }
-                Step::Clone(clone) => {
-                    self.clone_message(clone, x).await?;
-                    if x.replied || !clone.goes_on {
-                        return Ok(Ended::Stopped);
-                    }
-                }
-                Step::Iterate(iterate) => {
-                    self.iterate(iterate, x).await?;
-                    if x.replied || !iterate.goes_on {
-                        return Ok(Ended::Stopped);
-                    }
-                }
-                Step::ForEach(each) => {
-                    self.for_each(each, x).await?;
-                    if x.replied {
-                        return Ok(Ended::Stopped);
-                    }
-                }
-                Step::Enqueue(enqueue) => {
-                    self.enqueue(enqueue, x).await?;
-                    if x.replied {
-                        return Ok(Ended::Stopped);
-                    }
-                }
-                Step::Store(store) => {
-                    self.whole(x).await?;
-                    if x.replied {
-                        return Ok(Ended::Stopped);
-                    }
-                    store.put(x.copy_current())?;
-                }
-                Step::Respond => {
-                    self.turn(x).await?;
-                    self.answer(x).await?;
-                    return Ok(Ended::Stopped);
-                }
-                Step::Loop => {
-                    self.turn(x).await?;
-                    self.looped = true;
-                    return Ok(Ended::Stopped);
-                }
+                Step::Send(send) if self.answers_straight(send, x) => answer::reply(x)?,
                 Step::Fail(fault) => return Err(fault),
+                // Boxed, so that the future of a message that is only sent on stays small.
+                step => {
+                    if let Some(ended) = Box::pin(self.other(step, x)).await? {
+                        return Ok(ended);
+                    }
+                }
             }
         }
         Ok(Ended::Finished)
+    }
+
+    /// What few messages go through; says when the flow ends with it.
+    async fn other(&mut self, step: Step<'a>, x: &mut Exchange) -> Result<Option<Ended>, Fault> {
+        match step {
+            Step::Gather(aggregate) => match self.gather(aggregate, x).await? {
+                Outcome::Waiting => {}
+                Outcome::Late => return Ok(Some(Ended::Stopped)),
+                Outcome::Complete(group) => self.complete(group, x)?,
+            },
+            Step::Send(send) => {
+                self.send_by(send, x).await?;
+                if x.replied && x.direction == Direction::Request {
+                    return Ok(Some(Ended::Stopped));
+                }
+            }
+            Step::Ask(call) => {
+                self.ask(call, x).await?;
+                if x.replied {
+                    return Ok(Some(Ended::Stopped));
+                }
+            }
+            Step::Clone(clone) => {
+                self.clone_message(clone, x).await?;
+                if x.replied || !clone.goes_on {
+                    return Ok(Some(Ended::Stopped));
+                }
+            }
+            Step::Iterate(iterate) => {
+                self.iterate(iterate, x).await?;
+                if x.replied || !iterate.goes_on {
+                    return Ok(Some(Ended::Stopped));
+                }
+            }
+            Step::ForEach(each) => {
+                self.for_each(each, x).await?;
+                if x.replied {
+                    return Ok(Some(Ended::Stopped));
+                }
+            }
+            Step::Enqueue(enqueue) => {
+                self.enqueue(enqueue, x).await?;
+                if x.replied {
+                    return Ok(Some(Ended::Stopped));
+                }
+            }
+            Step::Store(store) => {
+                self.whole(x).await?;
+                if x.replied {
+                    return Ok(Some(Ended::Stopped));
+                }
+                store.put(x.copy_current())?;
+            }
+            Step::Respond => {
+                self.turn(x).await?;
+                self.answer(x).await?;
+                return Ok(Some(Ended::Stopped));
+            }
+            Step::Loop => {
+                self.turn(x).await?;
+                self.looped = true;
+                return Ok(Some(Ended::Stopped));
+            }
+            Step::Fail(fault) => return Err(fault),
+            Step::Next | Step::Stop | Step::Enter(_) | Step::Call(_) | Step::Invoke(..) => {}
+        }
+        Ok(None)
     }
 
     async fn gather(

@@ -30,7 +30,7 @@ pub(in crate::mediation) async fn ready(
     x: &mut Exchange,
     sender: &dyn Sender,
 ) -> Result<(), Fault> {
-    if x.content().is_none() && x.axis2.is_empty() {
+    if super::is_untouched(x) {
         return Ok(());
     }
     written(x, sender).await?;

@@ -46,6 +46,37 @@ impl Run<'_> {
         sent.map_err(|fault| at(send, fault))
     }
 
+    /// True for a `send` of a request that nobody has looked into and that nobody wants again: it is handed over as it is.
+    pub(super) fn goes_straight(&self, send: &Send, x: &Exchange) -> bool {
+        x.direction == Direction::Request
+            && send.to != SendTo::ToOfMessage
+            && send.receive.is_none()
+            && content::is_untouched(x)
+            && self.cx.sender.extent(send.to).is_none()
+            && !is_one_way(x)
+            && !self.is_used_again()
+    }
+
+    /// True for a `send` of an answer to the client that nobody has looked into.
+    pub(super) fn answers_straight(&self, send: &Send, x: &Exchange) -> bool {
+        x.direction == Direction::Response
+            && send.to == SendTo::ToOfMessage
+            && x.is_response()
+            && content::is_untouched(x)
+    }
+
+    /// Sends the current message, whose bytes say what it is.
+    pub(super) async fn hand_over(&mut self, to: SendTo, x: &mut Exchange) -> Result<(), Fault> {
+        let sent = self.cx.sender.send(x, to).await;
+        x.forget_content();
+        sent?;
+        if x.copies.is_some() {
+            // What is in scope here takes the errors of the copies, whenever they come.
+            self.copy_handlers = self.handlers.clone();
+        }
+        Ok(())
+    }
+
     /// True when mediators behind the current one may need the request after it has been sent.
     pub(super) fn is_used_again(&self) -> bool {
         let mut frames = self.frames.iter().rev();
@@ -101,9 +132,7 @@ impl Run<'_> {
     }
 
     pub(super) async fn send(&mut self, to: SendTo, x: &mut Exchange) -> Result<(), Fault> {
-        // An error of an earlier try says nothing about this one.
-        x.fault = None;
-        x.retry_after = None;
+        forget_failure(x);
         content::ready(x, self.cx.sender).await?;
         if x.replied {
             return Ok(());
@@ -114,14 +143,7 @@ impl Run<'_> {
                 return Ok(());
             }
         }
-        let sent = self.cx.sender.send(x, to).await;
-        x.forget_content();
-        sent?;
-        if x.copies.is_some() {
-            // What is in scope here takes the errors of the copies, whenever they come.
-            self.copy_handlers = self.handlers.clone();
-        }
-        Ok(())
+        self.hand_over(to, x).await
     }
 
     /// Goes the way of a copy, up to its answer, handlers included.
@@ -150,6 +172,12 @@ impl Run<'_> {
             _ => ended,
         }
     }
+}
+
+/// An error of an earlier try says nothing about the next one.
+pub(super) fn forget_failure(x: &mut Exchange) {
+    x.fault = None;
+    x.retry_after = None;
 }
 
 /// True for a request that is to be the answer itself: `RESPONSE=true` in a request flow (spec/mediation.md 7).

@@ -91,12 +91,7 @@ impl Processors {
     }
 
     fn beside(&self) -> Beside {
-        Beside {
-            home: self.service.home.clone(),
-            generation: self.service.generation(),
-            request: self.service.ids.next(None, None),
-            hash_sessions: false,
-        }
+        self.service.beside(self.service.generation())
     }
 
     async fn round(&self, nth: usize, beside: &Beside) -> bool {

@@ -244,6 +244,16 @@ struct Ended {
 }
 
 impl Service {
+    /// What a message is made of that no client sent: one of a task or a processor.
+    pub fn beside(&self, generation: Arc<Generation>) -> Beside {
+        Beside {
+            home: self.home.clone(),
+            generation,
+            request: self.ids.next(None, None),
+            hash_sessions: false,
+        }
+    }
+
     /// The generation that serves now.
     pub fn generation(&self) -> Arc<Generation> {
         Arc::clone(self.current.borrow_mut().load())

@@ -11,7 +11,6 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::copies::Beside;
 use super::generation::Generation;
 use super::serve::Service;
 use crate::mediation::{Cx, Task};
@@ -72,12 +71,7 @@ pub async fn follow(service: Rc<Service>) {
 async fn fire(service: Rc<Service>, generation: Arc<Generation>, at: usize, busy: Rc<Cell<bool>>) {
     let _open = service.worker.drain.open();
     service.worker.look();
-    let beside = Beside {
-        home: service.home.clone(),
-        generation,
-        request: service.ids.next(None, None),
-        hash_sessions: false,
-    };
+    let beside = service.beside(generation);
     let events = beside.events();
     let sender = beside.bound(&events);
     let cx = Cx {

@@ -186,6 +186,47 @@ pub fn write(parts: &[NewPart<'_>], seed: u64) -> (String, Vec<u8>) {
     (boundary, out)
 }
 
+/// A multipart message around a root (RFC 2387): its media type and its bytes. `others` are heads and contents; `xop`: the
+/// root includes them (MTOM, XOP 1.0 section 4.1).
+pub fn related<B: AsRef<[u8]>>(
+    root: &[u8],
+    of_root: &MediaType,
+    xop: bool,
+    others: &[(String, B)],
+    seed: u64,
+) -> (MediaType, Vec<u8>) {
+    let start = format!("<root.{seed:016x}@axon>");
+    let root_type = match xop {
+        false => of_root.clone(),
+        // The type of the message as it was before.
+        true => {
+            let mut media = MediaType::new("application/xop+xml");
+            for (name, value) in &of_root.parameters {
+                media = media.with(name, value);
+            }
+            media.with("type", &of_root.essence)
+        }
+    };
+    let head = format!(
+        "Content-Type: {root_type}\r\nContent-Transfer-Encoding: binary\r\nContent-ID: {start}"
+    );
+    let mut parts = vec![NewPart { head, body: root }];
+    parts.extend(others.iter().map(|(head, body)| NewPart {
+        head: head.clone(),
+        body: body.as_ref(),
+    }));
+    let (boundary, bytes) = write(&parts, seed);
+    let media = MediaType::new("multipart/related")
+        .with("boundary", boundary)
+        .with("type", &root_type.essence)
+        .with("start", start);
+    let media = match xop {
+        true => media.with("start-info", &of_root.essence),
+        false => media,
+    };
+    (media, bytes)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -3,13 +3,14 @@
 use std::borrow::Cow;
 
 use super::Shape;
-use super::message::{Attachment, Message, encoded, media_type, outline, related, too_long};
+use super::message::{Attachment, Message, encoded, media_type, outline, too_long};
 use crate::config::model::MessageFormat;
 use crate::soap::addressing;
 use crate::soap::charset::Charset;
 use crate::soap::convert;
 use crate::soap::envelope::Format;
 use crate::soap::media::MediaType;
+use crate::soap::multipart;
 use crate::soap::outline::Version;
 use crate::soap::xop;
 
@@ -121,7 +122,7 @@ impl Shape {
                 .iter()
                 .map(|p| (p.head.to_owned(), Cow::Borrowed(p.body)))
                 .collect();
-            related(&bytes, &of_body, xop, &others, seed)
+            multipart::related(&bytes, &of_body, xop, &others, seed)
         } else if message.multipart || relabel {
             (of_body, bytes)
         } else {

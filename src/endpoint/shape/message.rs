@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use crate::soap::charset::{self, Charset};
 use crate::soap::convert::query;
 use crate::soap::media::MediaType;
-use crate::soap::multipart::{self, NewPart, Part};
+use crate::soap::multipart::{self, Part};
 use crate::soap::outline::{Outline, Version};
 
 /// A message as text, and what came with it.
@@ -117,46 +117,6 @@ pub(super) fn encoded(text: &str, charset: Charset) -> Result<Vec<u8>, String> {
 
 /// A part that goes out beside a root: its head and its content.
 pub(super) type Attachment<'b> = (String, Cow<'b, [u8]>);
-
-/// A multipart message around a root: its media type and its bytes. `xop`: the root includes the others (MTOM).
-pub(super) fn related(
-    root: &[u8],
-    of_root: &MediaType,
-    xop: bool,
-    others: &[Attachment<'_>],
-    seed: u64,
-) -> (MediaType, Vec<u8>) {
-    let start = format!("<root.{seed:016x}@axon>");
-    let root_type = match xop {
-        false => of_root.clone(),
-        // XOP 1.0 section 4.1: the type of the message as it was before.
-        true => {
-            let mut media = MediaType::new("application/xop+xml");
-            for (name, value) in &of_root.parameters {
-                media = media.with(name, value);
-            }
-            media.with("type", &of_root.essence)
-        }
-    };
-    let head = format!(
-        "Content-Type: {root_type}\r\nContent-Transfer-Encoding: binary\r\nContent-ID: {start}"
-    );
-    let mut parts = vec![NewPart { head, body: root }];
-    parts.extend(others.iter().map(|(head, body)| NewPart {
-        head: head.clone(),
-        body,
-    }));
-    let (boundary, bytes) = multipart::write(&parts, seed);
-    let media = MediaType::new("multipart/related")
-        .with("boundary", boundary)
-        .with("type", &root_type.essence)
-        .with("start", start);
-    let media = match xop {
-        true => media.with("start-info", &of_root.essence),
-        false => media,
-    };
-    (media, bytes)
-}
 
 /// The outline of a text; the error is a sentence for people.
 pub(super) fn outline(text: &str) -> Result<Outline<'_>, String> {

@@ -3,13 +3,14 @@
 use std::borrow::Cow;
 
 use super::Shape;
-use super::message::{self, Attachment, Message, encoded, media_type, outline, related};
+use super::message::{self, Attachment, Message, encoded, media_type, outline};
 use crate::config::model::{MessageFormat, Optimize};
 use crate::soap::addressing::{self, Said};
 use crate::soap::charset::Charset;
 use crate::soap::convert;
 use crate::soap::envelope::{self, Format};
 use crate::soap::media::MediaType;
+use crate::soap::multipart;
 use crate::soap::outline::Version;
 use crate::soap::xop;
 
@@ -259,7 +260,8 @@ impl Shape {
                 .iter()
                 .map(|p| (p.head.to_owned(), Cow::Borrowed(p.body)))
                 .collect();
-            let (outer, bytes) = related(&encoded(text, charset)?, &media, xop, &others, seed);
+            let (outer, bytes) =
+                multipart::related(&encoded(text, charset)?, &media, xop, &others, seed);
             media = outer;
             bytes
         } else if let Some(optimize) = optimize {
@@ -274,7 +276,8 @@ impl Shape {
                 .map(|t| (attachment_head(&t.id), Cow::Borrowed(&*t.content)))
                 .collect();
             let xop = optimize == Optimize::Mtom;
-            let (outer, bytes) = related(&encoded(&text, charset)?, &media, xop, &others, seed);
+            let (outer, bytes) =
+                multipart::related(&encoded(&text, charset)?, &media, xop, &others, seed);
             media = outer;
             bytes
         } else {

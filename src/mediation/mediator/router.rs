@@ -69,6 +69,23 @@ struct Parts {
 
 const BOOLEAN: &[(&str, bool)] = &[("true", true), ("false", false)];
 
+/// What follows the condition of a route, the same for both routers but for the name of one attribute.
+fn parts(
+    route: &Element,
+    when: Option<When>,
+    break_word: &str,
+    parse: &mut Parse<'_>,
+) -> Option<Parts> {
+    let breaks = parse.word(route, break_word, BOOLEAN);
+    let target = target(route, parse);
+    Some(Parts {
+        when: when?,
+        target: target?,
+        breaks: breaks?,
+        place: place(route),
+    })
+}
+
 pub(super) fn parse_conditional(
     element: &Element,
     parse: &mut Parse<'_>,
@@ -78,7 +95,7 @@ pub(super) fn parse_conditional(
         .elements()
         .filter(|e| e.is("conditionalRoute"))
         .collect();
-    let parts = routes.into_iter().map(|route| {
+    let all = routes.into_iter().map(|route| {
         parse.only(
             route,
             &["breakRoute", "asynchronous"],
@@ -91,20 +108,13 @@ pub(super) fn parse_conditional(
                 None
             }
         };
-        let breaks = parse.word(route, "breakRoute", BOOLEAN);
-        let target = target(route, parse);
-        Some(Parts {
-            when: when?,
-            target: target?,
-            breaks: breaks?,
-            place: place(route),
-        })
+        parts(route, when, "breakRoute", parse)
     });
-    let parts: Vec<Option<Parts>> = parts.collect();
+    let all: Vec<Option<Parts>> = all.collect();
     let after = parse.word(element, "continueAfter", BOOLEAN)?;
     router(
         element,
-        parts.into_iter().collect::<Option<_>>()?,
+        all.into_iter().collect::<Option<_>>()?,
         after,
         parse,
     )
@@ -113,7 +123,7 @@ pub(super) fn parse_conditional(
 pub(super) fn parse_router(element: &Element, parse: &mut Parse<'_>) -> Option<Box<dyn Mediator>> {
     parse.only(element, &["continueAfter"], &["route"]);
     let routes: Vec<&Element> = element.elements().filter(|e| e.is("route")).collect();
-    let parts = routes.into_iter().map(|route| {
+    let all = routes.into_iter().map(|route| {
         parse.only(route, &["expression", "match", "breakRouter"], &["target"]);
         let expression = route.attribute("expression");
         let expression = expression.map(|text| parse.expression(route, text));
@@ -128,21 +138,14 @@ pub(super) fn parse_router(element: &Element, parse: &mut Parse<'_>) -> Option<B
             }
             _ => None,
         };
-        let breaks = parse.word(route, "breakRouter", BOOLEAN);
-        let target = target(route, parse);
-        Some(Parts {
-            when: when?,
-            target: target?,
-            breaks: breaks?,
-            place: place(route),
-        })
+        parts(route, when, "breakRouter", parse)
     });
-    let parts: Vec<Option<Parts>> = parts.collect();
+    let all: Vec<Option<Parts>> = all.collect();
     let words = [BOOLEAN[1], BOOLEAN[0]];
     let after = parse.word(element, "continueAfter", &words)?;
     router(
         element,
-        parts.into_iter().collect::<Option<_>>()?,
+        all.into_iter().collect::<Option<_>>()?,
         after,
         parse,
     )

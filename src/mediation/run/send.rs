@@ -61,7 +61,6 @@ impl Run<'_> {
     pub(super) fn answers_straight(&self, send: &Send, x: &Exchange) -> bool {
         x.direction == Direction::Response
             && send.to == SendTo::ToOfMessage
-            && x.is_response()
             && content::is_untouched(x)
     }
 

@@ -9,7 +9,7 @@ use crate::soap::base64;
 use crate::soap::envelope::SOAP12_NS;
 use crate::soap::json;
 use crate::soap::media::MediaType;
-use crate::soap::multipart::{self, NewPart};
+use crate::soap::multipart;
 use crate::soap::tree::{Charset, Declaration, Kind, NodeId, Tree, WriteOptions};
 use crate::soap::xop;
 
@@ -179,50 +179,12 @@ impl View {
                 text.into_bytes()
             }
         };
-        let (media, bytes) = related(&root, &media, wanted, &others);
+        let (media, bytes) = multipart::related(&root, &media, wanted.mtom, &others, wanted.seed);
         Ok(Written {
             content_type: Some(media.to_string()),
             body: bytes.into(),
         })
     }
-}
-
-/// A multipart message around a root (RFC 2387, XOP 1.0 section 4.1).
-fn related(
-    root: &[u8],
-    of_root: &MediaType,
-    wanted: &Wanted<'_>,
-    others: &[(String, Bytes)],
-) -> (MediaType, Vec<u8>) {
-    let start = format!("<root.{:016x}@axon>", wanted.seed);
-    let root_type = match wanted.mtom {
-        false => of_root.clone(),
-        true => {
-            let mut media = MediaType::new("application/xop+xml");
-            for (name, value) in &of_root.parameters {
-                media = media.with(name, value);
-            }
-            media.with("type", &of_root.essence)
-        }
-    };
-    let head = format!(
-        "Content-Type: {root_type}\r\nContent-Transfer-Encoding: binary\r\nContent-ID: {start}"
-    );
-    let mut parts = vec![NewPart { head, body: root }];
-    parts.extend(others.iter().map(|(head, body)| NewPart {
-        head: head.clone(),
-        body,
-    }));
-    let (boundary, bytes) = multipart::write(&parts, wanted.seed);
-    let media = MediaType::new("multipart/related")
-        .with("boundary", boundary)
-        .with("type", &root_type.essence)
-        .with("start", start);
-    let media = match wanted.mtom {
-        true => media.with("start-info", &of_root.essence),
-        false => media,
-    };
-    (media, bytes)
 }
 
 fn made(media: MediaType, body: Vec<u8>, wanted: &Wanted<'_>) -> Written {

@@ -69,17 +69,23 @@ impl<'t> Change<'_, 't> {
         }
         let reason = part("faultstring");
         let language = reason.and_then(language).unwrap_or("en");
-        let text = reason.map_or("", |e| self.outline.slice(&e.inner));
         out.push_str(&format!(
-            "</{p}:Code><{p}:Reason><{p}:Text xml:lang=\"{}\">{text}</{p}:Text></{p}:Reason>",
+            "</{p}:Code><{p}:Reason><{p}:Text xml:lang=\"{}\">",
             quoted(language)
         ));
+        if let Some(reason) = reason {
+            self.content(fault, &[reason], new, out)?;
+        }
+        out.push_str(&format!("</{p}:Text></{p}:Reason>"));
         if let Some(actor) = part("faultactor") {
-            let actor = self.outline.slice(&actor.inner);
-            out.push_str(&format!("<{p}:Role>{actor}</{p}:Role>"));
+            out.push_str(&format!("<{p}:Role>"));
+            self.content(fault, &[actor], new, out)?;
+            out.push_str(&format!("</{p}:Role>"));
         }
         if let Some(detail) = part("detail") {
-            self.detail(fault, detail, &format!("{p}:Detail"), new, out)?;
+            out.push_str(&format!("<{p}:Detail>"));
+            self.content(fault, &[detail], new, out)?;
+            out.push_str(&format!("</{p}:Detail>"));
         }
         out.push_str(&format!("</{p}:Fault>"));
         Ok(())
@@ -131,44 +137,46 @@ impl<'t> Change<'_, 't> {
         let text = texts.iter().find(english).or(texts.first());
         let language = text.and_then(language).filter(|l| !l.is_empty());
         let language = language.map_or(String::new(), |l| format!(" xml:lang=\"{}\"", quoted(l)));
-        let text = text.map_or("", |e| self.outline.slice(&e.inner));
-        out.push_str(&format!("<faultstring{language}>{text}</faultstring>"));
+        out.push_str(&format!("<faultstring{language}>"));
+        if let (Some(reason), Some(text)) = (part("Reason"), text) {
+            self.content(fault, &[reason, text], new, out)?;
+        }
+        out.push_str("</faultstring>");
         if let Some(actor) = part("Role").or(part("Node")) {
-            let actor = self.outline.slice(&actor.inner);
-            out.push_str(&format!("<faultactor>{actor}</faultactor>"));
+            out.push_str("<faultactor>");
+            self.content(fault, &[actor], new, out)?;
+            out.push_str("</faultactor>");
         }
         if let Some(detail) = part("Detail") {
-            self.detail(fault, detail, "detail", new, out)?;
+            out.push_str("<detail>");
+            self.content(fault, &[detail], new, out)?;
+            out.push_str("</detail>");
         }
         out.push_str(&format!("</{p}:Fault>"));
         Ok(())
     }
 
-    fn detail(
+    /// Writes what the last of some elements inside the fault holds, with the declarations that it relies on.
+    fn content(
         &self,
         fault: &Element<'t>,
-        detail: &Element<'t>,
-        name: &str,
+        inside: &[&Element<'t>],
         new: &Scope,
         out: &mut String,
     ) -> Result<(), Unreadable> {
-        let around = [
-            &self.outline.root,
-            &self.envelope.body.element,
-            fault,
-            detail,
-        ];
+        let Some(element) = inside.last() else {
+            return Ok(());
+        };
+        let mut around = vec![&self.outline.root, &self.envelope.body.element, fault];
+        around.extend(inside);
         let old = Scope::of(&around);
-        let children = self.outline.children(&around)?;
-        out.push_str(&format!("<{name}>"));
-        let mut at = detail.inner.start;
-        for child in &children {
+        let mut at = element.inner.start;
+        for child in &self.outline.children(&around)? {
             out.push_str(&self.outline.text[at..child.range.start]);
             Carry::new(self.outline.text, &old, new).write(child, out);
             at = child.range.end;
         }
-        out.push_str(&self.outline.text[at..detail.inner.end]);
-        out.push_str(&format!("</{name}>"));
+        out.push_str(&self.outline.text[at..element.inner.end]);
         Ok(())
     }
 

@@ -181,6 +181,21 @@ fn a_code_whose_prefix_is_the_envelopes_own_gets_another() {
 }
 
 #[test]
+fn elements_in_the_text_of_a_fault_keep_their_prefixes() {
+    let fault = "<soapenv:Fault><faultcode>soapenv:Client</faultcode><faultstring>r<soapenv:x/></faultstring></soapenv:Fault>";
+    let made = to(Version::Soap12, &soap11("", fault));
+    let document = roxmltree::Document::parse(&made).unwrap();
+    let x = document
+        .descendants()
+        .find(|n| n.has_tag_name((SOAP11_NS, "x")));
+    assert_eq!(
+        x.and_then(|x| x.parent()).map(|t| t.tag_name().name()),
+        Some("Text"),
+        "{made}"
+    );
+}
+
+#[test]
 fn payloads_leave_and_enter_envelopes() {
     let text = soap11("", "<g x:a='x:q'><h/></g><i/>");
     let outline = Outline::read(&text).unwrap();

@@ -131,7 +131,8 @@ impl Backend {
     }
 
     fn serve(down: Down, at_head: bool, script: Box<Script>) -> Backend {
-        down.socket.listen(128).unwrap();
+        // A short queue drops connections when many come at once, and they are tried again a second later.
+        down.socket.listen(4096).unwrap();
         let shared = Arc::new(Shared {
             script,
             at_head,

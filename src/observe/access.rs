@@ -6,7 +6,7 @@
 mod json;
 mod text;
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::LogFormat;
@@ -121,38 +121,6 @@ impl AccessRecord<'_> {
         let end = memchr::memchr(b'?', self.path).unwrap_or(self.path.len());
         &self.path[..end]
     }
-}
-
-/// Milliseconds with three decimals, without the cost of floating point.
-fn write_ms(out: &mut Vec<u8>, time: Duration) {
-    let us = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
-    write_number(out, us / 1_000);
-    let rest = us % 1_000;
-    out.push(b'.');
-    for place in [100, 10, 1] {
-        out.push(b'0' + (rest / place % 10) as u8);
-    }
-}
-
-/// `host:port`; IPv4, the common case, without the formatting machinery.
-fn write_address(out: &mut Vec<u8>, address: SocketAddr) {
-    match address.ip() {
-        IpAddr::V4(ip) => {
-            for (at, octet) in ip.octets().into_iter().enumerate() {
-                if at > 0 {
-                    out.push(b'.');
-                }
-                write_number(out, octet);
-            }
-        }
-        IpAddr::V6(ip) => out.extend_from_slice(format!("[{ip}]").as_bytes()),
-    }
-    out.push(b':');
-    write_number(out, address.port());
-}
-
-fn write_number(out: &mut Vec<u8>, number: impl itoa::Integer) {
-    out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
 }
 
 #[cfg(test)]

@@ -4,6 +4,8 @@
 //! is for reading, not for restoring the message). Text: a value that has a space, a quote or a control
 //! character is quoted.
 
+use super::digits::write_hex;
+
 /// Appends `"..."`.
 pub fn json_string(out: &mut Vec<u8>, value: &[u8]) {
     out.push(b'"');
@@ -23,24 +25,30 @@ pub fn json_string(out: &mut Vec<u8>, value: &[u8]) {
 
 /// True when a JSON string holds these bytes as they are: printable ASCII but for the quote and the backslash.
 ///
-/// Looks at eight bytes at a time, because the values are short and many.
+/// Looks at eight bytes at a time, the last of them twice, because the values are short and many.
 fn is_plain(value: &[u8]) -> bool {
-    let Some(last) = value.last_chunk::<8>() else {
-        return value
+    let eight = |chunk: &[u8; 8]| odd_bytes(u64::from_le_bytes(*chunk));
+    let four = |chunk: &[u8; 4]| odd_bytes(SPACES << 32 | u64::from(u32::from_le_bytes(*chunk)));
+    if let Some(last) = value.last_chunk::<8>() {
+        let (chunks, _) = value.as_chunks::<8>();
+        return chunks
             .iter()
-            .all(|&b| (0x20..0x80).contains(&b) && b != b'"' && b != b'\\');
-    };
-    let mut odd = odd_bytes(u64::from_le_bytes(*last));
-    let (chunks, _) = value.as_chunks::<8>();
-    for chunk in chunks {
-        odd |= odd_bytes(u64::from_le_bytes(*chunk));
+            .fold(eight(last), |odd, chunk| odd | eight(chunk))
+            == 0;
     }
-    odd == 0
+    match (value.first_chunk::<4>(), value.last_chunk::<4>()) {
+        (Some(first), Some(last)) => four(first) | four(last) == 0,
+        _ => value
+            .iter()
+            .all(|&byte| odd_bytes(SPACES << 8 | u64::from(byte)) == 0),
+    }
 }
+
+const ONES: u64 = u64::from_le_bytes([1; 8]);
+const SPACES: u64 = u64::from_le_bytes([b' '; 8]);
 
 /// Not 0 when one of the eight bytes is a control character, a quote, a backslash or no ASCII.
 fn odd_bytes(bytes: u64) -> u64 {
-    const ONES: u64 = u64::from_le_bytes([1; 8]);
     const HIGH: u64 = ONES << 7;
     // The highest bit of each byte that is below `n`, right as long as all are ASCII, which is looked at too.
     let below = |bytes: u64, n: u64| bytes.wrapping_sub(ONES * n) & !bytes;
@@ -64,7 +72,7 @@ fn json_escaped(out: &mut Vec<u8>, value: &[u8]) {
             b'\t' => out.extend_from_slice(b"\\t"),
             _ => {
                 out.extend_from_slice(b"\\u00");
-                hex(out, byte);
+                write_hex(out, byte.into(), 2);
             }
         }
     }
@@ -90,20 +98,9 @@ pub fn text_plain(out: &mut Vec<u8>, value: &[u8]) {
             0x20..=0x7e => out.push(byte),
             _ => {
                 out.extend_from_slice(b"\\x");
-                hex(out, byte);
+                write_hex(out, byte.into(), 2);
             }
         }
-    }
-}
-
-fn hex(out: &mut Vec<u8>, byte: u8) {
-    hex_digits(out, u64::from(byte), 2);
-}
-
-/// Appends the lowest `digits` hexadecimal digits of a number.
-pub fn hex_digits(out: &mut Vec<u8>, value: u64, digits: u32) {
-    for place in (0..digits).rev() {
-        out.push(b"0123456789abcdef"[(value >> (place * 4)) as usize & 15]);
     }
 }
 
@@ -136,7 +133,7 @@ mod tests {
     fn a_byte_is_plain_wherever_it_stands_or_nowhere() {
         for byte in 0..=u8::MAX {
             let plain = (0x20..0x80).contains(&byte) && byte != b'"' && byte != b'\\';
-            for len in [1, 7, 8, 9, 16, 21] {
+            for len in [1, 3, 4, 5, 7, 8, 9, 15, 16, 17, 21] {
                 for at in 0..len {
                     let mut value = vec![b'a'; len];
                     value[at] = byte;

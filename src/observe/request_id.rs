@@ -8,7 +8,7 @@ use std::fmt;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 
-use super::escape::hex_digits;
+use super::digits::write_hex;
 
 /// Longest `X-Request-Id` that is taken over.
 pub const GIVEN_MAX: usize = 128;
@@ -45,13 +45,13 @@ impl RequestId {
     pub fn write(&self, out: &mut Vec<u8>) {
         match &self.0 {
             Origin::Trace { trace, .. } => {
-                hex_digits(out, (trace >> 64) as u64, 16);
-                hex_digits(out, *trace as u64, 16);
+                write_hex(out, (trace >> 64) as u64, 16);
+                write_hex(out, *trace as u64, 16);
             }
             Origin::Given(text) => out.extend_from_slice(text.as_bytes()),
             Origin::Made { prefix, count } => {
-                hex_digits(out, *prefix, 12);
-                hex_digits(out, *count, 10);
+                write_hex(out, *prefix, 12);
+                write_hex(out, *count, 10);
             }
         }
     }

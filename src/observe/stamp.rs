@@ -6,6 +6,7 @@
 use std::cell::RefCell;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use super::digits::write_three;
 use crate::util::clock::{self, Tick};
 
 /// Milliseconds since 1970, now.
@@ -40,7 +41,7 @@ pub fn write_rfc3339(out: &mut Vec<u8>, unix_ms: u64) {
         }
         out.extend_from_slice(text);
     });
-    digits(out, unix_ms % 1_000, 3);
+    write_three(out, unix_ms);
     out.push(b'Z');
 }
 

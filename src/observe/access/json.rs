@@ -1,8 +1,9 @@
 //! The JSON form of an access line. No serializer: the keys are constant bytes and most values are known to be
 //! harmless, so only strangers' bytes go through the escape.
 
-use super::{AccessRecord, Attempt, write_address, write_ms, write_number};
-use crate::observe::escape::{hex_digits, json_string};
+use super::{AccessRecord, Attempt};
+use crate::observe::digits::{write_address, write_hex, write_ms, write_number};
+use crate::observe::escape::json_string;
 use crate::observe::stamp::write_rfc3339;
 
 impl AccessRecord<'_> {
@@ -55,14 +56,14 @@ impl AccessRecord<'_> {
             out.extend_from_slice(b",\"t_ttfb_ms\":");
             write_ms(out, time);
         }
-        for (key, value) in [
-            (&b",\"group\":"[..], self.group),
-            (b",\"endpoint\":", self.endpoint),
-            (b",\"upstream\":", self.upstream),
-        ] {
-            if let Some(value) = value {
-                string(out, key, value.as_bytes());
-            }
+        if let Some(group) = self.group {
+            string(out, b",\"group\":", group.as_bytes());
+        }
+        if let Some(endpoint) = self.endpoint {
+            string(out, b",\"endpoint\":", endpoint.as_bytes());
+        }
+        if let Some(upstream) = self.upstream {
+            string(out, b",\"upstream\":", upstream.as_bytes());
         }
         // One try that was answered has nothing to say that is not said above.
         if self.attempts.len() > 1 || self.attempts.iter().any(|a| a.code.is_some()) {
@@ -77,7 +78,7 @@ impl AccessRecord<'_> {
         }
         if let Some(session) = self.session {
             out.extend_from_slice(b",\"session\":{\"key_hash\":\"");
-            hex_digits(out, session.key_hash, 16);
+            write_hex(out, session.key_hash, 16);
             out.extend_from_slice(b"\",\"how\":\"");
             out.extend_from_slice(session.how.name().as_bytes());
             out.extend_from_slice(b"\"}");
@@ -103,12 +104,14 @@ impl Attempt<'_> {
 }
 
 /// A word of axon's own: an address, a protocol, a name out of a table. Nothing in it needs an escape.
-fn word(out: &mut Vec<u8>, key: &[u8], value: &str) {
+#[inline(always)]
+fn word<const N: usize>(out: &mut Vec<u8>, key: &[u8; N], value: &str) {
     out.extend_from_slice(key);
     out.extend_from_slice(value.as_bytes());
 }
 
-fn string(out: &mut Vec<u8>, key: &[u8], value: &[u8]) {
+#[inline(always)]
+fn string<const N: usize>(out: &mut Vec<u8>, key: &[u8; N], value: &[u8]) {
     out.extend_from_slice(key);
     json_string(out, value);
 }

@@ -138,12 +138,3 @@ fn what_is_not_known_is_left_out() {
     assert!(written(&bare, LogFormat::Text).contains("code=303001(not_ready)"));
     assert_eq!(written(&bare, LogFormat::Off), "");
 }
-
-#[test]
-fn a_client_is_written_with_its_port_whatever_the_family() {
-    for text in ["127.0.0.1:1", "255.10.0.99:65535", "[::1]:80"] {
-        let mut out = Vec::new();
-        write_address(&mut out, text.parse().unwrap());
-        assert_eq!(String::from_utf8(out).unwrap(), text);
-    }
-}

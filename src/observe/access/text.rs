@@ -3,7 +3,8 @@
 
 use std::io::Write;
 
-use super::{AccessRecord, write_address, write_ms, write_number};
+use super::AccessRecord;
+use crate::observe::digits::{write_address, write_ms, write_number};
 use crate::observe::escape::{text_plain, text_word};
 use crate::observe::stamp::write_rfc3339;
 

@@ -12,6 +12,7 @@ mod whole;
 
 use std::borrow::Cow;
 use std::net::SocketAddr;
+use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -78,8 +79,14 @@ pub struct Arrival {
 }
 
 /// Why mediation or a send stopped (Synapse: the `ERROR_*` properties, spec/endpoints.md 7.3).
+///
+/// A pointer, because every step of a message may end in a fault and nearly none does.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fault {
+pub struct Fault(Box<ErrorProperties>);
+
+/// The parts of a [`Fault`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ErrorProperties {
     /// `ERROR_CODE`.
     pub code: ErrorCode,
     /// `ERROR_MESSAGE`, one line.
@@ -92,11 +99,34 @@ impl Fault {
     /// A fault whose detail is its message.
     pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
         let message = message.into();
-        Self {
+        Self::detailed(code, message.clone(), message)
+    }
+
+    /// A fault with a detail of its own.
+    pub fn detailed(
+        code: ErrorCode,
+        message: impl Into<String>,
+        detail: impl Into<String>,
+    ) -> Self {
+        Self(Box::new(ErrorProperties {
             code,
-            detail: message.clone(),
-            message,
-        }
+            message: message.into(),
+            detail: detail.into(),
+        }))
+    }
+}
+
+impl Deref for Fault {
+    type Target = ErrorProperties;
+
+    fn deref(&self) -> &ErrorProperties {
+        &self.0
+    }
+}
+
+impl DerefMut for Fault {
+    fn deref_mut(&mut self) -> &mut ErrorProperties {
+        &mut self.0
     }
 }
 

@@ -6,6 +6,7 @@
 //! stable, because people grep for them.
 
 pub mod access;
+mod digits;
 mod escape;
 pub mod event;
 pub mod follow;

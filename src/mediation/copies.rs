@@ -224,7 +224,7 @@ impl Mediation {
             };
             ended = match (ended, receive.or(flow.answer)) {
                 (Ended::Finished, Some(answer)) => run.flow(answer, x).await,
-                (Ended::Finished, None) => run.reply(x).await,
+                (Ended::Finished, None) => Box::pin(run.reply(x)).await,
                 (ended, _) => ended,
             };
             if x.copies.is_some() {

@@ -185,7 +185,8 @@ pub enum After {
 /// Mediators in order.
 #[derive(Debug, Default)]
 pub struct List {
-    mediators: Vec<Box<dyn Mediator>>,
+    /// Each with whether it may look into a message.
+    mediators: Vec<(Box<dyn Mediator>, bool)>,
     /// Name and place of each, and after them of the element that they stand in; for explanations.
     places: Vec<Spanned<Box<str>>>,
     /// For each place, what the mediators from there on do with a request that was sent before.
@@ -199,6 +200,9 @@ impl List {
             log: &Everything,
             fields: &[],
             sequences: &HashMap::new(),
+        };
+        let looks = |mediator: &dyn Mediator| {
+            mediator.extent(&scene).is_some() || mediator.looks(&scene).is_some()
         };
         let mut after = vec![After::Goes; mediators.len() + 1];
         for (at, mediator) in mediators.iter().enumerate().rev() {
@@ -216,8 +220,12 @@ impl List {
                 _ => After::Uses,
             };
         }
+        let with_looks = |mediator: Box<dyn Mediator>| {
+            let looks = looks(&*mediator);
+            (mediator, looks)
+        };
         Self {
-            mediators,
+            mediators: mediators.into_iter().map(with_looks).collect(),
             places,
             after,
         }
@@ -233,9 +241,10 @@ impl List {
         self.places.get(at.min(self.mediators.len()))
     }
 
-    /// The mediator at a place; `None` behind the end.
-    pub fn at(&self, at: usize) -> Option<&dyn Mediator> {
-        self.mediators.get(at).map(|m| &**m)
+    /// The mediator at a place, and whether it may look into a message; `None` behind the end.
+    pub fn at(&self, at: usize) -> Option<(&dyn Mediator, bool)> {
+        let (mediator, looks) = self.mediators.get(at)?;
+        Some((&**mediator, *looks))
     }
 
     /// True when there is none.

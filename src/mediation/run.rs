@@ -13,7 +13,8 @@ use tokio::time::Instant;
 
 use super::gather::{Gathered, Group, Outcome};
 use super::mediator::aggregate::Aggregate;
-use super::mediator::{After, List, Scene, Step};
+use super::mediator::send::Send;
+use super::mediator::{After, List, Mediator, Scene, Step};
 use super::{Cx, Mediation, Passed, SequenceId, Trace, answer, content};
 use crate::codes::ErrorCode;
 use crate::exchange::{Direction, Exchange, Fault};
@@ -53,6 +54,24 @@ struct Frame<'a> {
     template: bool,
 }
 
+/// What a flow waits for.
+enum Wait<'a> {
+    /// Nothing: it is over.
+    Ended(Ended),
+    /// The answer to the current message, which goes as it is.
+    Answer(&'a Send),
+    /// What few messages need.
+    Work(Work<'a>),
+}
+
+/// What takes its time.
+enum Work<'a> {
+    /// More of the message has to be read for a mediator.
+    Look(&'a dyn Mediator),
+    /// What a mediator said.
+    Step(Step<'a>),
+}
+
 /// One message's way through the sequences.
 pub(super) struct Run<'a> {
     mediation: &'a Mediation,
@@ -67,6 +86,10 @@ pub(super) struct Run<'a> {
     pub(super) gathered: Gathered<'a>,
     calls: usize,
     steps: u32,
+    /// Handlers that the current flow has started.
+    started: u32,
+    /// The sequence `fault`, as long as the current flow has not started it.
+    global: Option<SequenceId>,
     /// How often an answer was sent on.
     hops: u32,
     /// The message became the answer without having been sent.
@@ -91,6 +114,8 @@ impl<'a> Run<'a> {
             gathered: Gathered::default(),
             calls: 0,
             steps: 0,
+            started: 0,
+            global: None,
             hops: 0,
             looped: false,
             trace: cx.log.trace(),
@@ -111,7 +136,7 @@ impl<'a> Run<'a> {
     /// Sends the current message to an endpoint, handlers included.
     pub(super) async fn send_on(&mut self, endpoint: u32, x: &mut Exchange) -> Ended {
         self.begin();
-        let first = self.send(SendTo::Endpoint(endpoint), x).await;
+        let first = Box::pin(self.send(SendTo::Endpoint(endpoint), x)).await;
         self.go(first, x).await
     }
 
@@ -148,17 +173,37 @@ impl<'a> Run<'a> {
     }
 
     /// Runs to the end after a first step, through the handlers when something fails.
+    ///
+    /// Every wait of a flow is here, and what it decides between two waits is not: the future stays small and shallow.
     async fn go(&mut self, first: Result<(), Fault>, x: &mut Exchange) -> Ended {
-        let mut started = 0;
-        let mut global = self.mediation.fault;
-        let mut next = first;
+        self.started = 0;
+        self.global = self.mediation.fault;
+        let mut next = first.map(|()| None);
+        loop {
+            next = match self.advance(next, x) {
+                Wait::Ended(ended) => return ended,
+                Wait::Answer(send) => {
+                    let sent = self.cx.sender.send(x, send.to).await;
+                    self.answered(send, sent, x)
+                }
+                Wait::Work(work) => Box::pin(self.work(work, x)).await,
+            };
+        }
+    }
+
+    /// Goes on behind a wait, up to the next one.
+    fn advance(&mut self, next: Result<Option<Wait<'a>>, Fault>, x: &mut Exchange) -> Wait<'a> {
+        let mut next = next;
         loop {
             let fault = match next {
-                Ok(()) => match self.list(x).await {
-                    Ok(Ended::Finished) if started > 0 => return Ended::Handled,
-                    Ok(ended) => return ended,
-                    Err(fault) => fault,
-                },
+                Ok(None) => {
+                    next = self.list(x).map(Some);
+                    continue;
+                }
+                Ok(Some(Wait::Ended(Ended::Finished))) if self.started > 0 => {
+                    return Wait::Ended(Ended::Handled);
+                }
+                Ok(Some(wait)) => return wait,
                 Err(fault) => fault,
             };
             if let Some(trace) = self.trace {
@@ -169,19 +214,19 @@ impl<'a> Run<'a> {
             x.call = None;
             self.frames.clear();
             self.calls = 0;
-            started += 1;
-            let handler = self.handlers.pop().or_else(|| global.take());
+            self.started += 1;
+            let handler = self.handlers.pop().or_else(|| self.global.take());
             next = match handler {
-                Some(handler) if started <= HANDLERS_MAX => self.call(handler),
-                _ => return Ended::Unhandled,
+                Some(handler) if self.started <= HANDLERS_MAX => self.call(handler).map(|()| None),
+                _ => return Wait::Ended(Ended::Unhandled),
             };
         }
     }
 
-    /// Runs until the stack is empty, the flow is stopped, or something fails.
-    async fn list(&mut self, x: &mut Exchange) -> Result<Ended, Fault> {
+    /// Runs until the stack is empty, the flow is stopped, something has to be waited for, or something fails.
+    fn list(&mut self, x: &mut Exchange) -> Result<Wait<'a>, Fault> {
         while let Some(frame) = self.frames.last_mut() {
-            let Some(mediator) = frame.list.at(frame.next) else {
+            let Some((mediator, looks)) = frame.list.at(frame.next) else {
                 self.leave(x);
                 continue;
             };
@@ -191,73 +236,111 @@ impl<'a> Run<'a> {
                 let text = format!("the message passed more than {STEPS_MAX} mediators");
                 return Err(Fault::new(ErrorCode::NONE, text));
             }
-            let place = match self.trace {
-                Some(_) => frame.list.place(frame.next - 1),
-                None => None,
-            };
-            if let (Some(trace), Some(place)) = (self.trace, place) {
+            if let Some(trace) = self.trace
+                && let Some(place) = frame.list.place(frame.next - 1)
+            {
                 trace.passed(Passed::Mediator(&place.value, place.span));
             }
-            if let Some(extent) = mediator.extent(&self.scene)
-                && !content::is_read(x, extent)
-            {
-                let read = Box::pin(content::ensure(x, extent, "", self.cx.sender)).await;
-                match read {
-                    Err(_) if mediator.forgives() => {}
-                    read => read?,
-                }
-                if x.replied {
-                    return Ok(Ended::Stopped);
-                }
+            if looks && self.looks_further(mediator, x) {
+                return Ok(Wait::Work(Work::Look(mediator)));
             }
-            if let Some(expression) = mediator.looks(&self.scene)
-                && let Some(extent) = expression.extent(x).max(x.arguments_extent())
-                && !content::is_read(x, extent)
-            {
-                let place = expression.place();
-                Box::pin(content::ensure(x, extent, place, self.cx.sender)).await?;
-                if x.replied {
-                    return Ok(Ended::Stopped);
-                }
-            }
-            let step = mediator.mediate(x, &self.scene);
-            if let (Some(trace), Step::Enter(list)) = (self.trace, &step)
-                && let Some(place) = list.place(usize::MAX)
-            {
-                trace.passed(Passed::Inside(&place.value, place.span));
-            }
-            match step {
+            match mediator.mediate(x, &self.scene) {
                 Step::Next => {}
-                Step::Stop => return Ok(Ended::Stopped),
-                Step::Enter(list) => self.frames.push(Frame {
-                    list,
-                    next: 0,
-                    sequence: false,
-                    handlers: 0,
-                    template: false,
-                }),
-                Step::Call(id) => self.call(id)?,
-                Step::Invoke(template, handler) => self.invoke(template, handler)?,
-                Step::Send(send) if self.goes_straight(send, x) => {
-                    send::forget_failure(x);
-                    x.receive = None;
-                    let sent = self.hand_over(send.to, x).await;
-                    sent.map_err(|fault| send::at(send, fault))?;
-                    if x.replied && x.direction == Direction::Request {
-                        return Ok(Ended::Stopped);
-                    }
-                }
-                Step::Send(send) if self.answers_straight(send, x) => answer::reply(x)?,
-                Step::Fail(fault) => return Err(fault),
-                // Boxed, so that the future of a message that is only sent on stays small.
                 step => {
-                    if let Some(ended) = Box::pin(self.other(step, x)).await? {
-                        return Ok(ended);
+                    if let Some(wait) = self.enact(step, x)? {
+                        return Ok(wait);
                     }
                 }
             }
         }
-        Ok(Ended::Finished)
+        Ok(Wait::Ended(Ended::Finished))
+    }
+
+    /// True when a mediator needs more of the message than was read.
+    fn looks_further(&self, mediator: &dyn Mediator, x: &Exchange) -> bool {
+        let whole = mediator.extent(&self.scene);
+        if whole.is_some_and(|extent| !content::is_read(x, extent)) {
+            return true;
+        }
+        let looks = mediator.looks(&self.scene);
+        let extent = looks.and_then(|expression| expression.extent(x).max(x.arguments_extent()));
+        extent.is_some_and(|extent| !content::is_read(x, extent))
+    }
+
+    /// Does what a mediator says; `None` when the flow goes on at once.
+    fn enact(&mut self, step: Step<'a>, x: &mut Exchange) -> Result<Option<Wait<'a>>, Fault> {
+        if let (Some(trace), Step::Enter(list)) = (self.trace, &step)
+            && let Some(place) = list.place(usize::MAX)
+        {
+            trace.passed(Passed::Inside(&place.value, place.span));
+        }
+        match step {
+            Step::Next => {}
+            Step::Stop => return Ok(Some(Wait::Ended(Ended::Stopped))),
+            Step::Enter(list) => self.enter(list),
+            Step::Call(id) => self.call(id)?,
+            Step::Invoke(template, handler) => self.invoke(template, handler)?,
+            Step::Send(send) if self.goes_straight(send, x) => {
+                send::forget_failure(x);
+                x.receive = None;
+                return Ok(Some(Wait::Answer(send)));
+            }
+            Step::Send(send) if self.answers_straight(send, x) => answer::reply(x)?,
+            Step::Fail(fault) => return Err(fault),
+            step => return Ok(Some(Wait::Work(Work::Step(step)))),
+        }
+        Ok(None)
+    }
+
+    /// What few messages go through.
+    async fn work(&mut self, work: Work<'a>, x: &mut Exchange) -> Result<Option<Wait<'a>>, Fault> {
+        match work {
+            Work::Look(mediator) => {
+                self.look(mediator, x).await?;
+                if x.replied {
+                    return Ok(Some(Wait::Ended(Ended::Stopped)));
+                }
+                let step = mediator.mediate(x, &self.scene);
+                self.enact(step, x)
+            }
+            Work::Step(step) => {
+                let ended = self.other(step, x).await?;
+                Ok(ended.map(Wait::Ended))
+            }
+        }
+    }
+
+    /// Reads as much of the message as a mediator needs.
+    async fn look(&mut self, mediator: &dyn Mediator, x: &mut Exchange) -> Result<(), Fault> {
+        if let Some(extent) = mediator.extent(&self.scene)
+            && !content::is_read(x, extent)
+        {
+            let read = content::ensure(x, extent, "", self.cx.sender).await;
+            match read {
+                Err(_) if mediator.forgives() => {}
+                read => read?,
+            }
+            if x.replied {
+                return Ok(());
+            }
+        }
+        if let Some(expression) = mediator.looks(&self.scene)
+            && let Some(extent) = expression.extent(x).max(x.arguments_extent())
+            && !content::is_read(x, extent)
+        {
+            content::ensure(x, extent, expression.place(), self.cx.sender).await?;
+        }
+        Ok(())
+    }
+
+    fn enter(&mut self, list: &'a List) {
+        self.frames.push(Frame {
+            list,
+            next: 0,
+            sequence: false,
+            handlers: 0,
+            template: false,
+        });
     }
 
     /// What few messages go through; says when the flow ends with it.
@@ -353,13 +436,7 @@ impl<'a> Run<'a> {
         self.frames.clear();
         self.calls = 0;
         match aggregate.complete.step(x, &self.scene) {
-            Step::Enter(list) => self.frames.push(Frame {
-                list,
-                next: 0,
-                sequence: false,
-                handlers: 0,
-                template: false,
-            }),
+            Step::Enter(list) => self.enter(list),
             Step::Call(id) => self.call(id)?,
             Step::Fail(fault) => return Err(fault),
             _ => {}

@@ -337,11 +337,7 @@ impl Sender for Script {
                     Ok(())
                 }
                 Sent::OneWay => Ok(()),
-                Sent::Fails(code) => Err(Fault {
-                    code,
-                    message: "it < failed".to_owned(),
-                    detail: String::new(),
-                }),
+                Sent::Fails(code) => Err(Fault::detailed(code, "it < failed", "")),
             }
         })
     }

@@ -62,7 +62,8 @@ pub async fn reply(
     let bodiless = client.asked == Method::Head || matches!(head.status, 100..=199 | 204 | 304);
     match body {
         ReplyBody::Upstream(upstream, target) if head.status == 101 => {
-            tunnel(worker, client, head, upstream, &target).await
+            // Boxed, because a timer is aligned so widely that a future with one in it is slow to allocate.
+            Box::pin(tunnel(worker, client, head, upstream, &target)).await
         }
         ReplyBody::Upstream(upstream, target) => {
             relay(worker, client, head, upstream, target, bodiless).await

@@ -1,28 +1,27 @@
 //! One try with what the endpoint proves itself by. A token that the back end refuses is replaced once.
 
+use super::Dispatch;
+use super::attempt::{Begun, Outcome};
 use super::auth::{Auth, Token, TokenSource};
 use super::facts::RequestFacts;
-use super::request::Outgoing;
-use super::{Dispatch, Sent};
 use crate::codes::ErrorCode;
-use crate::config::model::Scope;
-use crate::endpoint::tree::{Leaf, NodeId};
+use crate::endpoint::tree::Leaf;
 use crate::endpoint::walk::Walk;
 use crate::exchange::{Body, Exchange, Fault};
 use crate::transport::target::Target;
-use crate::transport::upstream::{Answer, Stage, TryError};
+use crate::transport::upstream::{self, Stage, TryError};
 
 impl Dispatch<'_> {
     /// Prepares a try and makes it. The outer error ends the message: it cannot be written for this leaf.
     pub(super) async fn authorized(
         &self,
         x: &mut Exchange,
-        (node, leaf): (NodeId, &Leaf),
+        begun: &Begun<'_>,
         walk: &mut Walk<'_, '_>,
         facts: &RequestFacts,
-        properties: &[(Scope, String, String)],
         keep: bool,
-    ) -> Result<Result<(Answer, Sent), TryError>, Fault> {
+    ) -> Result<Outcome, Fault> {
+        let leaf = begun.leaf;
         let (basic, source) = match &leaf.auth {
             None => (None, None),
             Some(Auth::Basic(value)) => (Some(&**value), None),
@@ -38,16 +37,16 @@ impl Dispatch<'_> {
         let mut fresh = false;
         loop {
             let value = token.as_ref().map(|t| t.value.as_bytes()).or(basic);
-            let outgoing =
-                Outgoing::prepare(self, x, (node, leaf), walk, facts, properties, value)?;
-            if let Some(left_out) = is_left_out(self, leaf, &outgoing.target, walk) {
-                self.worker.recycle(outgoing.head);
-                return Ok(Err(left_out));
-            }
-            let result = self.try_leaf(x, leaf, &outgoing, keep).await;
-            self.worker.recycle(outgoing.head);
-            let answer = match result {
-                Ok(answer) => answer,
+            let outgoing = match self.outgoing(x, begun, walk, facts, value)? {
+                Ok(outgoing) => outgoing,
+                Err(left_out) => return Ok(Err(left_out)),
+            };
+            let body = outgoing.try_body(&x.request_body, keep);
+            let this = self.try_of(leaf, &outgoing, body);
+            let answer = upstream::attempt(self.worker, x.client.as_deref_mut(), &this).await;
+            let took = this.connected.get();
+            let (answer, sent) = match self.back(x, leaf, outgoing, took, answer) {
+                Ok(answered) => answered,
                 Err(error) => return Ok(Err(error)),
             };
             if let (Some(source), Some(refused)) = (source, &token)
@@ -65,7 +64,7 @@ impl Dispatch<'_> {
                 }
                 continue;
             }
-            return Ok(Ok((answer, (outgoing.target, outgoing.changed))));
+            return Ok(Ok((answer, sent)));
         }
     }
 

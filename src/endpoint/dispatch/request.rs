@@ -26,6 +26,7 @@ use crate::transport::http1::framing::{Framing, is_token};
 use crate::transport::http1::strict::{self, Refused};
 use crate::transport::http1::write::{self, Override, RequestLine};
 use crate::transport::target::Target;
+use crate::transport::upstream::TryBody;
 
 /// A request ready to be sent.
 #[derive(Debug)]
@@ -49,6 +50,16 @@ pub struct Outgoing {
 }
 
 impl Outgoing {
+    /// What is sent as the body, for a message with that one.
+    pub fn try_body<'a>(&'a self, own: &'a Body, keep: bool) -> TryBody<'a> {
+        match self.body.as_ref().unwrap_or(own) {
+            Body::Empty => TryBody::None,
+            _ if self.without_body => TryBody::None,
+            Body::Incoming => TryBody::Client { keep },
+            Body::Whole(bytes) => TryBody::Bytes(bytes),
+        }
+    }
+
     /// Prepares a try.
     pub fn prepare(
         dispatch: &Dispatch<'_>,

@@ -101,7 +101,7 @@ impl<'x> Host<'x> for MessageHost<'x> {
             Entry::Parameter(name) => match self.exchange.argument(name) {
                 Some(Argument::Computed(computed)) => match computed.text(self.exchange) {
                     Ok(text) => Ok(Value::text(text)),
-                    Err(fault) => Err(HostError(fault.message)),
+                    Err(fault) => Err(HostError(fault.message.clone())),
                 },
                 _ => Ok(self.property(message::Place::Function, name)),
             },

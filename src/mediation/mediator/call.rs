@@ -333,11 +333,10 @@ impl Part {
     /// The fault of a send that failed.
     pub fn failed(&self, fault: Fault) -> Fault {
         match self.code {
-            Some(code) => Fault {
-                message: format!("the callout failed: {} {}", fault.code, fault.message),
-                code,
-                detail: fault.detail,
-            },
+            Some(code) => {
+                let text = format!("the callout failed: {} {}", fault.code, fault.message);
+                Fault::detailed(code, text, &*fault.detail)
+            }
             None => fault,
         }
     }

@@ -1,7 +1,7 @@
 //! Copies of the current message: `clone` and `iterate` send them on ways of their own, `foreach` takes one part after the
 //! other through a sequence and puts it back.
 
-use super::{Run, SequenceId};
+use super::{Run, SequenceId, Wait};
 use crate::codes::ErrorCode;
 use crate::exchange::{Exchange, Fault};
 use crate::mediation::copies::{Aside, Way};
@@ -185,12 +185,31 @@ impl<'a> Run<'a> {
         let frames = std::mem::take(&mut self.frames);
         let (calls, handlers) = (self.calls, self.handlers.clone());
         let ended = match self.call(sequence) {
-            Ok(()) => self.list(x).await.map(|_| ()),
+            Ok(()) => self.unhandled(x).await,
             Err(fault) => Err(fault),
         };
         self.frames = frames;
         (self.calls, self.handlers) = (calls, handlers);
         ended
+    }
+
+    /// Runs to the end; what fails is not for the handlers in scope.
+    async fn unhandled(&mut self, x: &mut Exchange) -> Result<(), Fault> {
+        let mut next = None;
+        loop {
+            let wait = match next {
+                Some(wait) => wait,
+                None => self.list(x)?,
+            };
+            next = match wait {
+                Wait::Ended(_) => return Ok(()),
+                Wait::Answer(send) => {
+                    let sent = self.cx.sender.send(x, send.to).await;
+                    self.answered(send, sent, x)?
+                }
+                Wait::Work(work) => Box::pin(self.work(work, x)).await?,
+            };
+        }
     }
 }
 

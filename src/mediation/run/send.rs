@@ -1,6 +1,6 @@
 //! Sends the current message: to an endpoint, on to another one, back to the client.
 
-use super::{After, Ended, Handlers, Run};
+use super::{After, Ended, Handlers, Run, Wait};
 use crate::codes::ErrorCode;
 use crate::exchange::{Body, Direction, Exchange, Fault};
 use crate::mediation::copies::{Way, is_one_way};
@@ -64,9 +64,20 @@ impl Run<'_> {
             && content::is_untouched(x)
     }
 
-    /// Sends the current message, whose bytes say what it is.
-    pub(super) async fn hand_over(&mut self, to: SendTo, x: &mut Exchange) -> Result<(), Fault> {
-        let sent = self.cx.sender.send(x, to).await;
+    /// Goes on behind a `send` of a message that was sent as it is.
+    pub(super) fn answered(
+        &mut self,
+        send: &Send,
+        sent: Result<(), Fault>,
+        x: &mut Exchange,
+    ) -> Result<Option<Wait<'static>>, Fault> {
+        self.sent(sent, x).map_err(|fault| at(send, fault))?;
+        let over = x.replied && x.direction == Direction::Request;
+        Ok(over.then_some(Wait::Ended(Ended::Stopped)))
+    }
+
+    /// What holds behind every send.
+    fn sent(&mut self, sent: Result<(), Fault>, x: &mut Exchange) -> Result<(), Fault> {
         x.forget_content();
         sent?;
         if x.copies.is_some() {
@@ -142,7 +153,8 @@ impl Run<'_> {
                 return Ok(());
             }
         }
-        self.hand_over(to, x).await
+        let sent = self.cx.sender.send(x, to).await;
+        self.sent(sent, x)
     }
 
     /// Goes the way of a copy, up to its answer, handlers included.

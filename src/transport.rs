@@ -22,5 +22,6 @@ pub mod reply;
 pub mod target;
 pub mod tls;
 pub mod upstream;
+pub mod websocket;
 pub mod whole;
 pub mod worker;

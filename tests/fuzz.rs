@@ -17,6 +17,8 @@ mod message;
 mod mutate;
 #[path = "fuzz/text.rs"]
 mod text;
+#[path = "fuzz/websocket.rs"]
+mod websocket;
 #[path = "fuzz/wire.rs"]
 mod wire;
 #[path = "fuzz/xml.rs"]
@@ -52,6 +54,11 @@ const TARGETS: &[Target] = &[
         name: "reply",
         words: wire::HEAD_WORDS,
         holds: wire::reply,
+    },
+    Target {
+        name: "websocket",
+        words: websocket::WORDS,
+        holds: websocket::frames,
     },
     Target {
         name: "scan",

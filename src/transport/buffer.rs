@@ -61,6 +61,11 @@ impl Buf {
         &self.storage[self.start..self.end]
     }
 
+    /// The bytes held, to be changed in place.
+    pub fn data_mut(&mut self) -> &mut [u8] {
+        &mut self.storage[self.start..self.end]
+    }
+
     /// How many bytes are held.
     pub fn len(&self) -> usize {
         self.end - self.start

@@ -7,6 +7,7 @@ mod decode;
 pub mod diagnostic;
 pub mod endpoint;
 pub mod format;
+pub mod gateway;
 pub mod language;
 pub mod lint;
 pub mod loader;

@@ -10,6 +10,7 @@ pub mod config;
 pub mod demo;
 pub mod endpoint;
 pub mod exchange;
+pub mod gateway;
 pub mod mediation;
 pub mod observe;
 pub mod server;

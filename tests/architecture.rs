@@ -82,6 +82,10 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
             "util",
         ],
     ),
+    (
+        "gateway",
+        &["codes", "config", "observe", "transport", "util"],
+    ),
     ("admin", &["codes", "observe", "util"]),
     ("client_cli", &["admin"]),
     ("backend", &[]),
@@ -97,6 +101,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
             "demo",
             "endpoint",
             "exchange",
+            "gateway",
             "mediation",
             "observe",
             "settings",

@@ -42,6 +42,7 @@ diagnostics! {
     Unreadable = 110, "the file cannot be read", "check the path and its permissions";
     SettingsMalformed = 111, "the settings file is not valid TOML", "correct the syntax at the given place";
     NoConfiguration = 112, "nothing was found to load", "name a file with definitions or an endpoint, or a folder that holds such files";
+    GatewayNamespace = 113, "gateway-config is in a namespace that no release of the gateway has", "write xmlns=\"http://xmlns.kaazing.org/2016/06/gateway\"";
     NotSupportedYet = 201, "a part of the language that this version does not run", "the artifact answers with a fault that names this place";
     UnknownElement = 202, "an element that is not part of the language", "check the spelling; Synapse ignores it silently";
     UnknownAttribute = 203, "an attribute that is not part of the language", "check the spelling; Synapse ignores it silently";
@@ -58,6 +59,9 @@ diagnostics! {
     MissingElement = 214, "a required element is missing", "add the element";
     OldSpelling = 215, "an old word, or one that published pages spell otherwise than Synapse reads it", "axon fmt --upgrade rewrites it";
     JavaEndpoint = 219, "the endpoint is a Java class", "use address, key-expression, recipientlist, or loadbalance with an algorithm; until then the endpoint answers with a fault that names this place";
+    ElementOrder = 220, "an element stands behind one that it has to stand before", "put the elements in the order that the message gives";
+    UnknownServiceType = 221, "no type of service has that name", "use one of the names in the message";
+    BadServiceShape = 222, "a service lacks an element that its type needs, or has one that it cannot have", "see the type's reference";
     DuplicateName = 301, "a name is defined twice", "rename or remove one of the two";
     DuplicateKey = 302, "the same key is used twice among siblings", "remove one of the two";
     UnresolvedKey = 303, "a key names an endpoint that is not defined", "define the endpoint, or correct the key; until then sending to it fails with 305100";
@@ -65,6 +69,13 @@ diagnostics! {
     UnknownSequence = 305, "a sequence that is referred to does not exist", "define it, or correct the key; a message that gets there fails";
     UnresolvedTemplate = 306, "a template that is used is not defined", "define the template, or correct its name; until then sending to the endpoint fails with 305100, and calling the template fails";
     UnknownEntry = 309, "no local entry has this key", "define a localEntry of that key; publishWSDL does not read the registry";
+    AcceptedTwice = 320, "two services accept the same URI", "give one of the two another path, host or port";
+    AddressClash = 321, "an address is used in clear and inside TLS", "give the clear and the TLS URIs different ports";
+    BalanceMismatch = 322, "the balance URI of a service differs from its accept URI in more than the host", "give both the same scheme, port and path";
+    NoBalancer = 323, "a balance URI is accepted by no balancer of the file", "add a balancer that accepts exactly this URI, or correct the balance element";
+    OrphanedBalancer = 324, "no balance URI points to this accept URI of a balancer", "add a balance element with exactly this URI to the services that share the load";
+    UnknownRealm = 325, "a realm that is referred to does not exist", "define it in security, or correct the name";
+    RealmWithoutRoles = 326, "a service has a realm and nobody may use it", "add <authorization-constraint><require-role>NAME</require-role></authorization-constraint>, with * for every user";
     BadNumber = 401, "a number was expected", "write digits only; durations are in milliseconds";
     NegativeNumber = 402, "the number may not be negative", "use zero or more";
     BadValue = 403, "the value is not one of those possible here", "use one of the values in the message";
@@ -78,6 +89,9 @@ diagnostics! {
     BadRegex = 411, "a regular expression is not valid", "correct it at the given place";
     DoubtfulExpression = 412, "an expression uses a prefix, a function or a variable that does not exist", "declare the prefix on the element or around it, or correct the name; until then a message that gets there fails";
     UnknownProvider = 413, "nothing finds members by that name", "use static, dns or file";
+    GatewayUri = 420, "a URI of a gateway-config cannot be used", "write scheme://host:port/path";
+    GatewayValue = 421, "a value of a gateway-config is not one of those possible here", "see the message for what is expected";
+    ClusterAddress = 422, "an address of the cluster cannot be one of a member", "write tcp://IP:PORT with an address of this machine for accept, and of each member for connect";
     Unresolved = 501, "a placeholder cannot be filled in", "define what it names, or give a default: ${env.NAME:-value}";
     WsdlMissing = 601, "the WSDL endpoint has neither a uri nor a definition inside", "add uri=\"file:...\" or uri=\"http://...\", or put the definition inside the wsdl element";
     WsdlUnreadable = 602, "the WSDL document cannot be read", "check the path or URL; a relative path starts from the file's folder, the configuration root or the working directory";
@@ -94,6 +108,8 @@ diagnostics! {
     TlsIncomplete = 706, "a TLS profile lacks what its use needs, or contradicts itself", "see the message for the setting to add";
     TlsNotVerified = 707, "a TLS profile does not verify servers", "name the authority with ca instead of verify = false";
     TlsNames = 708, "a certificate is for no name, or for a name that another one has", "have it made with the names that clients use (subjectAltName)";
+    NoKeystore = 720, "a service is to speak TLS and there is no certificate", "name a keystore in security";
+    Keystore = 721, "a keystore, truststore or password file cannot be used", "see the message for what the file should hold";
     FailoverIgnored = 901, "failover is written on a session-affine group, where it does not apply", "make the children failover groups to fail over inside a session";
     ShrinkingSuspension = 902, "each suspension is shorter than the one before", "use a progressionFactor of 1 or more";
     LoneSuspension = 903, "an endpoint without alternative is suspended for long", "put it into a failover group, shorten maximumDuration, or write errorCodes -1 to never suspend it";

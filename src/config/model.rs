@@ -22,6 +22,7 @@ pub use recipients::{
 
 pub use task::{TaskDef, TaskFormat, TaskTarget};
 
+use super::gateway::model::GatewayDef;
 use super::registry::Print;
 use super::source::{Sources, Span, Spanned};
 use super::uri_template::Template;
@@ -61,6 +62,8 @@ pub struct Model {
     pub words: HashMap<String, Arc<str>>,
     /// The registry.
     pub registry: Option<RegistryDef>,
+    /// The gateway-config, when one of the files is one.
+    pub gateway: Option<GatewayDef>,
     /// Artifacts that are well-formed but not served by this version, with the reason.
     pub unsupported: Vec<UnsupportedDef>,
 }
@@ -79,6 +82,13 @@ impl Model {
 }
 
 impl Model {
+    /// True when the files hold something that mediates: anything but a gateway-config.
+    pub fn mediates(&self) -> bool {
+        let others = !self.templates.is_empty() || !self.sequence_templates.is_empty();
+        let kept = !self.tasks.is_empty() || !self.queues.is_empty() || !self.entries.is_empty();
+        !self.endpoints_only() || !self.endpoints.is_empty() || others || kept
+    }
+
     /// True when the files hold no artifact, except perhaps a registry.
     pub fn is_bare(&self) -> bool {
         self.endpoints_only()
@@ -88,6 +98,7 @@ impl Model {
             && self.sequence_templates.is_empty()
             && self.tasks.is_empty()
             && self.queues.is_empty()
+            && self.gateway.is_none()
             && self.unsupported.is_empty()
     }
 }

@@ -15,7 +15,7 @@ use super::reload::{Reloads, Shared};
 use super::reloader::Reloader;
 use super::watch::Watch;
 use super::worker::Listening;
-use super::{health, listen, registry, systemd, tokens, worker, wsdl};
+use super::{doors, health, listen, registry, systemd, tokens, worker, wsdl};
 use crate::admin::{Admin, AdminAddr, Token};
 use crate::config::diagnostic::{Diagnostic, Severity};
 use crate::config::render;
@@ -123,8 +123,10 @@ pub fn run(options: &Options) -> Result<(), RunError> {
         cert: options.cert.clone(),
         key: options.key.clone(),
     };
-    let loaded = origin.load();
-    let addresses = listen::addresses(options, &loaded.settings)?;
+    let mut loaded = origin.load();
+    let mediates = loaded.model.gateway.is_none() || loaded.model.mediates();
+    let addresses = listen::addresses(options, &loaded.settings, mediates)?;
+    doors::check(&loaded.model, &mut loaded.diagnostics);
     let admin_address = parse_admin(
         options
             .admin
@@ -166,8 +168,15 @@ pub fn run(options: &Options) -> Result<(), RunError> {
         sockets.push(Listening {
             name,
             tls: address.tls,
+            door: None,
             socket,
         });
+    }
+    if let Some(gateway) = &generation.gateway {
+        for listening in doors::open(gateway, |door| generation.locate(door.span))? {
+            opened.push((listening.kind().to_owned(), listening.name.clone()));
+            sockets.push(listening);
+        }
     }
     opened.push(("admin".to_owned(), admin.address().to_string()));
     let probes_address = options

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
 use super::members::{Filling, Found, Members};
-use super::tls;
+use super::{doors, keystore, tls};
 use crate::codes::{DiagnosticCode, ErrorCode};
 use crate::config::diagnostic::{Diagnostics, Severity};
 use crate::config::endpoint::template::Templates;
@@ -21,6 +21,7 @@ use crate::endpoint::dispatch::{PropertyValues, SendPolicy};
 use crate::endpoint::tree::{NodeId, NodeKind};
 use crate::endpoint::{Builder, Endpoints, ReloadReport};
 use crate::exchange::{Entries, Exchange, Fault};
+use crate::gateway::Gateway;
 use crate::mediation::expression::{Expression, Need};
 use crate::mediation::{EndpointNames, Mediation, entries_of};
 use crate::settings::{self, Settings};
@@ -73,6 +74,7 @@ impl Origin {
             &mut diagnostics,
         );
         tls::add_flags(&mut settings, &self.cert, &self.key, &mut model.sources);
+        keystore::add(&mut settings, model.gateway.as_ref(), &mut diagnostics);
         let material = Material::read(&settings);
         Loaded {
             model,
@@ -89,6 +91,8 @@ pub struct Generation {
     pub number: u64,
     /// The files, for naming places.
     pub sources: Sources,
+    /// The services of the gateway-config, when there is one.
+    pub gateway: Option<Gateway>,
     /// The endpoint tree.
     pub endpoints: Endpoints,
     /// Sequences and routes.
@@ -168,6 +172,8 @@ impl Generation {
             .session_timeout(settings.sessions.timeout)
             .tls(tls.clone());
         let number = previous.map_or(1, |p| p.number + 1);
+        let previous_gateway = previous.and_then(|p| p.gateway.as_ref());
+        let gateway = gateway(&model, previous_gateway, &tls, &mut diagnostics);
         let filling = Filling::new(&model, Some(around.members), number);
         let mut names = Names::define(&mut builder, &model, filling);
         let mediation = Mediation::build(
@@ -211,6 +217,7 @@ impl Generation {
         let generation = Generation {
             number,
             sources: model.sources,
+            gateway,
             endpoints,
             mediation,
             policy,
@@ -261,10 +268,27 @@ fn to_of_message() -> EndpointDef {
     }
 }
 
+/// The gateway-config, compiled.
+fn gateway(
+    model: &Model,
+    previous: Option<&Gateway>,
+    tls: &TlsSet,
+    diagnostics: &mut Diagnostics,
+) -> Option<Gateway> {
+    let def = model.gateway.as_ref()?;
+    doors::later(def, diagnostics);
+    keystore::check_names(def, tls, diagnostics);
+    Some(Gateway::build(def, previous, diagnostics))
+}
+
 /// Adds the problems that only compiling finds, for `axon check`.
 pub fn check_more(model: &Model, settings: &Settings, diagnostics: &mut Diagnostics) {
+    let mut settings = settings.clone();
+    keystore::add(&mut settings, model.gateway.as_ref(), diagnostics);
+    let settings = &settings;
     let material = Material::read(settings);
     let profiles = tls::build(settings, &material, None, diagnostics);
+    gateway(model, None, &profiles, diagnostics);
     let library = Library::new(&model.sources, &model.root);
     let mut builder = Builder::new(None).library(&library).tls(profiles);
     let filling = Filling::new(model, None, 0);

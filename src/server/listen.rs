@@ -27,8 +27,13 @@ impl Address {
     }
 }
 
-/// The addresses for clients. A flag replaces what the settings say of its kind.
-pub fn addresses(options: &Options, settings: &Settings) -> Result<Vec<Address>, RunError> {
+/// The addresses for clients. A flag replaces what the settings say of its kind. The default address is for the
+/// mediation: where there is none (`mediates` is false) nothing is opened that nobody asked for.
+pub fn addresses(
+    options: &Options,
+    settings: &Settings,
+    mediates: bool,
+) -> Result<Vec<Address>, RunError> {
     let has_pair = !options.cert.is_empty() || !options.key.is_empty();
     let mut https = options.https.clone();
     if https.is_empty() && has_pair {
@@ -62,7 +67,7 @@ pub fn addresses(options: &Options, settings: &Settings) -> Result<Vec<Address>,
             });
         }
     }
-    if options.http.is_empty() && settings.listeners.is_empty() {
+    if mediates && options.http.is_empty() && settings.listeners.is_empty() {
         all.insert(0, plain(DEFAULT_HTTP)?);
     }
     Ok(all)
@@ -107,7 +112,7 @@ mod tests {
     }
 
     fn said(options: &Options, settings: &Settings) -> Vec<String> {
-        let all = addresses(options, settings).unwrap();
+        let all = addresses(options, settings, true).unwrap();
         all.iter()
             .map(|a| format!("{} {}", a.kind(), a.at))
             .collect()
@@ -147,12 +152,23 @@ mod tests {
     }
 
     #[test]
+    fn a_gateway_config_alone_opens_no_address_that_it_does_not_name() {
+        let none = addresses(&Options::default(), &settings(&[]), false).unwrap();
+        assert_eq!(none, []);
+        let options = Options {
+            http: vec!["1.1.1.1:1".into()],
+            ..Options::default()
+        };
+        assert_eq!(addresses(&options, &settings(&[]), false).unwrap().len(), 1);
+    }
+
+    #[test]
     fn https_without_a_certificate_is_refused_with_the_way_out() {
         let options = Options {
             https: vec!["1.1.1.1:1".into()],
             ..Options::default()
         };
-        let error = addresses(&options, &settings(&[])).unwrap_err();
+        let error = addresses(&options, &settings(&[]), true).unwrap_err();
         assert!(error.to_string().contains("--cert FILE"), "{error}");
     }
 }

@@ -218,10 +218,11 @@ impl Service {
 }
 
 /// Counts something as open until it is dropped.
-struct Open<'a>(&'a AtomicU64);
+pub struct Open<'a>(&'a AtomicU64);
 
 impl<'a> Open<'a> {
-    fn new(counter: &'a AtomicU64) -> Self {
+    /// Counts it from now on.
+    pub fn new(counter: &'a AtomicU64) -> Self {
         add(counter, 1);
         Self(counter)
     }

@@ -12,11 +12,13 @@ use tokio::sync::watch;
 
 use super::copies::Home;
 use super::counters::Counters;
+use super::gateway::Doorman;
 use super::generation::Generation;
 use super::processors::Processors;
 use super::serve::Service;
 use super::tasks;
 use crate::endpoint::dispatch::auth::TokenFetches;
+use crate::gateway::DoorKey;
 use crate::observe::{EventLog, Lines, LogFormat, RequestIds};
 use crate::transport::limits::Limits;
 use crate::transport::listener::{self, Protocol};
@@ -56,16 +58,29 @@ pub struct Listening {
     pub name: String,
     /// The TLS profile of an HTTPS listener.
     pub tls: Option<String>,
+    /// The door of a gateway-config; `None` for a listener of the mediation.
+    pub door: Option<DoorKey>,
     /// The socket.
     pub socket: TcpListener,
 }
 
 impl Listening {
+    /// What a person calls it.
+    pub fn kind(&self) -> &'static str {
+        match (&self.door, &self.tls) {
+            (None, None) => "http",
+            (None, Some(_)) => "https",
+            (Some(_), None) => "gateway",
+            (Some(_), Some(_)) => "gateway-tls",
+        }
+    }
+
     /// The same socket for another worker.
     pub fn try_clone(&self) -> std::io::Result<Listening> {
         Ok(Listening {
             name: self.name.clone(),
             tls: self.tls.clone(),
+            door: self.door.clone(),
             socket: self.socket.try_clone()?,
         })
     }
@@ -92,40 +107,43 @@ async fn serve(plan: Plan) {
         tokens: plan.tokens,
         executors: Rc::default(),
     });
-    let mut first = None;
+    let service = |listener: String, tls, access| Service {
+        worker: worker.clone(),
+        counters: plan.counters.clone(),
+        current: RefCell::new(Cache::new(plan.current.clone())),
+        ids: RequestIds::new(),
+        home: home.clone(),
+        access,
+        listener,
+        tls,
+    };
     for (listening, access) in plan.listeners.into_iter().zip(plan.access) {
         let protocol = match listening.tls {
             Some(_) => Protocol::Https,
             None => Protocol::Http,
         };
-        let service = Rc::new(Service {
-            worker: worker.clone(),
-            counters: plan.counters.clone(),
-            current: RefCell::new(Cache::new(plan.current.clone())),
-            ids: RequestIds::new(),
-            home: home.clone(),
-            access,
-            listener: listening.name,
-            tls: listening.tls,
-        });
-        first.get_or_insert_with(|| service.clone());
-        tokio::task::spawn_local(listener::accept(
-            listening.socket,
-            protocol,
-            worker.clone(),
-            service,
-        ));
-    }
-    let mut processors = None;
-    if let Some(service) = first {
-        if plan.index == 0 {
-            let own = Processors::new(service.clone());
-            tokio::task::spawn_local(own.clone().run());
-            processors = Some(own);
-            tokio::task::spawn_local(tasks::follow(service.clone()));
+        let service = Rc::new(service(listening.name, listening.tls, access));
+        let (socket, worker) = (listening.socket, worker.clone());
+        match listening.door {
+            None => {
+                tokio::task::spawn_local(listener::accept(socket, protocol, worker, service));
+            }
+            Some(door) => {
+                let doorman = Rc::new(Doorman { service, door });
+                tokio::task::spawn_local(listener::accept(socket, protocol, worker, doorman));
+            }
         }
-        tokio::task::spawn_local(tidy(worker.clone(), service));
     }
+    // What runs beside listeners, and where there are none.
+    let beside = Rc::new(service(String::new(), None, None));
+    let mut processors = None;
+    if plan.index == 0 {
+        let own = Processors::new(beside.clone());
+        tokio::task::spawn_local(own.clone().run());
+        processors = Some(own);
+        tokio::task::spawn_local(tasks::follow(beside.clone()));
+    }
+    tokio::task::spawn_local(tidy(worker.clone(), beside));
     let mut stop = plan.stop;
     // A closed channel means that the control plane is gone: stop as well.
     let _ = stop.wait_for(|stopping| *stopping).await;

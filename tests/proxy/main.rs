@@ -21,6 +21,7 @@ mod explain;
 mod failover;
 mod flow;
 mod formats;
+mod gateway;
 mod health;
 mod http1;
 mod http_endpoint;

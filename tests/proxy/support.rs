@@ -4,6 +4,7 @@ mod backend;
 mod client;
 mod proxy;
 mod soap;
+pub mod socket;
 pub mod tls;
 
 use std::time::{Duration, Instant};

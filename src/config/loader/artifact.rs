@@ -14,7 +14,7 @@ use crate::config::model::{
 use crate::config::source::Spanned;
 use crate::config::suggest::nearest;
 use crate::config::xml::Element;
-use crate::config::{api, proxy, sequence_template, task};
+use crate::config::{api, gateway, proxy, sequence_template, task};
 
 /// What shares one set of names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -32,15 +32,15 @@ impl Loader<'_> {
         let stem = path.file_stem().map(|s| s.to_string_lossy().into_owned());
         match roots {
             [session, group] => self.bare(group, Some(session), stem),
-            [root] => self.root_element(root, stem, origin),
+            [root] => self.root_element(path, root, stem, origin),
             _ => {}
         }
     }
 
-    fn root_element(&mut self, root: &Element, stem: Option<String>, origin: Origin) {
+    fn root_element(&mut self, path: &Path, root: &Element, stem: Option<String>, origin: Origin) {
         let ours = root.namespace == SYNAPSE_NS || root.namespace.is_empty();
         if root.name == "gateway-config" {
-            return self.later(root, "gateway-config", "name");
+            return self.gateway(path, root);
         }
         if ours && root.name == "definitions" {
             return self.definitions(root);
@@ -60,6 +60,23 @@ impl Loader<'_> {
             Origin::Named => self.unknown_root(root, ours),
             Origin::Found => self.recognised -= 1,
         }
+    }
+
+    fn gateway(&mut self, path: &Path, root: &Element) {
+        if let Some(first) = &self.model.gateway {
+            let place = self.model.sources.locate(first.span);
+            let message = format!("a gateway-config was already read at {place}");
+            let help = "one process runs one gateway-config; put the services into one file";
+            let code = DiagnosticCode::DuplicateElement;
+            self.diagnostics
+                .error_help(code, root.name_span, message, help);
+            return;
+        }
+        let around = gateway::Surroundings {
+            env: self.env,
+            path,
+        };
+        self.model.gateway = gateway::parse(root, &around, &mut self.diagnostics);
     }
 
     fn unknown_root(&mut self, root: &Element, ours: bool) {

@@ -1,0 +1,225 @@
+//! The KAAZING side: what a `gateway-config.xml` describes, as it runs (spec/kaazing.md).
+//!
+//! ```text
+//! door -> route (Host + path) -> cross-site rules -> service -> WebSocket frames, an HTTP answer, or a tunnel
+//! ```
+//!
+//! A [`Gateway`] belongs to a generation and is shared by all workers; it never changes. A type of service is one file
+//! that implements [`Service`] and one row in [`SERVICES`].
+
+mod balancer;
+mod candidates;
+mod directory;
+mod door;
+mod echo;
+mod greeting;
+mod loads;
+mod origin;
+mod page;
+mod route;
+mod service;
+mod shape;
+mod unsupported;
+mod update_check;
+mod visit;
+
+pub use door::{Door, DoorKey};
+pub use service::{LocalBoxFuture, Service};
+pub use visit::Served;
+
+use std::sync::Arc;
+
+use self::loads::Loads;
+use self::origin::Origins;
+use self::route::Routes;
+use self::service::{Build, Running};
+use self::shape::Shape;
+use self::visit::Visit;
+use crate::codes::DiagnosticCode;
+use crate::config::diagnostic::Diagnostics;
+use crate::config::gateway::meant;
+use crate::config::gateway::model::{GatewayDef, ServiceDef};
+use crate::transport::downstream::Client;
+use crate::transport::head::{Method, RequestHead};
+use crate::transport::headers::Name;
+use crate::transport::worker::Worker;
+
+/// Makes a service of what the file says; `None` after a problem that was reported.
+type Make = fn(&mut Build<'_>) -> Option<Arc<dyn Service>>;
+
+/// A type of service.
+pub struct ServiceType {
+    /// Its name in `type`.
+    pub name: &'static str,
+    /// What it does, in one sentence.
+    pub doc: &'static str,
+    /// Which elements it takes.
+    shape: Shape,
+    make: Make,
+}
+
+/// Every type of service that the language has.
+pub const SERVICES: &[ServiceType] = &[
+    balancer::TYPE,
+    unsupported::BROADCAST,
+    directory::TYPE,
+    echo::TYPE,
+    update_check::TYPE,
+    unsupported::PROXY,
+    unsupported::HTTP_PROXY,
+    unsupported::HTTP_REDIRECT,
+    unsupported::AMQP_PROXY,
+    unsupported::MANAGEMENT_JMX,
+    unsupported::MANAGEMENT_SNMP,
+    unsupported::TURN_REST,
+];
+
+/// Everything that one gateway-config compiles to.
+pub struct Gateway {
+    services: Vec<Running>,
+    routes: Routes,
+    doors: Vec<Door>,
+    loads: Loads,
+}
+
+impl Gateway {
+    /// Compiles the file; what only the types of services can judge is added to the diagnostics.
+    ///
+    /// Counts of the previous one go on under the names of its services.
+    pub fn build(
+        def: &GatewayDef,
+        previous: Option<&Gateway>,
+        diagnostics: &mut Diagnostics,
+    ) -> Gateway {
+        let loads = Loads::of(def, previous.map(|p| &p.loads));
+        let mut services = Vec::new();
+        for service in &def.services {
+            let Some(made) = make(def, service, &loads, diagnostics) else {
+                continue;
+            };
+            services.push(Running {
+                name: service.name.value.clone(),
+                accepts: service.accepts.iter().map(|a| a.value.clone()).collect(),
+                origins: Origins::of(service),
+                load: loads.named(&service.name.value),
+                shows_server: service.accept_options.server_header != Some(false),
+                service: made,
+            });
+        }
+        Gateway {
+            routes: Routes::of(def, &services),
+            doors: door::doors(def),
+            services,
+            loads,
+        }
+    }
+
+    /// The service of that name.
+    fn running(&self, name: &str) -> Option<&Running> {
+        self.services.iter().find(|running| running.name == name)
+    }
+
+    /// The addresses to listen on.
+    pub fn doors(&self) -> &[Door] {
+        &self.doors
+    }
+
+    /// Serves one request that came through a door.
+    pub async fn serve(
+        &self,
+        worker: &Worker,
+        client: &mut Client,
+        head: &RequestHead,
+        door: &DoorKey,
+    ) -> Served {
+        let asks = Asks::of(client, head);
+        let host = head.headers.value(Name::Host).unwrap_or_default();
+        let found = self.routes.find(door, host, head.target(), asks);
+        let mut visit = Visit::new(worker, client, head, self);
+        match found {
+            Ok(place) => {
+                let running = &self.services[place.service];
+                visit.at(running, &place);
+                visit.served.service = Some(running.name.clone());
+                if visit.is_admitted(asks).await {
+                    match asks {
+                        Asks::WebSocket => running.websocket(&mut visit).await,
+                        Asks::Emulation => running.service.emulated(&mut visit).await,
+                        Asks::Http => running.service.http(&mut visit).await,
+                    }
+                }
+            }
+            Err(page) => visit.page(page).await,
+        }
+        visit.served
+    }
+}
+
+/// What a request wants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asks {
+    /// A WebSocket.
+    WebSocket,
+    /// One that is emulated over HTTP: the path goes on with `/;e/`.
+    Emulation,
+    /// Anything else.
+    Http,
+}
+
+impl Asks {
+    fn of(client: &Client, head: &RequestHead) -> Asks {
+        let path = head
+            .target()
+            .split(|b| *b == b'?')
+            .next()
+            .unwrap_or_default();
+        if client.upgrade {
+            Asks::WebSocket
+        } else if head.method != Method::Connect && memchr::memmem::find(path, b"/;e/").is_some() {
+            Asks::Emulation
+        } else {
+            Asks::Http
+        }
+    }
+}
+
+/// One service: its type found, its elements judged, itself made.
+fn make(
+    def: &GatewayDef,
+    service: &ServiceDef,
+    loads: &Loads,
+    diagnostics: &mut Diagnostics,
+) -> Option<Arc<dyn Service>> {
+    let kind = service.kind.value.as_str();
+    let Some(row) = SERVICES.iter().find(|row| row.name == kind) else {
+        let names: Vec<_> = SERVICES.iter().map(|row| row.name).collect();
+        let near = meant(kind, names.iter().copied());
+        let message = format!(
+            "{kind} is no type of service (service '{}'); the types are {}",
+            service.name.value,
+            names.join(", ")
+        );
+        let help = match near.starts_with("did") {
+            true => near,
+            false => "axon has the types of the community edition".to_owned(),
+        };
+        let code = DiagnosticCode::UnknownServiceType;
+        diagnostics.error_help(code, service.kind.span, message, help);
+        return None;
+    };
+    if !row.shape.judge(service, diagnostics) {
+        return None;
+    }
+    let mut build = Build {
+        gateway: def,
+        def: service,
+        loads,
+        diagnostics,
+    };
+    let made = (row.make)(&mut build)?;
+    // Asked for protection that is not there: better not served than served without.
+    if let Some(why) = &service.unsupported {
+        return Some(Arc::new(unsupported::Refusing::new(&why.value)));
+    }
+    Some(made)
+}

@@ -1,0 +1,66 @@
+//! Where a gateway listens: one door per address, shared by all services whose URIs lead to it.
+
+use crate::config::gateway::model::{GatewayDef, ServiceDef};
+use crate::config::gateway::uri::{Layer, Uri};
+use crate::config::source::Span;
+
+/// What tells doors apart: the address as the file names it, and what is spoken.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct DoorKey {
+    /// Host or address; `None`: every address of the machine.
+    pub host: Option<String>,
+    /// Port.
+    pub port: u16,
+    /// TLS is spoken.
+    pub tls: bool,
+}
+
+/// An address to listen on.
+#[derive(Clone, Debug)]
+pub struct Door {
+    /// The address.
+    pub key: DoorKey,
+    /// What asked for it first.
+    pub span: Span,
+}
+
+/// The door that a URI of a service leads to; `None` for one that is not served.
+pub(super) fn of(service: &ServiceDef, accept: &Uri) -> Option<DoorKey> {
+    if !matches!(accept.layer(), Layer::WebSocket | Layer::Http) {
+        return None;
+    }
+    let options = &service.accept_options;
+    let tls = accept.is_secure() && options.encryption != Some(false);
+    Some(match options.bind(&accept.scheme) {
+        Some(bind) => DoorKey {
+            host: bind.value.host.clone(),
+            port: bind.value.port,
+            tls,
+        },
+        None => DoorKey {
+            host: Some(accept.host.clone()),
+            port: accept.port_or_default(),
+            tls,
+        },
+    })
+}
+
+/// All doors, in the order of the file.
+pub(super) fn doors(def: &GatewayDef) -> Vec<Door> {
+    let mut doors: Vec<Door> = Vec::new();
+    for service in &def.services {
+        for accept in &service.accepts {
+            let Some(key) = of(service, &accept.value) else {
+                continue;
+            };
+            if !doors.iter().any(|door| door.key == key) {
+                let bind = service.accept_options.bind(&accept.value.scheme);
+                doors.push(Door {
+                    key,
+                    span: bind.map_or(accept.span, |bind| bind.span),
+                });
+            }
+        }
+    }
+    doors
+}

@@ -1,0 +1,41 @@
+//! The short pages that say what went wrong: always one heading (spec/kaazing.md 3.1).
+
+/// A page: a status, and what its heading says behind the number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Page {
+    /// Status.
+    pub status: u16,
+    /// Reason, in the status line and in the heading.
+    pub reason: &'static str,
+}
+
+const fn page(status: u16, reason: &'static str) -> Page {
+    Page { status, reason }
+}
+
+impl Page {
+    /// The request cannot be understood.
+    pub const BAD_REQUEST: Page = page(400, "Bad Request");
+    /// The page that the request comes from may not use the service.
+    pub const FORBIDDEN: Page = page(403, "Forbidden");
+    /// Nothing is there.
+    pub const NOT_FOUND: Page = page(404, "Not Found");
+    /// There is a WebSocket above the path, and none at it.
+    pub const UPGRADE_FAILURE: Page = page(404, "WebSocket Upgrade Failure");
+    /// The service does not take this method.
+    pub const METHOD: Page = page(405, "Method Not Allowed");
+    /// The service is not run by this version.
+    pub const NOT_IMPLEMENTED: Page = page(501, "Not Implemented");
+    /// WebSockets are not emulated over HTTP by this version.
+    pub const EMULATION: Page = page(501, "WebSocket Emulation Not Supported");
+    /// Nobody is there to take it.
+    pub const UNAVAILABLE: Page = page(503, "Service Unavailable");
+
+    /// The page itself.
+    pub fn body(self) -> String {
+        format!(
+            "<html><head></head><body><h1>{} {}</h1></body></html>",
+            self.status, self.reason
+        )
+    }
+}

@@ -1,0 +1,123 @@
+//! What a type of service implements, and what it is made from.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use super::candidates::Load;
+use super::loads::Loads;
+use super::origin::Origins;
+use super::page::Page;
+use super::visit::Visit;
+use crate::codes::DiagnosticCode;
+use crate::config::diagnostic::Diagnostics;
+use crate::config::gateway::model::{GatewayDef, ServiceDef};
+use crate::config::gateway::uri::Uri;
+use crate::config::source::Spanned;
+use crate::config::xml::Element;
+
+/// A future of the data plane, which stays on its thread.
+pub type LocalBoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
+
+/// A service. Each method answers the visit; the connection is judged by what it left in [`Visit::served`].
+pub trait Service: Send + Sync {
+    /// A client asks for a WebSocket at one of its URIs.
+    fn websocket<'a>(&'a self, visit: &'a mut Visit<'_>) -> LocalBoxFuture<'a, ()> {
+        Box::pin(visit.page(Page::NOT_FOUND))
+    }
+
+    /// A client asks for a WebSocket that is emulated over HTTP, at one of its URIs and `/;e/...`.
+    fn emulated<'a>(&'a self, visit: &'a mut Visit<'_>) -> LocalBoxFuture<'a, ()> {
+        Box::pin(visit.page(Page::EMULATION))
+    }
+
+    /// Any other request below one of its URIs.
+    fn http<'a>(&'a self, visit: &'a mut Visit<'_>) -> LocalBoxFuture<'a, ()> {
+        Box::pin(visit.page(Page::NOT_FOUND))
+    }
+}
+
+/// A service with what all services have.
+pub(super) struct Running {
+    /// Its name in the file.
+    pub name: String,
+    /// The URIs that clients use, in document order.
+    pub accepts: Vec<Uri>,
+    /// Which pages may use it.
+    pub origins: Origins,
+    /// Its answers say `Server`.
+    pub shows_server: bool,
+    /// Its open WebSockets.
+    pub load: Load,
+    /// What it does.
+    pub service: Arc<dyn Service>,
+}
+
+impl Running {
+    /// Serves a request for a WebSocket and counts it for as long as it is open.
+    pub async fn websocket(&self, visit: &mut Visit<'_>) {
+        let _open = Open::new(&self.load);
+        self.service.websocket(visit).await;
+    }
+}
+
+/// Counts one until it is dropped.
+struct Open<'a>(&'a Load);
+
+impl<'a> Open<'a> {
+    fn new(load: &'a Load) -> Open<'a> {
+        load.fetch_add(1, Ordering::Relaxed);
+        Open(load)
+    }
+}
+
+impl Drop for Open<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// What a service is made from.
+pub struct Build<'b> {
+    /// The whole file.
+    pub gateway: &'b GatewayDef,
+    /// The service.
+    pub def: &'b ServiceDef,
+    /// Counts of open WebSockets.
+    pub loads: &'b Loads,
+    /// Takes problems.
+    pub diagnostics: &'b mut Diagnostics,
+}
+
+impl<'b> Build<'b> {
+    /// The children of `properties`.
+    pub fn properties(&self) -> impl Iterator<Item = &'b Element> {
+        self.def.properties.iter().flat_map(Element::elements)
+    }
+
+    /// The text of a property.
+    pub fn property(&self, name: &str) -> Option<Spanned<String>> {
+        let found = self.properties().find(|e| e.name == name)?;
+        Some(found.text_spanned())
+    }
+
+    /// A property read by a function; what it cannot read is an error at its place.
+    pub fn read<T>(
+        &mut self,
+        name: &str,
+        read: impl FnOnce(&str) -> Result<T, String>,
+    ) -> Option<T> {
+        let text = self.property(name)?;
+        match read(&text.value) {
+            Ok(value) => Some(value),
+            Err(message) => {
+                let code = DiagnosticCode::GatewayValue;
+                let message = format!("{name}: {message}");
+                self.diagnostics
+                    .error_help(code, text.span, message, code.row().help);
+                None
+            }
+        }
+    }
+}

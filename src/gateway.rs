@@ -7,18 +7,24 @@
 //! A [`Gateway`] belongs to a generation and is shared by all workers; it never changes. A type of service is one file
 //! that implements [`Service`] and one row in [`SERVICES`].
 
+mod backend;
 mod balancer;
 mod candidates;
 mod directory;
 mod door;
 mod echo;
 mod greeting;
+mod http_proxy;
+mod http_redirect;
 mod loads;
+mod management;
 mod origin;
 mod page;
+mod proxy;
 mod route;
 mod service;
 mod shape;
+mod splice;
 mod unsupported;
 mod update_check;
 mod visit;
@@ -42,6 +48,7 @@ use crate::config::gateway::model::{GatewayDef, ServiceDef};
 use crate::transport::downstream::Client;
 use crate::transport::head::{Method, RequestHead};
 use crate::transport::headers::Name;
+use crate::transport::tls::ClientTls;
 use crate::transport::worker::Worker;
 
 /// Makes a service of what the file says; `None` after a problem that was reported.
@@ -64,13 +71,13 @@ pub const SERVICES: &[ServiceType] = &[
     unsupported::BROADCAST,
     directory::TYPE,
     echo::TYPE,
+    http_proxy::TYPE,
+    http_redirect::TYPE,
+    management::JMX,
+    management::SNMP,
+    proxy::TYPE,
     update_check::TYPE,
-    unsupported::PROXY,
-    unsupported::HTTP_PROXY,
-    unsupported::HTTP_REDIRECT,
     unsupported::AMQP_PROXY,
-    unsupported::MANAGEMENT_JMX,
-    unsupported::MANAGEMENT_SNMP,
     unsupported::TURN_REST,
 ];
 
@@ -89,12 +96,13 @@ impl Gateway {
     pub fn build(
         def: &GatewayDef,
         previous: Option<&Gateway>,
+        trust: &Arc<ClientTls>,
         diagnostics: &mut Diagnostics,
     ) -> Gateway {
         let loads = Loads::of(def, previous.map(|p| &p.loads));
         let mut services = Vec::new();
         for service in &def.services {
-            let Some(made) = make(def, service, &loads, diagnostics) else {
+            let Some(made) = make(def, service, &loads, trust, diagnostics) else {
                 continue;
             };
             services.push(Running {
@@ -112,6 +120,21 @@ impl Gateway {
             services,
             loads,
         }
+    }
+
+    /// Serves a connection on which no HTTP is spoken.
+    pub async fn stream(&self, worker: &Worker, client: &mut Client, door: &DoorKey) {
+        let running = self.routes.stream(door).map(|at| &self.services[at]);
+        if let Some(running) = running {
+            running.service.stream(worker, client).await;
+        }
+        client.io.say_goodbye();
+    }
+
+    /// True unless the service knows that it could not serve anybody.
+    fn is_available(&self, service: &str) -> bool {
+        self.running(service)
+            .is_some_and(|r| r.service.is_available())
     }
 
     /// The service of that name.
@@ -188,6 +211,7 @@ fn make(
     def: &GatewayDef,
     service: &ServiceDef,
     loads: &Loads,
+    trust: &Arc<ClientTls>,
     diagnostics: &mut Diagnostics,
 ) -> Option<Arc<dyn Service>> {
     let kind = service.kind.value.as_str();
@@ -214,6 +238,7 @@ fn make(
         gateway: def,
         def: service,
         loads,
+        trust,
         diagnostics,
     };
     let made = (row.make)(&mut build)?;

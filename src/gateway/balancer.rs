@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use smallvec::SmallVec;
 
 use super::ServiceType;
 use super::candidates::{self, Candidate, Choice};
@@ -17,7 +18,7 @@ use super::page::Page;
 use super::service::{Build, LocalBoxFuture, Service};
 use super::shape::Shape;
 use super::visit::Visit;
-use crate::config::gateway::uri::{Layer, Uri};
+use crate::config::gateway::uri::Uri;
 use crate::transport::websocket::handshake::Asked;
 use crate::transport::websocket::socket::Terms;
 
@@ -25,6 +26,8 @@ use crate::transport::websocket::socket::Terms;
 const RETRY_AFTER_S: &[u8] = b"1";
 /// Longest message of the second handshake.
 const MESSAGE_BYTES: u64 = 16 * 1024;
+/// What waits for a client at most.
+const PENDING_BYTES: usize = 64 * 1024;
 /// Suffix of an emulated request that is not carried over.
 const COOKIES: &str = "/;e/cookies";
 
@@ -33,7 +36,8 @@ pub(super) const TYPE: ServiceType = ServiceType {
     doc: "tells clients which member of the cluster to use",
     shape: Shape {
         own: &["clients", "algorithm", "cookie"],
-        ..Shape::accepting(&[Layer::WebSocket])
+        // What it may accept is judged with the whole file, in the words that users know.
+        ..Shape::accepting(&[])
     },
     make,
 };
@@ -149,12 +153,15 @@ impl Service for Balancer {
 impl Balancer {
     /// The member for this client: the one that its cookie names, else one by choice.
     fn choose(&self, visit: &Visit<'_>) -> Option<&Candidate> {
-        let members = self.members.get(visit.accept_index())?;
+        let members = self.members.get(visit.accept_index())?.iter();
+        let members: SmallVec<[&Candidate; 8]> = members
+            .filter(|m| visit.gateway.is_available(&m.service))
+            .collect();
         let remembered = self.cookie.as_deref().and_then(|name| visit.cookie(name));
-        let same = |member: &&Candidate| Some(member.mark.as_bytes()) == remembered;
-        members.iter().find(same).or_else(|| {
-            let at = candidates::pick(self.choice, members, visit.worker.random())?;
-            members.get(at)
+        let same = |member: &&&Candidate| Some(member.mark.as_bytes()) == remembered;
+        members.iter().find(same).copied().or_else(|| {
+            let at = candidates::pick(self.choice, &members, visit.worker.random())?;
+            members.get(at).copied()
         })
     }
 
@@ -184,6 +191,7 @@ impl Balancer {
         let terms = Terms {
             message_bytes: MESSAGE_BYTES,
             inactivity: Duration::ZERO,
+            pending_bytes: PENDING_BYTES,
         };
         let (there, location) = (there.as_deref(), location.as_deref());
         greeting::send_there(visit, asked, kind, terms, there, location).await;

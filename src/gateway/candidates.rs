@@ -84,7 +84,7 @@ fn mark(uri: &Uri) -> String {
 }
 
 /// Chooses; the randomness is an argument.
-pub(super) fn pick(choice: Choice, candidates: &[Candidate], chance: u64) -> Option<usize> {
+pub(super) fn pick(choice: Choice, candidates: &[&Candidate], chance: u64) -> Option<usize> {
     let count = candidates.len();
     if count < 2 {
         return count.checked_sub(1);
@@ -124,13 +124,17 @@ mod tests {
         loads.iter().enumerate().map(of).collect()
     }
 
+    fn by_reference(list: &[Candidate]) -> Vec<&Candidate> {
+        list.iter().collect()
+    }
+
     /// How often each is chosen over evenly spread chances.
     fn shares(choice: Choice, loads: &[usize]) -> Vec<usize> {
         let candidates = candidates(loads);
         let mut counts = vec![0; loads.len()];
         for high in 0..12_u64 {
             for low in 0..12_u64 {
-                counts[pick(choice, &candidates, high << 32 | low).unwrap()] += 1;
+                counts[pick(choice, &by_reference(&candidates), high << 32 | low).unwrap()] += 1;
             }
         }
         counts
@@ -157,6 +161,9 @@ mod tests {
     #[test]
     fn nobody_is_chosen_of_nobody() {
         assert_eq!(pick(Choice::Random, &[], 7), None);
-        assert_eq!(pick(Choice::PowerOfTwo, &candidates(&[3]), 7), Some(0));
+        assert_eq!(
+            pick(Choice::PowerOfTwo, &by_reference(&candidates(&[3])), 7),
+            Some(0)
+        );
     }
 }

@@ -13,6 +13,8 @@ pub struct DoorKey {
     pub port: u16,
     /// TLS is spoken.
     pub tls: bool,
+    /// No HTTP is spoken.
+    pub raw: bool,
 }
 
 /// An address to listen on.
@@ -26,9 +28,11 @@ pub struct Door {
 
 /// The door that a URI of a service leads to; `None` for one that is not served.
 pub(super) fn of(service: &ServiceDef, accept: &Uri) -> Option<DoorKey> {
-    if !matches!(accept.layer(), Layer::WebSocket | Layer::Http) {
-        return None;
-    }
+    let raw = match accept.layer() {
+        Layer::WebSocket | Layer::Http => false,
+        Layer::Stream => true,
+        Layer::Other => return None,
+    };
     let options = &service.accept_options;
     let tls = accept.is_secure() && options.encryption != Some(false);
     Some(match options.bind(&accept.scheme) {
@@ -36,11 +40,13 @@ pub(super) fn of(service: &ServiceDef, accept: &Uri) -> Option<DoorKey> {
             host: bind.value.host.clone(),
             port: bind.value.port,
             tls,
+            raw,
         },
         None => DoorKey {
             host: Some(accept.host.clone()),
             port: accept.port_or_default(),
             tls,
+            raw,
         },
     })
 }

@@ -28,6 +28,12 @@ impl Page {
     pub const NOT_IMPLEMENTED: Page = page(501, "Not Implemented");
     /// WebSockets are not emulated over HTTP by this version.
     pub const EMULATION: Page = page(501, "WebSocket Emulation Not Supported");
+    /// The back end's answer cannot be used.
+    pub const BAD_GATEWAY: Page = page(502, "Bad Gateway");
+    /// The back end does not answer.
+    pub const GATEWAY_TIMEOUT: Page = page(504, "Gateway Timeout");
+    /// The request came through here before.
+    pub const LOOP: Page = page(508, "Loop Detected");
     /// Nobody is there to take it.
     pub const UNAVAILABLE: Page = page(503, "Service Unavailable");
 

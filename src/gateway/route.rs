@@ -74,6 +74,12 @@ impl Routes {
         routes
     }
 
+    /// The service behind a door on which no HTTP is spoken.
+    pub fn stream(&self, door: &DoorKey) -> Option<usize> {
+        let hosts = self.doors.get(door)?;
+        Some(hosts.values().flatten().next()?.service)
+    }
+
     /// The place that a request is for, or the page that says that there is none.
     pub fn find(
         &self,

@@ -16,6 +16,9 @@ use crate::config::gateway::model::{GatewayDef, ServiceDef};
 use crate::config::gateway::uri::Uri;
 use crate::config::source::Spanned;
 use crate::config::xml::Element;
+use crate::transport::downstream::Client;
+use crate::transport::tls::ClientTls;
+use crate::transport::worker::Worker;
 
 /// A future of the data plane, which stays on its thread.
 pub type LocalBoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
@@ -30,6 +33,16 @@ pub trait Service: Send + Sync {
     /// A client asks for a WebSocket that is emulated over HTTP, at one of its URIs and `/;e/...`.
     fn emulated<'a>(&'a self, visit: &'a mut Visit<'_>) -> LocalBoxFuture<'a, ()> {
         Box::pin(visit.page(Page::EMULATION))
+    }
+
+    /// A client connected at one of its URIs on which no HTTP is spoken.
+    fn stream<'a>(&'a self, _: &'a Worker, _: &'a mut Client) -> LocalBoxFuture<'a, ()> {
+        Box::pin(std::future::ready(()))
+    }
+
+    /// False while it is known that nobody could be served: balancers leave it out.
+    fn is_available(&self) -> bool {
+        true
     }
 
     /// Any other request below one of its URIs.
@@ -86,6 +99,8 @@ pub struct Build<'b> {
     pub def: &'b ServiceDef,
     /// Counts of open WebSockets.
     pub loads: &'b Loads,
+    /// How back ends inside TLS are known.
+    pub trust: &'b Arc<ClientTls>,
     /// Takes problems.
     pub diagnostics: &'b mut Diagnostics,
 }

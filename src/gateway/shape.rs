@@ -90,15 +90,13 @@ impl Shape {
                 continue;
             }
             let (kind, uri) = (&def.kind.value, &accept.value);
-            let streams = layer == Layer::Stream && !self.accepts.contains(&Layer::Http);
             match layer {
-                Layer::Other | Layer::Stream if layer == Layer::Other || streams => diagnostics
-                    .unsupported(
-                        DiagnosticCode::NotSupportedYet,
-                        accept.span,
-                        format!("{uri}: accepting {}:// is not supported yet", uri.scheme),
-                        "the other accept URIs of the service are served",
-                    ),
+                Layer::Other => diagnostics.unsupported(
+                    DiagnosticCode::NotSupportedYet,
+                    accept.span,
+                    format!("{uri}: accepting {}:// is not supported yet", uri.scheme),
+                    "the other accept URIs of the service are served",
+                ),
                 _ => {
                     let code = DiagnosticCode::GatewayUri;
                     let message = format!("a service of type {kind} cannot accept {uri}");

@@ -36,30 +36,6 @@ pub(super) const BROADCAST: ServiceType = later(
     Connects::Any,
     &["accept", "on.client.message"],
 );
-pub(super) const PROXY: ServiceType = later(
-    "proxy",
-    "passes messages on to a back end",
-    Connects::Some,
-    &[
-        "maximum.pending.bytes",
-        "maximum.recovery.interval",
-        "prepared.connection.count",
-        "connect.strategy",
-        "virtual.host",
-    ],
-);
-pub(super) const HTTP_PROXY: ServiceType = later(
-    "http.proxy",
-    "passes requests on to a web server",
-    Connects::One,
-    &["use-forwarded"],
-);
-pub(super) const HTTP_REDIRECT: ServiceType = later(
-    "http.redirect",
-    "sends clients elsewhere",
-    Connects::None,
-    &["location", "cache-control", "status-code"],
-);
 pub(super) const AMQP_PROXY: ServiceType = later(
     "amqp.proxy",
     "passes AMQP 0-9-1 on to a broker",
@@ -70,18 +46,6 @@ pub(super) const AMQP_PROXY: ServiceType = later(
         "prepared.connection.count",
         "virtual.host",
     ],
-);
-pub(super) const MANAGEMENT_JMX: ServiceType = later(
-    "management.jmx",
-    "shows the gateway to JMX consoles",
-    Connects::None,
-    &["connector.server.address"],
-);
-pub(super) const MANAGEMENT_SNMP: ServiceType = later(
-    "management.snmp",
-    "shows the gateway to Command Center",
-    Connects::None,
-    &[],
 );
 pub(super) const TURN_REST: ServiceType = later(
     "turn.rest",

@@ -171,12 +171,7 @@ impl<'v> Visit<'v> {
         }
         let date = http_date::format(unix_ms() / 1_000);
         head.headers.append(b"Date", date.as_bytes());
-        if let (Some(constraint), Some(origin)) = (self.granted, self.head.headers.find("Origin")) {
-            origin::grant(constraint, origin, &mut head);
-        }
-        for (name, value) in &self.fields {
-            head.headers.append(name.as_bytes(), value.as_bytes());
-        }
+        self.grant(&mut head);
         head
     }
 
@@ -196,11 +191,28 @@ impl<'v> Visit<'v> {
 
     /// Answers.
     pub async fn answer(&mut self, head: ResponseHead, body: Bytes) {
-        let replied = reply(self.worker, self.client, &head, ReplyBody::Bytes(body)).await;
+        self.reply(&head, ReplyBody::Bytes(body)).await;
+    }
+
+    /// Answers with what comes from elsewhere.
+    pub async fn reply(&mut self, head: &ResponseHead, body: ReplyBody) {
+        let replied = reply(self.worker, self.client, head, body).await;
         self.served.status = head.status;
         self.served.bytes_out = replied.body_bytes;
-        if replied.end != ReplyEnd::Complete {
-            self.served.outcome = Some("client_abort");
+        match replied.end {
+            ReplyEnd::Complete => {}
+            ReplyEnd::BackEndBroke => self.served.outcome = Some("backend_broke"),
+            _ => self.served.outcome = Some("client_abort"),
+        }
+    }
+
+    /// Adds to an answer of a back end what the service adds to its own.
+    pub fn grant(&self, head: &mut ResponseHead) {
+        if let (Some(constraint), Some(origin)) = (self.granted, self.head.headers.find("Origin")) {
+            origin::grant(constraint, origin, head);
+        }
+        for (name, value) in &self.fields {
+            head.headers.append(name.as_bytes(), value.as_bytes());
         }
     }
 

@@ -92,6 +92,19 @@ impl Handler for Doorman {
         (client, head)
     }
 
+    async fn take(&self, mut client: Box<Client>) -> Option<Box<Client>> {
+        if !self.door.raw {
+            return Some(client);
+        }
+        let generation = self.service.generation();
+        let _open = Open::new(&self.service.counters.tunnels_open);
+        if let Some(gateway) = &generation.gateway {
+            let worker = &self.service.worker;
+            Box::pin(gateway.stream(worker, &mut client, &self.door)).await;
+        }
+        None
+    }
+
     fn refused(&self, client: &Client, refused: Refused) {
         self.service.refused(client, refused);
     }

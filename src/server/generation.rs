@@ -278,7 +278,12 @@ fn gateway(
     let def = model.gateway.as_ref()?;
     doors::later(def, diagnostics);
     keystore::check_names(def, tls, diagnostics);
-    Some(Gateway::build(def, previous, diagnostics))
+    Some(Gateway::build(
+        def,
+        previous,
+        &keystore::trust(tls),
+        diagnostics,
+    ))
 }
 
 /// Adds the problems that only compiling finds, for `axon check`.

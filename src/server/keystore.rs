@@ -4,6 +4,7 @@
 //! `openssl pkcs12 -in keystore.p12 -nodes` writes. What is wrong is said at the place of the `file` element.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::doors::KEYSTORE_PROFILE;
 use crate::codes::DiagnosticCode;
@@ -11,8 +12,10 @@ use crate::config::diagnostic::Diagnostics;
 use crate::config::gateway::model::{GatewayDef, StoreDef};
 use crate::config::source::Spanned;
 use crate::settings::{Settings, TlsProfile};
-use crate::transport::tls::TlsSet;
+use crate::transport::tls::{ClientTls, TlsSet};
 
+/// Name of the TLS profile that the truststore makes.
+const TRUSTSTORE_PROFILE: &str = "truststore";
 /// How a PEM file begins, after what may stand in front.
 const PEM: &[u8] = b"-----BEGIN ";
 /// Bytes of a file that are looked at to know what it is.
@@ -20,8 +23,9 @@ const LOOK: usize = 64 * 1024;
 
 /// Adds the profile that the keystore makes.
 pub fn add(settings: &mut Settings, def: Option<&GatewayDef>, diagnostics: &mut Diagnostics) {
-    let Some((def, store)) = def.and_then(|def| Some((def, def.security.keystore.as_ref()?)))
-    else {
+    let Some(def) = def else { return };
+    truststore(settings, def, diagnostics);
+    let Some(store) = &def.security.keystore else {
         return;
     };
     let mut profile = TlsProfile::new(KEYSTORE_PROFILE, store.file.span);
@@ -37,6 +41,46 @@ pub fn add(settings: &mut Settings, def: Option<&GatewayDef>, diagnostics: &mut 
         }
     }
     settings.tls.push(profile);
+}
+
+/// Adds the profile that the truststore makes: whom back ends have to be signed by.
+fn truststore(settings: &mut Settings, def: &GatewayDef, diagnostics: &mut Diagnostics) {
+    let Some(store) = &def.security.truststore else {
+        return;
+    };
+    let mut profile = TlsProfile::new(TRUSTSTORE_PROFILE, store.file.span);
+    let names = [
+        store.file.value.clone(),
+        Path::new(&store.file.value)
+            .with_extension("pem")
+            .to_string_lossy()
+            .into_owned(),
+    ];
+    let mut places = names.iter().map(|name| def.file(&["conf"], name));
+    match places.find(|place| is_pem(place)) {
+        Some(file) => profile.ca.push(Spanned::new(file, store.file.span)),
+        None => {
+            let file = def.file(&["conf"], &names[0]);
+            let message = format!(
+                "the truststore {} is no PEM file, and there is none beside it",
+                file.display()
+            );
+            let help = format!(
+                "put the certificates that are trusted into {}",
+                file.with_extension("pem").display()
+            );
+            let code = DiagnosticCode::Keystore;
+            diagnostics.error_help(code, store.file.span, message, help);
+            profile.faulty = true;
+        }
+    }
+    settings.tls.push(profile);
+}
+
+/// How back ends inside TLS are known: by the truststore, else by what the system trusts.
+pub fn trust(tls: &TlsSet) -> Arc<ClientTls> {
+    let own = tls.client(Some(TRUSTSTORE_PROFILE));
+    own.unwrap_or_else(|| tls.system().clone())
 }
 
 /// The files of the certificate and of its key.

@@ -24,6 +24,11 @@ pub trait Handler {
         head: RequestHead,
     ) -> impl Future<Output = (Box<Client>, RequestHead)>;
 
+    /// Takes a connection on which no HTTP is spoken and serves it to its end; any other one is given back at once.
+    fn take(&self, client: Box<Client>) -> impl Future<Output = Option<Box<Client>>> {
+        std::future::ready(Some(client))
+    }
+
     /// A head was refused before anything could be served.
     fn refused(&self, client: &Client, refused: Refused);
 
@@ -48,7 +53,9 @@ pub async fn run<H: Handler>(client: Box<Client>, worker: Rc<Worker>, handler: R
     let _open = worker.drain.open();
     worker.look();
     handler.connected();
-    exchanges(client, &worker, &*handler).await;
+    if let Some(client) = handler.take(client).await {
+        exchanges(client, &worker, &*handler).await;
+    }
     handler.closed();
 }
 

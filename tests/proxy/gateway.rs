@@ -4,6 +4,7 @@ mod balancer;
 mod directory;
 mod echo;
 mod origins;
+mod proxies;
 mod start;
 
 use crate::support::{Client, Proxy};

@@ -24,8 +24,6 @@ pub struct Options {
     pub maximum_message: Option<u64>,
     /// A WebSocket that is silent for so long is closed; zero: never.
     pub inactivity: Option<Duration>,
-    /// Redirects of a back end that are followed.
-    pub maximum_redirects: Option<u32>,
     /// Answers say `Server`.
     pub server_header: Option<bool>,
     /// TLS is spoken; `false`: somebody in front has taken it off.
@@ -46,7 +44,6 @@ impl Options {
         Options {
             maximum_message: self.maximum_message.or(others.maximum_message),
             inactivity: self.inactivity.or(others.inactivity),
-            maximum_redirects: self.maximum_redirects.or(others.maximum_redirects),
             server_header: self.server_header.or(others.server_header),
             encryption: self.encryption.or(others.encryption),
             ..self
@@ -120,6 +117,7 @@ const SUITES: &str =
     "axon offers the suites of TLS 1.2 and 1.3 that have forward secrecy, and no others";
 const VERSIONS: &str = "axon speaks TLS 1.2 and 1.3, and no older version";
 const IDLE_TIME: &str = "idle connections are closed after [timers] client_idle_ms of axon.toml";
+const REDIRECTS: &str = "redirects of a back end are passed on to the client";
 const POOL: &str = "axon keeps connections to back ends by its own rules";
 
 /// Every option but those that say where to listen.
@@ -159,10 +157,7 @@ const OPTIONS: &[OptionRow] = &[
     row(
         "http.maximum.redirects",
         BOTH,
-        Use::Read(|options, text| {
-            options.maximum_redirects = Some(count(text)?);
-            Ok(())
-        }),
+        Use::Idle(read_count, REDIRECTS),
     ),
     row("http.max.authentication.attempts", ACCEPT, Use::Later),
     row("http.realm", ACCEPT, Use::Later),

@@ -18,8 +18,8 @@ use crate::transport::downstream::Client;
 use crate::transport::drain::Waiting;
 use crate::transport::worker::Worker;
 
-/// Frames that wait to be written are collected up to this size before they are.
-const OUT_MAX: usize = 64 * 1024;
+/// A larger buffer of frames is given up once it is written.
+const OUT_KEPT: usize = 16 * 1024;
 
 /// What holds for a WebSocket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +28,8 @@ pub struct Terms {
     pub message_bytes: u64,
     /// How long a client may be silent; zero: for ever.
     pub inactivity: Duration,
+    /// So much may wait for a client that does not read, before nothing more is taken for it.
+    pub pending_bytes: usize,
 }
 
 /// How a WebSocket ended.
@@ -69,6 +71,7 @@ pub struct Socket<'c> {
     receiver: Receiver,
     inactivity: Duration,
     progress: Duration,
+    pending: usize,
     waiting: Waiting<'c>,
     out: Vec<u8>,
     out_at: usize,
@@ -95,6 +98,7 @@ impl<'c> Socket<'c> {
             receiver: Receiver::new(terms.message_bytes),
             inactivity: terms.inactivity,
             progress: worker.limits.body_progress,
+            pending: terms.pending_bytes,
             waiting: worker.drain.wait(),
             out: Vec::new(),
             out_at: 0,
@@ -140,7 +144,7 @@ impl<'c> Socket<'c> {
 
     /// True while so much waits to be written that nothing more should be added.
     pub fn is_full(&self) -> bool {
-        self.out.len() - self.out_at >= OUT_MAX
+        self.out.len() - self.out_at >= self.pending
     }
 
     /// Writes what waits. Pending while the client does not take it.
@@ -162,7 +166,7 @@ impl<'c> Socket<'c> {
         }
         self.out.clear();
         self.out_at = 0;
-        if self.out.capacity() > OUT_MAX {
+        if self.out.capacity() > OUT_KEPT {
             self.out = Vec::new();
         }
         match ready!(self.client.io.poll_flush(cx)) {

@@ -1,0 +1,295 @@
+//! `proxy`, `http.proxy` and `http.redirect`.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+
+use axon::transport::websocket::frame::Opcode;
+
+use super::{client, options, run, service};
+use crate::support::socket::{ACCEPT, Socket, ask};
+use crate::support::{Act, Backend, Client, Proxy, eventually, ok};
+
+const HOST: &str = "a.test:8081";
+
+/// A TCP server that sends every byte back; `quit` ends a connection.
+fn tcp_echo() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream: TcpStream = stream.unwrap();
+            std::thread::spawn(move || {
+                let mut part = [0; 4096];
+                while let Ok(n @ 1..) = stream.read(&mut part) {
+                    if part[..n].starts_with(b"quit") || stream.write_all(&part[..n]).is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+    });
+    address
+}
+
+/// An address where nobody listens.
+fn nobody() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+}
+
+fn proxy(accept: &str, connects: &[String], properties: &str) -> String {
+    let connects: String = connects
+        .iter()
+        .map(|c| format!("<connect>{c}</connect>"))
+        .collect();
+    format!(
+        "<service><name>proxy</name><accept>{accept}</accept>{connects}<type>proxy</type>\
+         <properties>{properties}</properties>\
+         <accept-options><ws.bind>127.0.0.1:0</ws.bind><tcp.bind>127.0.0.1:0</tcp.bind></accept-options></service>"
+    )
+}
+
+fn open(proxy: &Proxy) -> Socket {
+    Socket::open(client(proxy), &ask("/p", HOST, "")).0
+}
+
+#[test]
+fn payloads_go_out_as_bytes_and_bytes_come_back_as_binary_messages() {
+    let to = format!("tcp://{}", tcp_echo());
+    let proxy = run(&proxy(
+        "ws://a.test:8081/p",
+        &[to],
+        "<prepared.connection.count>2</prepared.connection.count>",
+    ));
+    for _ in 0..4 {
+        let mut socket = open(&proxy);
+        socket.send(Opcode::Text, b"text");
+        socket.expect(Opcode::Binary, b"text");
+        let large: Vec<u8> = (0..100_000_u32).map(|n| n as u8).collect();
+        socket.send(Opcode::Binary, &large);
+        let mut back = Vec::new();
+        while back.len() < large.len() {
+            let (fin, opcode, part) = socket.frame().unwrap();
+            assert!(fin && opcode == Opcode::Binary);
+            back.extend(part);
+        }
+        assert!(back == large);
+        socket.send(Opcode::Binary, b"quit");
+        socket.expect_close(1000);
+    }
+}
+
+#[test]
+fn a_back_end_that_is_down_is_stepped_over_or_the_client_told() {
+    let (dead, alive) = (
+        format!("tcp://{}", nobody()),
+        format!("tcp://{}", tcp_echo()),
+    );
+    let both = run(&proxy("ws://a.test:8081/p", &[dead.clone(), alive], ""));
+    for _ in 0..4 {
+        let mut socket = open(&both);
+        socket.send(Opcode::Binary, b"x");
+        socket.expect(Opcode::Binary, b"x");
+    }
+    // As the original does it.
+    let alone = run(&proxy(
+        "ws://a.test:8081/p",
+        std::slice::from_ref(&dead),
+        "",
+    ));
+    open(&alone).expect_close(1000);
+    // And with the interval, which says that clients are better refused.
+    let interval = "<maximum.recovery.interval>60</maximum.recovery.interval>";
+    let refusing = run(&proxy("ws://a.test:8081/p", &[dead], interval));
+    for _ in 0..3 {
+        let mut client = client(&refusing);
+        client.send(ask("/p", HOST, ""));
+        let answer = client.answer();
+        assert_eq!(answer.status, 503);
+        assert_eq!(answer.headers.value("Retry-After"), Some("1"));
+    }
+}
+
+#[test]
+fn a_balancer_leaves_a_service_out_whose_back_end_is_down() {
+    let member = |name: &str, to: SocketAddr| {
+        format!(
+            "<service><name>{name}</name><accept>ws://{name}.test:8081/p</accept><connect>tcp://{to}</connect>\
+             <balance>ws://public.test:8081/p</balance><type>proxy</type>\
+             <properties><maximum.recovery.interval>60</maximum.recovery.interval></properties>{}</service>",
+            options("")
+        )
+    };
+    let balancer = service(
+        "public",
+        &["ws://public.test:8081/p"],
+        "balancer",
+        &options(""),
+    );
+    let proxy = run(&(balancer + &member("node1", nobody()) + &member("node2", tcp_echo())));
+    let mut first = client(&proxy);
+    first.send(ask("/p", "node1.test:8081", ""));
+    assert_eq!(first.answer().status, 503);
+    for _ in 0..20 {
+        let mut client = client(&proxy);
+        client.send(ask("/p", "public.test:8081", ""));
+        assert_eq!(
+            client.answer().headers.value("Location"),
+            Some("http://node2.test:8081/p")
+        );
+    }
+}
+
+#[test]
+fn between_two_websockets_the_upgrade_and_every_byte_is_passed_on() {
+    let backend = Backend::start(|_| {
+        Act::Take(Box::new(|mut client| {
+            client.send(format!("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {ACCEPT}\r\nSec-WebSocket-Protocol: chat\r\n\r\n"));
+            client.send(b"\x81\x05hello");
+            let _ = client.rest();
+        }))
+    });
+    let to = format!("ws://{}/inner", backend.address);
+    let proxy = run(&proxy("ws://a.test:8081/p", &[to], ""));
+    let lines = "Sec-WebSocket-Protocol: chat, other\r\nOrigin: http://a.test:8081\r\n";
+    let (mut socket, answer) = Socket::open(client(&proxy), &ask("/p?a=b", HOST, lines));
+    assert_eq!(answer.headers.value("Sec-WebSocket-Protocol"), Some("chat"));
+    socket.expect(Opcode::Text, b"hello");
+    let seen = &backend.seen()[0];
+    assert!(
+        seen.head.starts_with("GET /inner?a=b HTTP/1.1"),
+        "{}",
+        seen.head
+    );
+    assert_eq!(
+        seen.headers.value("Sec-WebSocket-Protocol"),
+        Some("chat, other")
+    );
+    assert_eq!(
+        seen.headers.value("Host"),
+        Some(backend.address.to_string().as_str())
+    );
+}
+
+#[test]
+fn a_websocket_to_a_back_end_that_is_down_is_no_websocket() {
+    let to = format!("ws://{}/inner", nobody());
+    let proxy = run(&proxy("ws://a.test:8081/p", &[to], ""));
+    let mut client = client(&proxy);
+    client.send(ask("/p", HOST, ""));
+    assert_eq!(client.answer().status, 504);
+}
+
+#[test]
+fn streams_are_joined_and_the_end_of_one_is_told_to_the_other() {
+    let to = format!("tcp://{}", tcp_echo());
+    let proxy = run(&proxy("tcp://a.test:8090", &[to], ""));
+    let mut client = Client::connect(proxy.listening("gateway"));
+    client.send("bytes");
+    assert_eq!(client.exactly(5).unwrap(), b"bytes");
+    client.send("last");
+    client.stream.shutdown(std::net::Shutdown::Write).unwrap();
+    assert_eq!(client.rest(), b"last");
+}
+
+#[test]
+fn an_echo_on_tcp_sends_bytes_back() {
+    let options = "<accept-options><tcp.bind>127.0.0.1:0</tcp.bind></accept-options>";
+    let proxy = run(&service("echo", &["tcp://a.test:8090"], "echo", options));
+    let mut client = Client::connect(proxy.listening("gateway"));
+    for _ in 0..3 {
+        client.send("bytes");
+        assert_eq!(client.exactly(5).unwrap(), b"bytes");
+    }
+}
+
+/// An `http.proxy` of `/api/` to `/inner/` of a server.
+fn http_proxy(to: SocketAddr) -> Proxy {
+    run(&format!(
+        "<service><name>api</name><accept>http://a.test:8081/api/</accept><connect>http://{to}/inner/</connect>\
+         <type>http.proxy</type>{}</service>",
+        options("")
+    ))
+}
+
+#[test]
+fn requests_get_the_inner_path_and_answers_the_public_one() {
+    let backend = Backend::start(|request| {
+        match request.target() {
+        "/inner/moved" => Act::Write(format!(
+            "HTTP/1.1 302 Found\r\nLocation: http://{}/inner/next?x\r\nContent-Length: 0\r\n\r\n",
+            request.headers.value("Host").unwrap()
+        ).into_bytes()),
+        _ => Act::Write(ok("answer")),
+    }
+    });
+    let proxy = http_proxy(backend.address);
+    let mut client = client(&proxy);
+    client.send(format!("POST /api/x/y?q=1 HTTP/1.1\r\nHost: {HOST}\r\nConnection: X-Drop\r\nX-Drop: 1\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"));
+    let answer = client.answer();
+    assert_eq!((answer.status, answer.text().as_str()), (200, "answer"));
+    let seen = &backend.seen()[0];
+    assert_eq!(
+        (seen.target(), seen.body.as_slice()),
+        ("/inner/x/y?q=1", &b"hello"[..])
+    );
+    assert_eq!(seen.headers.value("X-Drop"), None);
+    assert!(seen.headers.value("Via").unwrap().starts_with("1.1 axon-"));
+    assert_eq!(seen.headers.value("User-Agent"), Some("Kaazing Gateway"));
+    client.send(format!("GET /api/moved HTTP/1.1\r\nHost: {HOST}\r\n\r\n"));
+    assert_eq!(
+        client.answer().headers.value("Location"),
+        Some("http://a.test:8081/api/next?x")
+    );
+}
+
+#[test]
+fn a_request_that_came_through_before_is_no_loop_twice() {
+    let backend = Backend::start(|_| Act::Write(ok("answer")));
+    let proxy = http_proxy(backend.address);
+    let mut client = client(&proxy);
+    client.send(format!("GET /api/x HTTP/1.1\r\nHost: {HOST}\r\n\r\n"));
+    client.answer();
+    let via = backend.seen()[0].headers.value("Via").unwrap().to_owned();
+    client.send(format!(
+        "GET /api/x HTTP/1.1\r\nHost: {HOST}\r\nVia: 1.0 other, {via}\r\n\r\n"
+    ));
+    assert_eq!(client.answer().status, 508);
+}
+
+#[test]
+fn a_web_server_that_is_down_is_504_and_one_that_breaks_502() {
+    let proxy = http_proxy(nobody());
+    let mut asked = client(&proxy);
+    asked.send(format!("GET /api/x HTTP/1.1\r\nHost: {HOST}\r\n\r\n"));
+    assert_eq!(asked.answer().status, 504);
+    let broken = Backend::start(|_| Act::Write(b"nonsense\r\n\r\n".to_vec()));
+    let proxy = http_proxy(broken.address);
+    let mut asked = client(&proxy);
+    asked.send(format!("GET /api/x HTTP/1.1\r\nHost: {HOST}\r\n\r\n"));
+    assert_eq!(asked.answer().status, 502);
+    eventually("its access line", || {
+        let line = proxy.line("the line", |line| line["route"] == "api");
+        (line["outcome"] == "backend_broke").then_some(())
+    });
+}
+
+#[test]
+fn a_redirect_says_where_to_go() {
+    let properties = "<properties><location>http://b.test/</location><status-code>307</status-code>\
+         <cache-control>no-store</cache-control></properties>";
+    let proxy = run(&service(
+        "moved",
+        &["http://a.test:8081/old"],
+        "http.redirect",
+        &(properties.to_owned() + &options("")),
+    ));
+    let mut client = client(&proxy);
+    client.send(format!("GET /old/page HTTP/1.1\r\nHost: {HOST}\r\n\r\n"));
+    let answer = client.answer();
+    assert_eq!(answer.status, 307);
+    assert_eq!(answer.headers.value("Location"), Some("http://b.test/"));
+    assert_eq!(answer.headers.value("Cache-Control"), Some("no-store"));
+}

@@ -291,7 +291,7 @@ impl Part {
                 let text = payload.map(|(tree, node)| Fragment::copy(tree, node).to_xml());
                 let text = text.unwrap_or_default();
                 x.properties
-                    .set_typed(name.clone(), text, PropertyType::Text);
+                    .set_typed(name.clone(), text, PropertyType::Xml);
             }
             Target::Body => {
                 let place = x.content().and_then(|c| c.view().ok()?.payload());
@@ -423,6 +423,12 @@ mod tests {
         assert_eq!(log, ["INFO kept = <a>7</a>"]);
         let (_, body, _) = changed(&into("", ""), ANSWER);
         assert!(!body.contains("<q>") && body.contains("<a>7</a>"), "{body}");
+        // The property holds the answer as XML, which can be the payload again.
+        let again =
+            r#"<enrich><source type="property" property="kept"/><target type="body"/></enrich>"#;
+        let kept = into(r#"<source xpath="//w"/>"#, r#"<target key="kept"/>"#) + again;
+        let (_, body, _) = changed(&kept, ANSWER);
+        assert!(body.contains("<s:Body><a>7</a></s:Body>"), "{body}");
         let failed = Sent::Fails(ErrorCode::CONNECT_FAILED);
         let (status, body, _) = changed(&into("", ""), failed);
         assert!(

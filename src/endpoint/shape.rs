@@ -113,6 +113,11 @@ impl Shape {
         self.addressing.is_some() || !matches!(self.format, None | Some(MessageFormat::Rest))
     }
 
+    /// True when it sends envelopes, whatever came.
+    pub fn frames(&self) -> bool {
+        self.version().is_some()
+    }
+
     /// The version of the envelopes that it sends, when it says one.
     fn version(&self) -> Option<Version> {
         match self.format? {

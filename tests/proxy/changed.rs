@@ -93,3 +93,27 @@ fn the_request_line_is_what_the_transport_settings_say() {
     let line = format!("POST http://{}/svc HTTP/1.0\r\n", back.address);
     assert!(head.starts_with(&line), "{head}");
 }
+
+#[test]
+fn an_element_beside_the_payload_of_plain_xml_goes_into_the_envelope_too() {
+    let back = Backend::start(|_| Act::Write(crate::support::ok("<a/>")));
+    let put = "<enrich><source type=\"inline\"><more xmlns=\"\"/></source><target type=\"body\" action=\"sibling\"/></enrich>";
+    for (format, want) in [
+        ("soap11", "<soapenv:Body><d/><more/></soapenv:Body>"),
+        ("soap12", "<soapenv:Body><d/><more/></soapenv:Body>"),
+        ("pox", "<d/>"),
+    ] {
+        let proxy = Proxy::serving(&format!(
+            "<definitions {NS}><sequence name=\"main\"><in>{put}<send><endpoint><address uri=\"http://{}/svc\" format=\"{format}\"/></endpoint></send></in><out><send/></out></sequence></definitions>",
+            back.address
+        ));
+        let mut client = proxy.client();
+        client.send("POST /x HTTP/1.1\r\nHost: h\r\nContent-Type: application/xml\r\nContent-Length: 4\r\n\r\n<d/>");
+        assert_eq!(client.answer().status, 200);
+        let seen = back.seen().pop().unwrap();
+        let body = String::from_utf8(seen.body.clone()).unwrap();
+        assert!(body.contains(want), "{format}: {body}");
+        let soap12 = body.contains("http://www.w3.org/2003/05/soap-envelope");
+        assert_eq!(soap12, format == "soap12", "{body}");
+    }
+}

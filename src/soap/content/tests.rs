@@ -217,7 +217,7 @@ fn a_formatter_makes_another_notation_of_a_message() {
         ),
         (
             Notation::Form,
-            "application/x-www-form-urlencoded; charset=UTF-8",
+            "application/x-www-form-urlencoded; charset=UTF-8; action=\"urn:a\"",
             "b=1&c=x+y",
         ),
         (Notation::Text, "text/plain; charset=UTF-8", "1x y"),

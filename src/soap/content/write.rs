@@ -88,7 +88,13 @@ impl View {
             }
             (Notation::Form, payload) => {
                 let form = payload.map(|payload| form(&self.tree, payload));
-                Ok(text(Notation::Form, form.unwrap_or_default()))
+                let mut media = MediaType::new(notation.media_type());
+                // As recorded, a form says its action where SOAP 1.2 says it.
+                if !wanted.action.is_empty() {
+                    media = media.with("action", wanted.action);
+                }
+                let media = media.charset(crate::soap::charset::Charset::Utf8);
+                Ok(made(media, form.unwrap_or_default().into_bytes(), wanted))
             }
             (Notation::Text, payload) => {
                 let value = payload.map(|payload| self.tree.string_value(payload).into_owned());

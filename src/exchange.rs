@@ -76,6 +76,8 @@ pub struct Arrival {
     pub local: SocketAddr,
     /// True on an HTTPS listener.
     pub https: bool,
+    /// True for a call of a service of this process.
+    pub inside: bool,
 }
 
 /// Why mediation or a send stopped (Synapse: the `ERROR_*` properties, spec/endpoints.md 7.3).

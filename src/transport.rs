@@ -15,6 +15,7 @@ pub mod http1;
 pub mod io;
 pub mod limits;
 pub mod listener;
+pub mod local;
 pub mod pool;
 pub mod pump;
 pub mod replay;

@@ -12,8 +12,8 @@ use crate::codes::DiagnosticCode;
 
 /// Transports of the originals that axon does not have.
 const OTHER_TRANSPORTS: &[&str] = &[
-    "amqp", "fix", "hl7", "jms", "kafka", "local", "mailto", "mqtt", "msmq", "rabbitmq", "sap",
-    "tcp", "udp", "vfs",
+    "amqp", "fix", "hl7", "jms", "kafka", "mailto", "mqtt", "msmq", "rabbitmq", "sap", "tcp",
+    "udp", "vfs",
 ];
 
 const ATTRIBUTES: &[&str] = &[
@@ -143,12 +143,15 @@ fn transports(element: &Element, diagnostics: &mut Diagnostics) -> Transports {
     };
     let mut found = Transports::NONE;
     let (mut others, mut unknown) = (Vec::new(), Vec::new());
+    let mut inside = false;
     for word in written.value.split([' ', ',', '\t', '\r', '\n']) {
         match word.trim() {
             "" => {}
             "all" => found = Transports::ALL,
             "http" => found.http = true,
             "https" => found.https = true,
+            // Who sends to `local://` reaches every service.
+            "local" => inside = true,
             other if OTHER_TRANSPORTS.contains(&other) => others.push(other),
             other => unknown.push(other),
         }
@@ -174,6 +177,7 @@ fn transports(element: &Element, diagnostics: &mut Diagnostics) -> Transports {
             format!("axon does not have the transport {}", others.join(", ")),
             help,
         ),
+        (false, true) if inside => {}
         (false, true) => diagnostics.unsupported(
             DiagnosticCode::UnsupportedScheme,
             written.span,
@@ -442,6 +446,8 @@ mod tests {
             ("transports='http'", true, false),
             ("transports='https,http'", true, true),
             ("transports=' https '", false, true),
+            ("transports='local'", false, false),
+            ("transports='http local'", true, false),
         ] {
             let transports = good(attributes, "").transports;
             assert_eq!(

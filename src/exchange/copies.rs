@@ -2,7 +2,7 @@
 
 use tokio::sync::mpsc;
 
-use super::{Arrival, Body, Direction, Exchange, Fault, Trail};
+use super::{Body, Direction, Exchange, Fault, Trail};
 
 /// The copies of one message that are under way, as long as more may follow.
 #[derive(Debug)]
@@ -74,13 +74,7 @@ impl Exchange {
             Body::Incoming => Body::Empty,
             held => held.clone(),
         };
-        let Arrival { peer, local, https } = self.arrival;
-        let mut copy = Exchange::new(
-            Arrival { peer, local, https },
-            self.started,
-            self.request.clone(),
-            body,
-        );
+        let mut copy = Exchange::new(self.arrival, self.started, self.request.clone(), body);
         copy.rest_suffix = self.rest_suffix;
         copy.properties = self.properties.clone();
         copy.axis2 = self.axis2.clone();

@@ -194,6 +194,7 @@ pub(super) async fn send(
         framing,
         deadline: visit.worker.limits.response,
         connected: Cell::new(None),
+        depth: 1,
         connections: None,
     };
     visit.served.upstream = Some(target.authority.to_string());

@@ -20,7 +20,7 @@ use crate::config::model::{
 };
 use crate::config::source::Spanned;
 use crate::config::wsdl::{Asked, Library};
-use crate::exchange::{Exchange, Fault};
+use crate::exchange::{Arrival, Exchange, Fault};
 use crate::transport::head::Method;
 
 /// A compiled proxy service.
@@ -136,7 +136,7 @@ impl Mediation {
     /// Takes a request to a proxy service through to its answer.
     pub(super) async fn serve(&self, proxy: &Proxy, x: &mut Exchange, cx: &Cx<'_>) {
         x.proxy = Some(proxy.name.clone());
-        if !proxy.is_reached(x.arrival.https) {
+        if !proxy.is_reached(&x.arrival) {
             let text = format!(
                 "The service cannot be found for the endpoint reference (EPR) /services/{}",
                 proxy.name
@@ -192,8 +192,10 @@ impl Mediation {
 }
 
 impl Proxy {
-    fn is_reached(&self, https: bool) -> bool {
-        match https {
+    /// Over the transports that it names; who sends to `local://` means this one.
+    fn is_reached(&self, arrival: &Arrival) -> bool {
+        match arrival.https {
+            _ if arrival.inside => true,
             true => self.transports.https,
             false => self.transports.http,
         }

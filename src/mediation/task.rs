@@ -142,6 +142,7 @@ impl Task {
             peer: here,
             local: here,
             https: false,
+            inside: false,
         };
         let mut x = Exchange::new(arrival, started, head, body);
         x.to.clone_from(&def.to);

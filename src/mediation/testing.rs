@@ -420,6 +420,7 @@ pub fn request(method: &str, target: &str, content_type: Option<&str>) -> Exchan
         peer,
         local: peer,
         https: false,
+        inside: false,
     };
     Exchange::new(arrival, Tick(1), head, body)
 }

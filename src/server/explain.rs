@@ -152,6 +152,7 @@ fn run(
         peer: nobody,
         local: nobody,
         https: message.https,
+        inside: false,
     };
     let mut x = Exchange::new(arrival, now, message.head.clone(), message.body.clone());
     let code = |leaf| script.code(&generation.endpoints, leaf);

@@ -64,7 +64,9 @@ impl Handler for Service {
             peer: client.peer,
             local: client.local,
             https: self.tls.is_some(),
+            inside: client.calls > 0,
         };
+        let depth = client.calls;
         let body = if client.body.framing == Framing::None {
             Body::Empty
         } else {
@@ -76,6 +78,7 @@ impl Handler for Service {
         };
         let mut x = Exchange::new(arrival, self.worker.now(), head, body);
         x.client = Some(client);
+        x.depth = depth;
         x.entries.clone_from(&generation.entries);
         let beside = Beside {
             home: self.home.clone(),

@@ -22,6 +22,7 @@ use crate::gateway::DoorKey;
 use crate::observe::{EventLog, Lines, LogFormat, RequestIds};
 use crate::transport::limits::Limits;
 use crate::transport::listener::{self, Protocol};
+use crate::transport::local;
 use crate::transport::worker::Worker;
 
 /// How often a worker tidies up and publishes its gauges.
@@ -134,6 +135,8 @@ async fn serve(plan: Plan) {
             }
         }
     }
+    let inside = Rc::new(service("local".to_owned(), None, None));
+    tokio::task::spawn_local(local::serve(worker.clone(), inside));
     // What runs beside listeners, and where there are none.
     let beside = Rc::new(service(String::new(), None, None));
     let mut processors = None;

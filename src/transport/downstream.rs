@@ -30,6 +30,8 @@ pub struct Client {
     pub peer: SocketAddr,
     /// The address that it connected to.
     pub local: SocketAddr,
+    /// How many calls inside the process led here (`local://`); 0 for one from outside.
+    pub calls: u8,
     /// The client wants to keep the connection, and so do we so far.
     pub keep_alive: bool,
     /// What the client speaks in the current request.
@@ -99,6 +101,7 @@ impl Client {
             body: RequestBody::default(),
             peer,
             local,
+            calls: 0,
             keep_alive: true,
             version: Version::Http11,
             asked: Method::Get,

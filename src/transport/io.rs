@@ -9,7 +9,7 @@ use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsStream;
 
@@ -28,6 +28,8 @@ pub struct Io {
 enum Kind {
     Plain(TcpStream),
     Tls(Box<TlsStream<TcpStream>>),
+    /// Of a call inside the process.
+    Pipe(DuplexStream),
 }
 
 impl Io {
@@ -49,32 +51,45 @@ impl Io {
         })
     }
 
+    /// One end of a pipe in memory.
+    pub fn pipe(stream: DuplexStream) -> Self {
+        Self {
+            kind: Kind::Pipe(stream),
+            cut: false,
+        }
+    }
+
     /// The version of TLS; `None` for a plain stream.
     pub fn tls_version(&self) -> Option<&'static str> {
         match &self.kind {
-            Kind::Plain(_) => None,
+            Kind::Plain(_) | Kind::Pipe(_) => None,
             Kind::Tls(stream) => Some(tls::version_name(stream.get_ref().1.protocol_version())),
         }
     }
 
-    fn socket(&self) -> &TcpStream {
+    fn socket(&self) -> Option<&TcpStream> {
         match &self.kind {
-            Kind::Plain(stream) => stream,
-            Kind::Tls(stream) => stream.get_ref().0,
+            Kind::Plain(stream) => Some(stream),
+            Kind::Tls(stream) => Some(stream.get_ref().0),
+            Kind::Pipe(_) => None,
         }
     }
 
     /// Lets the system notice a peer that vanished; for tunnels, which have no timer of their own.
     pub fn keep_probing(&self) {
-        // A socket that refuses the option still works.
-        let _ = socket2::SockRef::from(self.socket()).set_keepalive(true);
+        if let Some(socket) = self.socket() {
+            // A socket that refuses the option still works.
+            let _ = socket2::SockRef::from(socket).set_keepalive(true);
+        }
     }
 
     /// Makes the coming close a reset, so that a cut answer cannot pass for a complete one.
     pub fn reset_on_close(&mut self) {
         self.cut = true;
-        // When the option is refused the close still comes, only more politely.
-        let _ = socket2::SockRef::from(self.socket()).set_linger(Some(std::time::Duration::ZERO));
+        if let Some(socket) = self.socket() {
+            // When the option is refused the close still comes, only more politely.
+            let _ = socket2::SockRef::from(socket).set_linger(Some(std::time::Duration::ZERO));
+        }
     }
 
     /// True when the peer has sent something or closed since the last read. Costs no system call while nothing came.
@@ -89,15 +104,17 @@ impl Io {
                     .poll_read(&mut cx, &mut ReadBuf::new(&mut byte))
                     .is_ready()
             }
+            // None is kept for another message.
+            Kind::Pipe(_) => true,
         }
     }
 
-    /// Ready when the peer has closed its side or the stream broke. What it sent and nobody read yet hides that.
+    /// Ready when the peer has closed its side or the stream broke. What it sent and nobody read yet hides that; of a pipe
+    /// it is found out when something is written.
     pub fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let mut byte = [0];
-        let socket = match &mut self.kind {
-            Kind::Plain(stream) => &*stream,
-            Kind::Tls(stream) => stream.get_ref().0,
+        let Some(socket) = self.socket() else {
+            return Poll::Pending;
         };
         match socket.poll_peek(cx, &mut ReadBuf::new(&mut byte)) {
             Poll::Ready(Ok(0) | Err(_)) => Poll::Ready(()),
@@ -114,6 +131,7 @@ impl Io {
         let result = match &mut self.kind {
             Kind::Plain(stream) => Pin::new(stream).poll_read(cx, &mut read),
             Kind::Tls(stream) => Pin::new(stream).poll_read(cx, &mut read),
+            Kind::Pipe(stream) => Pin::new(stream).poll_read(cx, &mut read),
         };
         let n = read.filled().len();
         match result {
@@ -140,13 +158,14 @@ impl Io {
             (Kind::Plain(stream), _) => Pin::new(stream).poll_write_vectored(cx, pieces),
             (Kind::Tls(stream), [one]) => Pin::new(stream).poll_write(cx, one),
             (Kind::Tls(stream), _) => Pin::new(stream).poll_write_vectored(cx, pieces),
+            (Kind::Pipe(stream), _) => Pin::new(stream).poll_write_vectored(cx, pieces),
         }
     }
 
     /// Sends what TLS has taken and the socket has not. A plain stream keeps nothing back.
     pub fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match &mut self.kind {
-            Kind::Plain(_) => Poll::Ready(Ok(())),
+            Kind::Plain(_) | Kind::Pipe(_) => Poll::Ready(Ok(())),
             Kind::Tls(stream) => Pin::new(stream).poll_flush(cx),
         }
     }
@@ -154,7 +173,7 @@ impl Io {
     /// True when bytes that were written wait for the socket.
     pub fn holds_back(&self) -> bool {
         match &self.kind {
-            Kind::Plain(_) => false,
+            Kind::Plain(_) | Kind::Pipe(_) => false,
             Kind::Tls(stream) => stream.get_ref().1.wants_write(),
         }
     }
@@ -165,6 +184,7 @@ impl Io {
             _ if self.cut => Poll::Ready(Err(io::ErrorKind::BrokenPipe.into())),
             Kind::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
             Kind::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
+            Kind::Pipe(stream) => Pin::new(stream).poll_shutdown(cx),
         }
     }
 
@@ -183,6 +203,7 @@ impl Io {
     pub async fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
         match &mut self.kind {
             Kind::Plain(stream) => stream.write_all(bytes).await,
+            Kind::Pipe(stream) => stream.write_all(bytes).await,
             Kind::Tls(stream) => {
                 stream.write_all(bytes).await?;
                 stream.flush().await

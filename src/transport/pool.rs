@@ -48,6 +48,9 @@ impl Pool {
         keep: Duration,
         now: Tick,
     ) {
+        if target.here {
+            return;
+        }
         let until = now + keep;
         match self.idle.get_mut(target) {
             Some(list) if list.len() < POOL_IDLE_MAX => list.push((until, connection)),

@@ -12,6 +12,8 @@ use super::tls::ClientTls;
 pub struct Target {
     /// HTTPS.
     pub https: bool,
+    /// A service of this process (`local://`); the rest says nothing then.
+    pub here: bool,
     /// Host name or address, without brackets.
     pub host: Box<str>,
     /// Port.
@@ -44,6 +46,7 @@ impl Target {
     pub fn with_authority(https: bool, host: &str, port: u16, authority: &str) -> Self {
         Self {
             https,
+            here: false,
             host: host.into(),
             port,
             authority: authority.into(),
@@ -51,6 +54,13 @@ impl Target {
             key: 0,
         }
         .keyed()
+    }
+
+    /// The services of this process.
+    pub fn here() -> Self {
+        let mut here = Self::with_authority(false, "localhost", 80, "localhost");
+        here.here = true;
+        here.keyed()
     }
 
     /// The same target, protected so; a plain one stays as it is.
@@ -70,6 +80,7 @@ impl Target {
         static KEYS: LazyLock<RandomState> = LazyLock::new(RandomState::new);
         self.key = KEYS.hash_one((
             self.https,
+            self.here,
             &self.host,
             self.port,
             &self.authority,
@@ -105,7 +116,11 @@ impl Hasher for KeyHasher {
 
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let scheme = if self.https { "https" } else { "http" };
+        let scheme = match (self.here, self.https) {
+            (true, _) => "local",
+            (false, true) => "https",
+            (false, false) => "http",
+        };
         write!(f, "{scheme}://{}", self.authority)
     }
 }

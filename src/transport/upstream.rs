@@ -147,6 +147,8 @@ pub struct Try<'a> {
     pub deadline: Duration,
     /// Set here when a connection was made: how long that took.
     pub connected: Cell<Option<Duration>>,
+    /// How many calls inside the process have led to it, with this one.
+    pub depth: u8,
     /// Counts the connections that this try opens.
     pub connections: Option<&'a Gauge>,
 }
@@ -287,7 +289,7 @@ async fn tries(
             Some(idle) => (idle, true),
             None => {
                 let begun = Instant::now();
-                let mut upstream = Box::pin(connect(worker, this.target, progress)).await?;
+                let mut upstream = Box::pin(connect(worker, this, progress)).await?;
                 upstream.open = this.connections.map(Gauge::one);
                 this.connected.set(Some(begun.elapsed()));
                 (upstream, false)
@@ -330,15 +332,22 @@ fn may_repeat(client: Option<&Client>, this: &Try<'_>) -> bool {
 
 async fn connect(
     worker: &Worker,
-    target: &Target,
+    this: &Try<'_>,
     progress: &Progress,
 ) -> Result<Box<Upstream>, TryError> {
+    let target = this.target;
     let failed = |code, text| TryError::Failed {
         code,
         stage: Stage::Connect,
         text,
     };
     progress.stage.set(Stage::Connect);
+    if target.here {
+        let io = worker.calls.connect(this.depth);
+        let io =
+            io.map_err(|error| failed(ErrorCode::CONNECT_FAILED, no_connection(target, &error)))?;
+        return Ok(Box::new(Upstream::new(io)));
+    }
     match tokio::time::timeout(worker.limits.connect, worker.dial(target)).await {
         Ok(Ok(stream)) => {
             let io = if target.https {

@@ -14,6 +14,7 @@ use super::drain::Drain;
 use super::head::{RequestHead, ResponseHead};
 use super::limits::{DNS_NAMES_MAX, DNS_TTL, HELD_MAX, Limits};
 use super::listener::Handshakes;
+use super::local::Calls;
 use super::pool::Pool;
 use super::target::Target;
 use crate::util::clock::{self, Tick};
@@ -34,6 +35,8 @@ pub struct Worker {
     pub drain: Drain,
     /// TLS handshakes of clients.
     pub handshakes: Handshakes,
+    /// Calls of its own services.
+    pub calls: Calls,
     /// Random state for choices that need no secrecy.
     seed: Cell<u64>,
     held: Cell<usize>,
@@ -78,6 +81,7 @@ impl Worker {
             pool: RefCell::default(),
             drain: Drain::default(),
             handshakes: Handshakes::default(),
+            calls: Calls::default(),
             seed: Cell::new(seed | 1),
             held: Cell::new(0),
             busy: Cell::new(0),

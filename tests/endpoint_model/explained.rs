@@ -241,6 +241,7 @@ fn explained(world: &dyn Numbered, message: &Message, now: u64) -> Way {
         peer: nobody,
         local: nobody,
         https: false,
+        inside: false,
     };
     let mut x = Exchange::new(arrival, Tick(now), head, Body::Whole(body.into()));
     wide::prepare(&mut x);

@@ -297,3 +297,63 @@ fn services_of_a_tree_are_loaded_and_a_broken_one_answers_with_its_place() {
         answer.text()
     );
 }
+
+#[test]
+fn a_service_is_called_inside_the_process_whatever_its_transports() {
+    let a = Backend::named("a");
+    let inner = format!(
+        "<proxy name=\"inner\" transports=\"local\"><target><inSequence><property name=\"X-Via\" value=\"inner\" scope=\"transport\"/></inSequence>{}</target></proxy>",
+        sends_to(&a)
+    );
+    let to = |uri: &str| format!("<endpoint><address uri=\"{uri}\"/></endpoint>");
+    let call = format!(
+        "<target><inSequence><call>{}</call><respond/></inSequence></target>",
+        to("local://localhost/services/inner")
+    );
+    let itself = format!(
+        "<target>{}<faultSequence>{FAULT}</faultSequence></target>",
+        to("local://services/itself")
+    );
+    let config = definitions(
+        &(inner
+            + &service(
+                "sends",
+                &format!("<target>{}</target>", to("local://services/inner")),
+            )
+            + &service("calls", &call)
+            + &service("itself", &itself)),
+    );
+    let proxy = Proxy::start(&[("synapse.xml", config)]);
+    let mut client = proxy.client();
+    assert_eq!(client.post("/services/sends", &quote()).text(), "a");
+    assert_eq!(client.post("/services/calls", &quote()).text(), "a");
+    assert_eq!(client.get("/services/sends/x?y=1").text(), "a");
+    let seen = a.seen();
+    assert!(
+        seen.iter()
+            .all(|r| r.headers.value("X-Via") == Some("inner"))
+    );
+    assert_eq!(seen[2].target(), "/svc/x?y=1");
+    // From outside it cannot be reached, and one that calls itself ends.
+    let refused = client.post("/services/inner", &quote());
+    assert_eq!(refused.status, 500, "{}", refused.text());
+    let ended = client.post("/services/itself", &quote());
+    assert_eq!(ended.status, 500);
+    assert!(ended.text().contains("handled"), "{}", ended.text());
+}
+
+#[test]
+fn a_message_does_not_name_a_service_of_the_process_by_itself() {
+    let main = "<sequence name=\"main\"><in><send/></in><out><send/></out></sequence>";
+    let inner = "<proxy name=\"inner\" transports=\"local\"><target><inSequence><respond/></inSequence></target></proxy>";
+    let proxy = Proxy::start(&[("synapse.xml", definitions(&format!("{main}{inner}")))]);
+    let to = "<soapenv:Header><w:To xmlns:w=\"http://www.w3.org/2005/08/addressing\">local://services/inner</w:To></soapenv:Header><soapenv:Body>";
+    let message = quote().replacen("<soapenv:Body>", to, 1);
+    let answer = proxy.client().post("/", &message);
+    assert_eq!(answer.status, 500);
+    assert!(
+        answer.text().contains("only the configuration may"),
+        "{}",
+        answer.text()
+    );
+}

@@ -116,6 +116,14 @@ fn check(uri: &str) -> Result<(), Problem> {
     if !named || (!rest.starts_with('/') && rest.starts_with(|c: char| c.is_ascii_digit())) {
         return Err(Problem::Bad("the address has no scheme"));
     }
+    if scheme.eq_ignore_ascii_case("local") {
+        return match rest.strip_prefix("//") {
+            Some(rest) if rest.contains('/') => Ok(()),
+            _ => Err(Problem::Bad(
+                "the address has no path of a service, as in local://services/NAME",
+            )),
+        };
+    }
     if !scheme.eq_ignore_ascii_case("http") && !scheme.eq_ignore_ascii_case("https") {
         return Err(Problem::Scheme(scheme.to_owned()));
     }

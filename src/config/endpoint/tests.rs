@@ -331,6 +331,7 @@ fn each_slip_has_its_code() {
         ("".into(), vec![Code::NoEndpointKind]),
         ("<address/>".into(), vec![Code::MissingAttribute]),
         ("<address uri=\"not a url\"/>".into(), vec![Code::BadAddress]),
+        ("<address uri=\"local://services\"/>".into(), vec![Code::BadAddress]),
         ("<address uri=\"http://h/\"><enableSec/></address>".into(), vec![Code::SecurityMissing]),
         ("<address uri=\"http://h/\" format=\"soap13\"/>".into(), vec![Code::BadValue]),
         ("<failover/>".into(), vec![Code::EmptyGroup]),

@@ -118,9 +118,10 @@ impl<'a> Dispatch<'a> {
         }
     }
 
-    /// The try as the transport takes it.
+    /// The try as the transport takes it, of a message that is so many copies deep.
     pub(super) fn try_of<'t>(
         &self,
+        depth: u8,
         leaf: &'t Leaf,
         outgoing: &'t Outgoing,
         body: TryBody<'t>,
@@ -134,6 +135,7 @@ impl<'a> Dispatch<'a> {
             framing: outgoing.framing,
             deadline: leaf.timeout.unwrap_or(self.worker.limits.response),
             connected: Cell::default(),
+            depth: depth.saturating_add(1),
             connections: leaf.load.as_ref().map(|load| &load.connections),
         }
     }

@@ -269,6 +269,10 @@ impl<'a> Place<'a> {
                     );
                     return Err(Fault::new(ErrorCode::NOT_READY, text));
                 }
+                if set.is_none() && address.target.here {
+                    let text = "the message names a service of this process, which only the configuration may";
+                    return Err(Fault::new(ErrorCode::NOT_READY, text));
+                }
                 // What the configuration set is its own decision; what a message says needs the list (design 16).
                 if set.is_none() && !dispatch.policy.allowed.permits(&address) {
                     return Err(Fault::new(

@@ -253,9 +253,13 @@ impl Target {
 }
 
 impl Address {
-    /// Takes an absolute http or https address apart.
+    /// Takes an absolute http or https address apart, or the path of a service of this process: `local://services/NAME`, or
+    /// with a host, `local://localhost/services/NAME`.
     pub fn parse(text: &str) -> Option<Self> {
         let (scheme, rest) = text.split_once("://")?;
+        if scheme.eq_ignore_ascii_case("local") {
+            return Self::here(rest);
+        }
         let https = match scheme {
             s if s.eq_ignore_ascii_case("http") => false,
             s if s.eq_ignore_ascii_case("https") => true,
@@ -299,6 +303,16 @@ impl Address {
 }
 
 impl Address {
+    fn here(rest: &str) -> Option<Self> {
+        let path = rest.split('#').next().unwrap_or_default();
+        let (host, behind) = path.split_once('/')?;
+        let services = if host == "services" { "/services" } else { "" };
+        (!path.contains(char::is_whitespace)).then(|| Self {
+            target: Arc::new(Authority::here()),
+            path_and_query: format!("{services}/{behind}").into(),
+        })
+    }
+
     /// The same address, with https protected so.
     pub fn protected(mut self, tls: &Arc<ClientTls>) -> Self {
         if self.target.https {

@@ -18,6 +18,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send> Duplex for T {}
 /// Connects to a target; one with https is protected as it says itself, else by `tls`. The error is one line for people
 /// that says what to do. The caller bounds the time.
 pub async fn dial(target: &Target, tls: &ClientTls) -> Result<Stream, String> {
+    if target.here {
+        return Err("a service of this process has no address to connect to".to_owned());
+    }
     let stream = TcpStream::connect((&*target.host, target.port))
         .await
         .map_err(|error| format!("cannot connect to {}: {error}", target.authority))?;

@@ -2,11 +2,16 @@
 //!
 //! A sampling processor gives one after the other to a sequence. A forwarding processor delivers them in order to an endpoint:
 //! a message leaves the store when it was delivered; after too many attempts in a row the processor stops, or drops the message.
+//! A resequencing processor goes by the numbers of messages.
 //! When is decided by the room above, which has the clock.
+
+mod resequence;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
+
+use resequence::{Position, Resequence};
 
 use super::copies::Way;
 use super::parse::Parse;
@@ -18,6 +23,7 @@ use crate::config::model::QueueDef;
 use crate::config::source::Spanned;
 use crate::config::xml::Element;
 use crate::exchange::{Exchange, Fault};
+use crate::util::clock::Tick;
 
 /// Names of the classes that are run, without their packages.
 const FORWARDING: &[&str] = &[
@@ -26,6 +32,7 @@ const FORWARDING: &[&str] = &[
     "BlockingMessageForwardingProcessor",
 ];
 const SAMPLING: &[&str] = &["SamplingProcessor"];
+const RESEQUENCING: &[&str] = &["ResequencingProcessor"];
 /// Shortest interval.
 const INTERVAL_MIN: Duration = Duration::from_millis(10);
 /// Most messages that are taken at once.
@@ -51,6 +58,7 @@ enum Does {
         sequence: SequenceId,
         at_once: u64,
     },
+    Resequence(Resequence),
     Forward {
         /// By name; without it the message says so (`target.endpoint`).
         endpoint: Option<String>,
@@ -75,8 +83,18 @@ pub struct State {
     pub delivered: AtomicU64,
     /// Attempts that failed.
     pub failed: AtomicU64,
-    /// Messages that were dropped after too many attempts.
+    /// Messages that were dropped: after too many attempts, or as duplicates.
     pub dropped: AtomicU64,
+    position: Position,
+}
+
+/// When a processor has its turn.
+#[derive(Clone, Copy, Debug)]
+pub struct Turn {
+    /// Now.
+    pub now: Tick,
+    /// The process ends, and no message comes any more.
+    pub last: bool,
 }
 
 impl State {
@@ -130,6 +148,8 @@ pub(super) fn build(
                 .unwrap_or(1)
                 .clamp(1, AT_ONCE_MAX),
         }
+    } else if RESEQUENCING.contains(&short) {
+        Does::Resequence(Resequence::parse(element, &parameters, parse)?)
     } else if FORWARDING.contains(&short) {
         let attempts = ["max.delivery.attempts", "max.deliver.attempts"];
         let attempts = attempts.iter().find_map(|name| parameters.find(name));
@@ -186,9 +206,13 @@ pub(super) fn build(
 struct Parameters<'e>(&'e Element);
 
 impl Parameters<'_> {
-    fn find(&self, name: &str) -> Option<Spanned<String>> {
+    fn element(&self, name: &str) -> Option<&Element> {
         let mut all = self.0.elements().filter(|e| e.is("parameter"));
-        let found = all.find(|e| e.attribute("name").is_some_and(|n| n.value.trim() == name))?;
+        all.find(|e| e.attribute("name").is_some_and(|n| n.value.trim() == name))
+    }
+
+    fn find(&self, name: &str) -> Option<Spanned<String>> {
+        let found = self.element(name)?;
         Some(Spanned::new(
             found.text().trim().to_owned(),
             found.name_span,
@@ -217,6 +241,7 @@ impl Processor {
         self.state.delivered.fetch_add(delivered, Ordering::Relaxed);
         self.state.failed.fetch_add(failed, Ordering::Relaxed);
         self.state.dropped.fetch_add(dropped, Ordering::Relaxed);
+        self.state.position.inherit(&previous.state.position);
     }
 }
 
@@ -232,7 +257,7 @@ impl Mediation {
     }
 
     /// Lets a processor take what it takes at once. False when there was nothing, or nothing could be done with it.
-    pub async fn work(&self, processor: &Processor, cx: &Cx<'_>) -> bool {
+    pub async fn work(&self, processor: &Processor, turn: Turn, cx: &Cx<'_>) -> bool {
         if !processor.state.is_active() {
             return false;
         }
@@ -249,6 +274,7 @@ impl Mediation {
                 }
                 some
             }
+            Does::Resequence(how) => self.resequence(processor, how, turn, cx).await,
             Does::Forward { .. } => self.forward(processor, cx).await,
         }
     }

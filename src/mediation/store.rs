@@ -12,6 +12,7 @@ use super::parse::Parse;
 use crate::codes::ErrorCode;
 use crate::config::model::QueueDef;
 use crate::exchange::{Body, Exchange, Fault};
+use crate::util::clock::Tick;
 
 /// Names of the class that is run, without their packages.
 const IN_MEMORY: &[&str] = &["InMemoryStore", "InMemoryMessageStore"];
@@ -31,8 +32,32 @@ pub struct Store {
 
 #[derive(Debug, Default)]
 struct Queue {
-    messages: VecDeque<Box<Exchange>>,
+    messages: VecDeque<Kept>,
     bytes: usize,
+}
+
+#[derive(Debug)]
+struct Kept {
+    message: Box<Exchange>,
+    number: Number,
+}
+
+/// The number by which a message is put in order, once somebody has asked for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Number {
+    Unasked,
+    None,
+    Is(i64),
+}
+
+impl Queue {
+    /// Takes the first message out of which that is true.
+    fn take_first(&mut self, is: impl Fn(Number) -> bool) -> Option<Box<Exchange>> {
+        let at = self.messages.iter().position(|kept| is(kept.number))?;
+        let kept = self.messages.remove(at)?;
+        self.bytes -= size(&kept.message);
+        Some(kept.message)
+    }
 }
 
 /// Compiles a store; `None` when it is kept elsewhere, which has been reported then.
@@ -86,17 +111,16 @@ impl Store {
             return Err(Fault::new(ErrorCode::OVERLOADED, text));
         }
         queue.bytes += bytes;
-        queue.messages.push_back(message);
+        queue.messages.push_back(Kept {
+            message,
+            number: Number::Unasked,
+        });
         Ok(())
     }
 
     /// Takes the first message out.
     pub fn take(&self) -> Option<Box<Exchange>> {
-        let queue = self.queue();
-        let mut queue = queue.lock();
-        let message = queue.messages.pop_front()?;
-        queue.bytes -= size(&message);
-        Some(message)
+        self.queue().lock().take_first(|_| true)
     }
 
     /// Puts a message back in front, which was taken and could not be delivered. It had its place before, so it has it again.
@@ -104,7 +128,57 @@ impl Store {
         let queue = self.queue();
         let mut queue = queue.lock();
         queue.bytes += size(&message);
-        queue.messages.push_front(message);
+        queue.messages.push_front(Kept {
+            message,
+            number: Number::Unasked,
+        });
+    }
+
+    /// Takes the first message out whose number nobody has asked for.
+    pub fn take_unnumbered(&self) -> Option<Box<Exchange>> {
+        let queue = self.queue();
+        queue.lock().take_first(|number| number == Number::Unasked)
+    }
+
+    /// Puts such a message back, with its number or without one.
+    pub fn put_numbered(&self, message: Box<Exchange>, number: Option<i64>) {
+        let queue = self.queue();
+        let mut queue = queue.lock();
+        queue.bytes += size(&message);
+        let number = number.map_or(Number::None, Number::Is);
+        queue.messages.push_back(Kept { message, number });
+    }
+
+    /// Takes the first message with that number out.
+    pub fn take_number(&self, number: i64) -> Option<Box<Exchange>> {
+        let queue = self.queue();
+        queue.lock().take_first(|n| n == Number::Is(number))
+    }
+
+    /// The least number of a message, from that one on.
+    pub fn least_from(&self, from: i64) -> Option<i64> {
+        let queue = self.queue();
+        let queue = queue.lock();
+        let numbers = queue.messages.iter().filter_map(|kept| match kept.number {
+            Number::Is(number) => Some(number),
+            Number::Unasked | Number::None => None,
+        });
+        numbers.filter(|number| *number >= from).min()
+    }
+
+    /// Removes the messages with a lesser number; how many there were.
+    pub fn remove_below(&self, number: i64) -> usize {
+        let queue = self.queue();
+        let mut queue = queue.lock();
+        let below = |n| matches!(n, Number::Is(n) if n < number);
+        std::iter::from_fn(|| queue.take_first(below)).count()
+    }
+
+    /// When the message came that has waited longest.
+    pub fn oldest(&self) -> Option<Tick> {
+        let queue = self.queue();
+        let queue = queue.lock();
+        queue.messages.iter().map(|kept| kept.message.started).min()
     }
 
     /// How many messages wait.
@@ -130,6 +204,23 @@ fn size(message: &Exchange) -> usize {
 mod tests {
     use super::*;
     use crate::mediation::testing::soap11_with;
+
+    #[test]
+    fn messages_are_found_by_their_numbers() {
+        let store = Store::new("s");
+        for _ in 0..4 {
+            store.put(Box::new(soap11_with("", ""))).unwrap();
+        }
+        for number in [Some(3), Some(1), None, Some(3)] {
+            let message = store.take_unnumbered().unwrap();
+            store.put_numbered(message, number);
+        }
+        assert!(store.take_unnumbered().is_none() && store.oldest().is_some());
+        let least = [i64::MIN, 2, 4].map(|from| store.least_from(from));
+        assert_eq!(least, [Some(1), Some(3), None]);
+        assert!(store.take_number(3).is_some() && store.take_number(2).is_none());
+        assert_eq!((store.remove_below(4), store.len()), (2, 1));
+    }
 
     #[test]
     fn messages_come_out_in_order_and_bytes_are_bounded() {

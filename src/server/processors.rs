@@ -20,6 +20,7 @@ use crate::endpoint::state::Transition;
 use crate::endpoint::tree::NodeKind;
 use crate::endpoint::walk::{Decision, Failure};
 use crate::exchange::{Exchange, Fault};
+use crate::mediation::processor::Turn;
 use crate::mediation::{Category, Cx, LogSink};
 use crate::observe::RequestId;
 
@@ -78,7 +79,7 @@ impl Processors {
             let this = self.clone();
             let beside = self.beside();
             tokio::task::spawn_local(async move {
-                this.round(nth, &beside).await;
+                this.round(nth, &beside, false).await;
                 if let Some(processor) = beside.generation.mediation.processors().get(nth) {
                     let at = Instant::now() + processor.interval;
                     this.due
@@ -94,7 +95,7 @@ impl Processors {
         self.service.beside(self.service.generation())
     }
 
-    async fn round(&self, nth: usize, beside: &Beside) -> bool {
+    async fn round(&self, nth: usize, beside: &Beside, last: bool) -> bool {
         let _open = beside.home.worker.drain.open();
         beside.home.worker.look();
         let events = beside.events();
@@ -105,7 +106,10 @@ impl Processors {
         };
         let mediation = &beside.generation.mediation;
         match mediation.processors().get(nth) {
-            Some(processor) => mediation.work(processor, &cx).await,
+            Some(processor) => {
+                let now = beside.home.worker.now();
+                mediation.work(processor, Turn { now, last }, &cx).await
+            }
             None => false,
         }
     }
@@ -116,7 +120,7 @@ impl Processors {
         let processors = beside.generation.mediation.processors().len();
         let all = async {
             for nth in 0..processors {
-                while self.round(nth, &beside).await {}
+                while self.round(nth, &beside, true).await {}
             }
         };
         let _ = tokio::time::timeout_at(end, all).await;

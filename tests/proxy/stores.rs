@@ -155,6 +155,73 @@ fn a_sampling_processor_gives_messages_to_its_sequence_and_a_stop_lets_it_finish
     assert_eq!(seen.body, numbered(2).as_bytes());
 }
 
+/// Puts messages in order by the number behind the symbol `IBM`.
+fn resequencing(server: &Backend, parameters: &str) -> String {
+    format!(
+        "<definitions {NS}><messageStore name=\"ms\"/>
+         <messageProcessor name=\"mp\" class=\"org.apache.synapse.message.processors.resequence.ResequencingProcessor\" messageStore=\"ms\">
+           <parameter name=\"interval\">20</parameter><parameter name=\"nextEsbSequence\">next</parameter>
+           <parameter name=\"seqNumXpath\" expression=\"substring-after(//getQuote, 'IBM')\"/>{parameters}</messageProcessor>
+         <sequence name=\"next\"><send><endpoint>{}</endpoint></send></sequence>
+         <sequence name=\"main\"><in><store messageStore=\"ms\"/></in></sequence></definitions>",
+        address(server.address, "/svc")
+    )
+}
+
+fn symbols(server: &Backend) -> Vec<String> {
+    let symbol = |body: &[u8]| {
+        let text = String::from_utf8_lossy(body).into_owned();
+        let at = text.find("IBM").unwrap();
+        text[at..].split('<').next().unwrap().to_owned()
+    };
+    server.seen().iter().map(|r| symbol(&r.body)).collect()
+}
+
+#[test]
+fn a_resequencing_processor_goes_by_the_numbers_of_the_messages() {
+    let a = Backend::named("a");
+    let first = parameter("requiredInitMessages", "3");
+    let proxy = Proxy::serving(&resequencing(&a, &first));
+    let mut client = proxy.client();
+    for n in [4, 2, 5] {
+        assert_eq!(client.post("/", &numbered(n)).status, 202);
+    }
+    // It begins with the least number, and waits for the one that is not there yet.
+    eventually("the first is delivered", || (a.hits() == 1).then_some(()));
+    for n in [1, 3] {
+        client.post("/", &numbered(n));
+    }
+    eventually("all of them are", || (a.hits() == 4).then_some(()));
+    assert_eq!(symbols(&a), ["IBM2", "IBM3", "IBM4", "IBM5"]);
+    let line = proxy.line("one that is too late", |line| {
+        line["text"]
+            .as_str()
+            .is_some_and(|m| m.contains("whose turn is over"))
+    });
+    assert!(line["text"].as_str().unwrap().contains("the number 1"));
+    assert_eq!(proxy.look("/api/v1/status")["stores"][0]["messages"], 1);
+}
+
+#[test]
+fn duplicates_go_where_that_is_asked_for_and_a_stop_waits_for_no_number() {
+    let a = Backend::named("a");
+    let parameters =
+        parameter("requiredInitMessages", "1") + &parameter("deleteDuplicates", "true");
+    let mut proxy = Proxy::serving(&resequencing(&a, &parameters));
+    let mut client = proxy.client();
+    for n in [1, 1, 5, 3] {
+        client.post("/", &numbered(n));
+    }
+    let of = |name: &str| proxy.look("/api/v1/status")["processors"][0][name].clone();
+    eventually("the duplicate is dropped", || {
+        (of("dropped") == 1).then_some(())
+    });
+    drop(client);
+    proxy.signal(rustix::process::Signal::TERM);
+    assert!(proxy.ended().success());
+    assert_eq!(symbols(&a), ["IBM1", "IBM3", "IBM5"]);
+}
+
 #[test]
 fn what_is_kept_elsewhere_is_told_of() {
     let config = format!(

@@ -49,6 +49,8 @@ pub struct Expression {
     need: Need,
     /// It looks into messages in SOAP only; of others it has no value.
     soap_only: bool,
+    /// It asks for the `To` of the message, which the header of one in SOAP may say.
+    asks_to: bool,
     /// Where it is written, `file:line:column`; empty when nobody said.
     place: String,
 }
@@ -173,6 +175,7 @@ impl Expression {
             table: scope.table,
             need,
             soap_only: false,
+            asks_to: scope.asks_to,
             place: String::new(),
         })
     }
@@ -197,6 +200,7 @@ impl Expression {
             table: Vec::new(),
             need: Need::Whole,
             soap_only: false,
+            asks_to: false,
             place: String::new(),
         })
     }
@@ -254,9 +258,10 @@ impl Expression {
 
     /// How far a message has to be read for an evaluation.
     pub fn extent(&self, x: &Exchange) -> Option<Extent> {
-        match self.soap_only && !message::format(x).is_soap() {
-            true => None,
-            false => self.need.extent(),
+        match self.need.extent() {
+            Some(_) if self.soap_only && !message::format(x).is_soap() => None,
+            None if self.asks_to && message::header_says_to(x) => Some(Extent::Header),
+            extent => extent,
         }
     }
 

@@ -9,7 +9,7 @@ use super::expression::Value;
 use crate::codes::ErrorCode;
 use crate::exchange::{Argument, Body, Direction, Exchange, PropertyType};
 use crate::soap::addressing::Addressing;
-use crate::soap::content::Content;
+use crate::soap::content::{Content, Notation};
 use crate::soap::envelope::{self, Format};
 use crate::transport::head::Method;
 use crate::transport::headers::{Headers, Name};
@@ -86,13 +86,31 @@ pub fn action(x: &Exchange) -> &str {
     })
 }
 
-/// `To` of the current message: what a mediator set, else the request's target.
-pub fn to(x: &Exchange) -> &str {
-    match (x.direction, x.to.as_deref().or(x.named.as_deref())) {
-        (Direction::Response, _) => "",
-        (_, Some(to)) => to,
-        _ => std::str::from_utf8(x.request.target()).unwrap_or_default(),
+/// `To` of the current message: what a mediator set, else what its header says, else the request's target.
+pub fn to(x: &Exchange) -> Cow<'_, str> {
+    if x.direction == Direction::Response {
+        return Cow::Borrowed("");
     }
+    if let Some(to) = &x.to {
+        return Cow::Borrowed(to);
+    }
+    let said = addressing(x, "To");
+    match x.named.as_deref() {
+        _ if !said.is_empty() => Cow::Owned(said),
+        Some(named) => Cow::Borrowed(named),
+        None => String::from_utf8_lossy(x.request.target()),
+    }
+}
+
+/// True when the header of the current message decides about its `To`, and can be read while the body streams on.
+pub fn header_says_to(x: &Exchange) -> bool {
+    let headers = &x.request.headers;
+    let media = headers.value(Name::ContentType).unwrap_or_default();
+    x.direction == Direction::Request
+        && x.to.is_none()
+        && Notation::of(media).is_soap()
+        && format(x).is_soap()
+        && headers.find("Content-Encoding").is_none()
 }
 
 /// What WS-Addressing says in the header of the current message, as far as that was read; empty where it says nothing.
@@ -142,7 +160,7 @@ pub fn property<'x>(x: &'x Exchange, place: Place, name: &str) -> Option<Value<'
 fn default_scope<'x>(x: &'x Exchange, name: &str) -> Option<Value<'x>> {
     let fault = || x.fault.as_ref();
     match name {
-        "To" => Some(text(to(x))),
+        "To" => Some(Value::Text(to(x))),
         "Action" => Some(text(action(x))),
         "From" | "FaultTo" | "ReplyTo" | "MessageID" => Some(owned(addressing(x, name))),
         "OperationNamespace" => Some(text("")),

@@ -328,7 +328,12 @@ impl<'a> Run<'a> {
             && let Some(extent) = expression.extent(x).max(x.arguments_extent())
             && !content::is_read(x, extent)
         {
-            content::ensure(x, extent, expression.place(), self.cx.sender).await?;
+            let read = content::ensure(x, extent, expression.place(), self.cx.sender).await;
+            // Where only the header might have said where to, the URL says it otherwise.
+            let own = expression.need().extent().max(x.arguments_extent());
+            if own.is_some() {
+                read?;
+            }
         }
         Ok(())
     }

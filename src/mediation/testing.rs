@@ -354,6 +354,8 @@ impl Sender for Script {
         let bytes = match body {
             Body::Whole(bytes) => bytes.clone(),
             Body::Empty => Bytes::new(),
+            // One that stays where it is has no header that says anything.
+            Body::Incoming if extent == Extent::Header => Bytes::new(),
             Body::Incoming => panic!("a test reads a message that it has not made"),
         };
         let end = String::from_utf8_lossy(&bytes).find("</s:Header>");

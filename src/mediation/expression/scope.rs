@@ -31,6 +31,8 @@ pub(super) struct MessageScope<'p> {
     prefixes: &'p [(String, String)],
     /// What the expression uses, by number.
     pub(super) table: Vec<Entry>,
+    /// It asks for the `To` of the message, which its header may say.
+    pub(super) asks_to: bool,
 }
 
 /// The scopes of `get-property` that are read.
@@ -52,6 +54,7 @@ impl<'p> MessageScope<'p> {
         Self {
             prefixes,
             table: Vec::new(),
+            asks_to: false,
         }
     }
 
@@ -95,6 +98,7 @@ impl<'p> MessageScope<'p> {
                 },
             },
         };
+        self.asks_to |= entry == Entry::GetProperty(Place::Default) && name.literal == Some("To");
         let said = ["From", "FaultTo", "ReplyTo", "MessageID"];
         let reach = match (&entry, name.literal) {
             (Entry::GetProperty(Place::Default), Some(name)) if said.contains(&name) => {

@@ -101,7 +101,7 @@ impl Log {
             }
         };
         if matches!(self.level, Level::Simple | Level::Full) {
-            add("To", ": ", message::to(x));
+            add("To", ": ", &message::to(x));
             let action = message::action(x);
             if !action.is_empty() {
                 add("WSAction", ": ", action);

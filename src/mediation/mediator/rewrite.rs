@@ -232,7 +232,7 @@ impl Rewrite {
                 return Ok(to.into_owned());
             }
         }
-        Ok(message::to(x).to_owned())
+        Ok(message::to(x).into_owned())
     }
 
     fn run(&self, x: &mut Exchange) -> Result<(), Fault> {

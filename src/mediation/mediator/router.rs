@@ -237,7 +237,7 @@ impl Route {
     fn fits(&self, x: &Exchange) -> Result<bool, Fault> {
         match &self.when {
             When::Always => Ok(true),
-            When::Holds(condition) => condition.holds(x, &Url::parse(message::to(x))),
+            When::Holds(condition) => condition.holds(x, &Url::parse(&message::to(x))),
             When::Exists(expression) => expression.boolean(x),
             When::Matches(expression, regex) => Ok(regex.is_match(&expression.string(x)?)),
         }

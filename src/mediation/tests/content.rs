@@ -20,7 +20,8 @@ fn main_of(inner: &str) -> World {
 #[test]
 fn a_message_is_read_as_far_as_an_expression_looks_and_once() {
     for (inner, reads) in [
-        (line("get-property('To')"), vec![]),
+        (line("get-property('To')"), vec![Extent::Header]),
+        (line("get-property('Action')"), vec![]),
         (line("$header/m:a"), vec![Extent::Header]),
         (
             line("//m:b") + &line("$body/m:b") + &line("$header/m:a"),
@@ -42,13 +43,35 @@ fn a_message_is_read_as_far_as_an_expression_looks_and_once() {
         );
         let seen = world.run(&mut x, vec![Sent::Answer(200)]);
         assert_eq!(seen.read, reads, "{inner}");
-        let values = ["= 1", "= 2", "= /services/StockQuote"];
+        let values = ["= 1", "= 2", "= /services/StockQuote", "= urn:getQuote"];
         assert!(
             seen.log
                 .iter()
                 .all(|line| values.iter().any(|v| line.ends_with(v)))
         );
     }
+}
+
+#[test]
+fn where_a_message_goes_is_said_by_its_header_else_by_its_url() {
+    let said = "<w:To xmlns:w=\"http://www.w3.org/2005/08/addressing\"> http://e/x </w:To>";
+    let set = r#"<header name="To" value="http://set/"/>"#;
+    let to = || line("get-property('To')");
+    for (inner, header, want) in [
+        (to(), said, "http://e/x"),
+        (to(), "", "/services/StockQuote"),
+        (set.to_owned() + &to(), said, "http://set/"),
+    ] {
+        let world = main_of(&format!("<in>{inner}</in>"));
+        let seen = world.run(&mut soap11_with(header, ""), vec![Sent::Answer(200)]);
+        assert_eq!(seen.log, [format!("INFO v = {want}")]);
+    }
+    // Only who looks into it minds that a message is none.
+    let world = main_of(&format!("<in>{}</in>", to()));
+    let mut x = request("POST", "/a", Some("text/xml"));
+    x.request_body = Body::Whole("<a".into());
+    let seen = world.run(&mut x, vec![Sent::Answer(200)]);
+    assert_eq!((seen.status, &*seen.log[0]), (200, "INFO v = /a"));
 }
 
 #[test]

@@ -41,7 +41,8 @@ pub trait Control: Send + Sync {
     /// Begins the stop, as SIGTERM does.
     fn stop(&self, order: &SwitchOrder);
     /// Whether traffic may be sent here; the reasons when not.
-    fn ready(&self) -> Result<(), Vec<String>>;
+    /// With what is to be known of it all the same.
+    fn ready(&self) -> Result<Vec<String>, Vec<String>>;
     /// Every metric now.
     fn metrics(&self) -> MetricsSnapshot;
     /// The TLS profiles: certificates, when they end, who uses them.

@@ -150,12 +150,11 @@ impl Control for Double {
         self.not_ready.lock().push("the proxy is stopping".into());
     }
 
-    fn ready(&self) -> Result<(), Vec<String>> {
+    fn ready(&self) -> Result<Vec<String>, Vec<String>> {
         let reasons = self.not_ready.lock().clone();
-        if reasons.is_empty() {
-            Ok(())
-        } else {
-            Err(reasons)
+        match reasons.is_empty() {
+            true => Ok(Vec::new()),
+            false => Err(reasons),
         }
     }
 

@@ -132,19 +132,22 @@ impl Router {
     fn probe(&self, path: &str, query: &str) -> Option<Answer> {
         match path {
             "/live" => Some(text(StatusCode::OK, "live\n".to_owned())),
-            "/ready" => Some(match self.control.ready() {
-                Ok(()) => text(StatusCode::OK, "ready\n".to_owned()),
-                Err(reasons) => {
-                    let mut body = "not ready\n".to_owned();
-                    if query
-                        .split('&')
-                        .any(|q| q == "verbose" || q.starts_with("verbose="))
-                    {
-                        body.extend(reasons.iter().map(|reason| format!("{reason}\n")));
+            "/ready" => {
+                let (status, mut body, reasons) = match self.control.ready() {
+                    Ok(notes) => (StatusCode::OK, "ready\n".to_owned(), notes),
+                    Err(reasons) => {
+                        let body = "not ready\n".to_owned();
+                        (StatusCode::SERVICE_UNAVAILABLE, body, reasons)
                     }
-                    text(StatusCode::SERVICE_UNAVAILABLE, body)
+                };
+                if query
+                    .split('&')
+                    .any(|q| q == "verbose" || q.starts_with("verbose="))
+                {
+                    body.extend(reasons.iter().map(|reason| format!("{reason}\n")));
                 }
-            }),
+                Some(text(status, body))
+            }
             _ => None,
         }
     }

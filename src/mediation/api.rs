@@ -36,6 +36,8 @@ pub(super) struct Api {
     /// For a message that no resource takes.
     visit: Arc<Visit>,
     resources: Vec<Resource>,
+    /// Why it is left out.
+    broken: Option<Fault>,
 }
 
 #[derive(Debug)]
@@ -63,6 +65,7 @@ pub(super) fn build(def: &ApiDef, parse: &mut Parse<'_>, sequences: &mut Vec<Seq
             resource: resource.to_owned(),
         })
     };
+    let before = parse.diagnostics.errors();
     let mut resources = Vec::with_capacity(def.resources.len());
     for (nth, resource) in def.resources.iter().enumerate() {
         // The mapping stays when resources are moved, so that endpoints inside keep their state.
@@ -118,6 +121,11 @@ pub(super) fn build(def: &ApiDef, parse: &mut Parse<'_>, sequences: &mut Vec<Seq
     Api {
         visit: visit(""),
         resources,
+        broken: parse.left_out(
+            &format!("the API `{}`", def.name.value),
+            def.name.span,
+            before,
+        ),
     }
 }
 
@@ -151,6 +159,9 @@ impl Mediation {
     /// Takes a request to an API through to its answer.
     pub(super) async fn visit(&self, api: &Api, x: &mut Exchange, cx: &Cx<'_>) {
         x.visit = Some(api.visit.clone());
+        if let Some(fault) = &api.broken {
+            return self.unhandled(x, cx, fault.clone());
+        }
         let chosen = choose(api.resources.iter().map(|r| &r.rule), x);
         if let Chosen::Resource(at, values) = &chosen
             && let Some(resource) = api.resources.get(*at)

@@ -41,7 +41,7 @@ use super::store::Store;
 use super::{Category, LogSink, SequenceId};
 use crate::codes::ErrorCode;
 use crate::config::language;
-use crate::config::source::Spanned;
+use crate::config::source::{Span, Spanned};
 use crate::config::xml::Element;
 use crate::exchange::{Exchange, Fault, registry_path};
 use crate::soap::content::Extent;
@@ -229,6 +229,12 @@ impl List {
             places,
             after,
         }
+    }
+
+    /// A list in which every message fails.
+    pub fn failing(place: Span, fault: Fault) -> Self {
+        let named = || Spanned::new("sequence".into(), place);
+        List::new(vec![failing(fault)], vec![named(), named()])
     }
 
     /// What the mediators from this place on do with a request that was sent before.

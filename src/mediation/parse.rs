@@ -16,7 +16,7 @@ use super::expression::Expression;
 use super::mediator::{List, Mediator, refuse};
 use super::store::Store;
 use super::{Sequence, SequenceId, Template, mediator};
-use crate::codes::DiagnosticCode;
+use crate::codes::{DiagnosticCode, ErrorCode};
 use crate::config::SYNAPSE_NS;
 use crate::config::diagnostic::{Diagnostic, Diagnostics, Severity};
 use crate::config::language;
@@ -180,10 +180,32 @@ impl<'p> Parse<'p> {
         self.sources.locate(span)
     }
 
-    /// The mediators of a named sequence.
+    /// The mediators of a named sequence. One with an error is left out whole: who gets there hears why, instead of having its
+    /// message taken half of the way.
     pub fn sequence_body(&mut self, name: &str, element: &Element) -> List {
+        let before = self.diagnostics.errors();
         self.position = vec![name.to_owned()];
-        self.list(element)
+        let list = self.list(element);
+        match self.left_out(&format!("the sequence `{name}`"), element.name_span, before) {
+            None => list,
+            Some(fault) => List::failing(element.name_span, fault),
+        }
+    }
+
+    /// The fault of who gets to an artifact in which there was an error since there were that many.
+    pub fn left_out(&self, what: &str, place: Span, before: usize) -> Option<Fault> {
+        let mut errors = self.diagnostics.list().iter();
+        let first = errors
+            .by_ref()
+            .filter(|problem| problem.severity == Severity::Error)
+            .nth(before)?;
+        let text = format!(
+            "{what} at {} is left out: {} at {}",
+            self.locate(place),
+            first.message,
+            self.locate(first.span)
+        );
+        Some(Fault::new(ErrorCode::NOT_SUPPORTED, text))
     }
 
     /// The mediators inside an element, in order.

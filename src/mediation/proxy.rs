@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 pub use publication::{Publication, Seen};
 
-use super::mediator::{List, failing};
+use super::mediator::List;
 use super::parse::Parse;
 use super::{Cx, Flow, Mediation, Sequence, SequenceId, default_fault};
 use crate::codes::{DiagnosticCode, ErrorCode};
@@ -28,6 +28,8 @@ use crate::transport::head::Method;
 pub(super) struct Proxy {
     pub(super) name: Arc<str>,
     pub(super) flow: Flow,
+    /// Why it is left out.
+    broken: Option<Fault>,
     transports: Transports,
     active: bool,
     pub(super) publication: Option<Arc<Publication>>,
@@ -42,6 +44,7 @@ pub(super) fn build(
     model: &Model,
 ) -> Proxy {
     // Names of sequences hold no colon in front, so that no place of theirs is one of these.
+    let before = parse.diagnostics.errors();
     let place = format!("proxy:{}", def.name.value);
     let mut sequence = |part, used| used_sequence(&place, part, used, parse, sequences);
     let request = sequence("inSequence", &def.in_sequence);
@@ -62,6 +65,11 @@ pub(super) fn build(
         transports: def.transports,
         active: def.active,
         publication: Publication::build(def, library, &model.entries, parse.diagnostics),
+        broken: parse.left_out(
+            &format!("the proxy service `{}`", def.name.value),
+            def.name.span,
+            before,
+        ),
     }
 }
 
@@ -98,11 +106,10 @@ pub(super) fn used_sequence(
 impl Sequence {
     /// One that fails whenever a message gets there.
     pub(super) fn failing(name: &Spanned<String>, fault: Fault) -> Sequence {
-        let place = || Spanned::new("sequence".into(), name.span);
         Sequence {
             name: name.value.clone(),
             place: name.span,
-            list: List::new(vec![failing(fault)], vec![place(), place()]),
+            list: List::failing(name.span, fault),
             on_error: None,
         }
     }
@@ -142,6 +149,9 @@ impl Mediation {
                 proxy.name
             );
             return default_fault(x, &Fault::new(ErrorCode::NONE, text));
+        }
+        if let Some(fault) = &proxy.broken {
+            return self.unhandled(x, cx, fault.clone());
         }
         if !proxy.active {
             let text = format!(

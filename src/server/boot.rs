@@ -281,6 +281,7 @@ fn serve(
         events: events.clone(),
         reloads: parking_lot::Mutex::new(Reloads::default()),
     });
+    shared.current.load().tell_left_out(&events);
     let (stop, stopping) = watch::channel(false);
     for (kind, address) in &opened.opened {
         println!("listening {kind} {address}");

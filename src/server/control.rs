@@ -133,6 +133,7 @@ impl Control for Running {
             problems: reloads
                 .problem
                 .into_iter()
+                .chain(generation.left_out.iter().cloned())
                 .chain(queues::stopped(&generation))
                 .collect(),
         }
@@ -243,13 +244,16 @@ impl Control for Running {
         self.stop.notify_one();
     }
 
-    fn ready(&self) -> Result<(), Vec<String>> {
+    fn ready(&self) -> Result<Vec<String>, Vec<String>> {
         if *self.stopping.borrow() {
             Err(vec!["the proxy is stopping".to_owned()])
         } else if self.drained.load(Ordering::Acquire) {
             Err(vec!["it is drained; axon drain --undo ends it".to_owned()])
         } else {
-            Ok(())
+            // Everybody may ask, so places stay inside.
+            let [_, _, errors] = self.generation().problems;
+            let note = || format!("errors in the configuration: {errors}; axon status names them");
+            Ok((errors > 0).then(note).into_iter().collect())
         }
     }
 

@@ -24,12 +24,15 @@ use crate::exchange::{Entries, Exchange, Fault};
 use crate::gateway::Gateway;
 use crate::mediation::expression::{Expression, Need};
 use crate::mediation::{EndpointNames, Mediation, entries_of};
+use crate::observe::{Event, EventLog};
 use crate::settings::{self, Settings};
 use crate::soap::content::Extent;
 use crate::transport::tls::{Material, TlsSet};
 
 /// Path of the endpoint of a `send` without one; no position of a mediator is called so.
 const TO_OF_MESSAGE: &str = "send/To";
+/// Most errors that are named one by one.
+const LEFT_OUT_MAX: usize = 100;
 
 /// Where a configuration comes from.
 #[derive(Clone, Debug)]
@@ -105,6 +108,8 @@ pub struct Generation {
     pub tls: Arc<TlsSet>,
     /// Problems by severity: warnings, unsupported, errors.
     pub problems: [u64; 3],
+    /// The first of the errors, with their places: whatever they are about is left out (`--lenient`).
+    pub left_out: Vec<String>,
     /// Texts that messages look up, when there are any.
     pub entries: Option<Arc<Entries>>,
     /// The registry.
@@ -211,6 +216,17 @@ impl Generation {
             count(Severity::Unsupported),
             count(Severity::Error),
         ];
+        let errors = diagnostics.list().iter();
+        let mut errors: Vec<_> = errors
+            .filter(|d| d.severity == Severity::Error)
+            .take(LEFT_OUT_MAX)
+            .collect();
+        errors.sort_by_key(|d| (d.span.file, d.span.start));
+        let sources = &model.sources;
+        let left_out = errors
+            .iter()
+            .map(|d| format!("{}: {} [{}]", sources.locate(d.span), d.message, d.code))
+            .collect();
         let read = library.into_seen();
         let entries = entries_of(&model).map(Arc::new);
         let registry = model.registry.clone();
@@ -224,6 +240,7 @@ impl Generation {
             read,
             tls,
             problems,
+            left_out,
             entries,
             registry,
             members,
@@ -234,6 +251,16 @@ impl Generation {
             keys,
         };
         (Built { generation, report }, diagnostics, settings)
+    }
+
+    /// Writes into the log what is left out.
+    pub fn tell_left_out(&self, events: &EventLog) {
+        for text in &self.left_out {
+            events.emit(Event {
+                text: Some(format!("left out: {text}")),
+                ..Event::new("config.left_out")
+            });
+        }
     }
 
     /// The endpoints as message processors use them.

@@ -192,6 +192,7 @@ fn apply(shared: &Shared, previous: &Generation, built: Built, view: &mut Reload
     let inherited = sessions(&generation);
     let generation = Arc::new(generation);
     shared.current.store(generation.clone());
+    generation.tell_left_out(&shared.events);
     let ended = generation.endpoints.end_lost_sessions(&previous.endpoints) as u64;
     view.sessions = KeptView {
         kept: inherited.saturating_sub(ended),

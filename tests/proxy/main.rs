@@ -25,6 +25,7 @@ mod gateway;
 mod health;
 mod http1;
 mod http_endpoint;
+mod lenient;
 mod limits;
 mod load_balance;
 mod logs;

@@ -95,6 +95,17 @@ impl Mediation {
         true
     }
 
+    /// The copies of a message that no client waits for; what is left of them is for who calls.
+    pub(super) fn left_of(&self, run: &mut Run<'_>, x: &mut Exchange) -> Option<Rest> {
+        let copies = x.copies.take()?;
+        Some(Rest {
+            copies: vec![copies.wait()],
+            handlers: run.copy_handlers(),
+            flow: Flow::default(),
+            done: run.gathered.take_done(),
+        })
+    }
+
     /// Takes a copy on its way, up to its answer.
     pub async fn aside(&self, aside: Aside, cx: &Cx<'_>) -> CopyDone {
         let Aside {

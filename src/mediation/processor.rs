@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use resequence::{Position, Resequence};
 
-use super::copies::Way;
+use super::copies::{Rest, Way};
 use super::parse::Parse;
 use super::run::{Handlers, Run};
 use super::store::Store;
@@ -269,7 +269,9 @@ impl Mediation {
                         break;
                     };
                     some = true;
-                    self.sample(*sequence, &mut message, cx).await;
+                    if let Some(rest) = self.sample(*sequence, &mut message, cx).await {
+                        cx.sender.behind(rest);
+                    }
                     processor.state.delivered.fetch_add(1, Ordering::Relaxed);
                 }
                 some
@@ -279,7 +281,13 @@ impl Mediation {
         }
     }
 
-    async fn sample(&self, sequence: SequenceId, message: &mut Exchange, cx: &Cx<'_>) {
+    /// Takes a message through a sequence; what is left are copies of it that are under way.
+    async fn sample(
+        &self,
+        sequence: SequenceId,
+        message: &mut Exchange,
+        cx: &Cx<'_>,
+    ) -> Option<Rest> {
         let mut run = Run::new(self, cx, None);
         let way = Way::Through(Some(sequence), None);
         run.way(way, Handlers::new(), message).await;
@@ -288,6 +296,7 @@ impl Mediation {
             run.flow(SequenceId(receive), message).await;
         }
         cx.sender.discard(message).await;
+        self.left_of(&mut run, message)
     }
 
     async fn forward(&self, processor: &Processor, cx: &Cx<'_>) -> bool {

@@ -164,8 +164,10 @@ impl Mediation {
                 return some;
             };
             some = true;
-            // One after the other: the next one goes when this one's sequence is at its end.
-            self.sample(how.sequence, &mut message, cx).await;
+            // One after the other: the next one goes when this one has been delivered.
+            if let Some(rest) = self.sample(how.sequence, &mut message, cx).await {
+                self.behind(rest, cx).await;
+            }
             let delivered = &processor.state.delivered;
             delivered.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
             let Some(following) = next.checked_add(1) else {

@@ -8,13 +8,14 @@ use bytes::Bytes;
 use super::message;
 use super::sender::Sender;
 use crate::codes::ErrorCode;
-use crate::exchange::{Body, Exchange, Fault};
+use crate::exchange::{Body, Direction, Exchange, Fault};
 use crate::soap::coding::{self, Packed};
 use crate::soap::content::{Content, ContentError, Extent, Notation, View, Written};
 use crate::soap::envelope::Format;
+use crate::soap::media::MediaType;
 use crate::transport::headers::Name;
 
-pub(super) use format::{OF_OLD_BYTES, ready};
+pub(super) use format::{OF_OLD_BYTES, ready, write_as_xml};
 
 /// True when that much of the current message has been read.
 pub(super) fn is_read(x: &Exchange, extent: Extent) -> bool {
@@ -49,7 +50,22 @@ pub(super) async fn ensure(
     }
     let headers = message::headers(x);
     let content_type = headers.and_then(|headers| headers.value(Name::ContentType));
-    let content_type = content_type.unwrap_or_default().to_vec();
+    let content_type = content_type.unwrap_or_default();
+    // The payload alone of an answer in SOAP keeps the back end's media type.
+    let content_type = match (x.direction, x.answer_format) {
+        (Direction::Response, Some(Format::Pox | Format::Rest))
+            if Notation::of(content_type).is_soap() =>
+        {
+            let mut media = MediaType::parse(content_type);
+            media.essence = Notation::Xml.media_type().to_owned();
+            media.to_string().into_bytes()
+        }
+        _ => content_type.to_vec(),
+    };
+    let format = match Notation::of(&content_type) {
+        Notation::Xml => Format::Pox,
+        _ => format,
+    };
     let coding = headers.and_then(|headers| headers.find("Content-Encoding"));
     let coding = coding.unwrap_or_default().to_vec();
     let notation = Notation::of(&content_type);

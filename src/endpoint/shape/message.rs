@@ -3,7 +3,9 @@
 use std::borrow::Cow;
 
 use crate::soap::charset::{self, Charset};
+use crate::soap::content::{Content, Extent, Notation, Wanted};
 use crate::soap::convert::query;
+use crate::soap::envelope::Format;
 use crate::soap::media::MediaType;
 use crate::soap::multipart::{self, Part};
 use crate::soap::outline::{Outline, Version};
@@ -89,11 +91,25 @@ fn payload(media: &MediaType, body: &[u8]) -> Result<String, String> {
             query::form_payload(&form).map_err(|e| e.to_string())
         }
         "" => Err("it has no Content-Type".to_owned()),
-        "application/json" => Err("JSON cannot be converted to XML yet".to_owned()),
+        _ if Notation::of(media.essence.as_bytes()) == Notation::Json => json(body),
         text if text.starts_with("text/") => Ok(query::text_payload(&decode(body, media)?)),
         other if other.starts_with("multipart/") => Err(format!("{other} cannot be converted")),
         _ => Ok(query::binary_payload(body)),
     }
+}
+
+/// What JSON is as XML, without the marks for the way back.
+fn json(body: &[u8]) -> Result<String, String> {
+    let format = Format::Other;
+    let media = Notation::Json.media_type().as_bytes();
+    let content = Content::new(body.to_vec(), Extent::Whole, format, media);
+    let wanted = Wanted {
+        notation: Some(Notation::Xml),
+        limit: usize::MAX,
+        ..Wanted::default()
+    };
+    let written = content.write(&wanted).map_err(|e| e.to_string())?;
+    String::from_utf8(written.body.into()).map_err(|e| e.to_string())
 }
 
 /// The media type of an envelope or, without a version, of a bare payload.

@@ -188,7 +188,7 @@ fn a_message_without_a_body_becomes_an_empty_post() {
 }
 
 #[test]
-fn forms_texts_and_bytes_are_wrapped_and_json_is_refused() {
+fn what_is_no_xml_is_wrapped_or_mapped() {
     let soap = shape(MessageFormat::Soap11);
     for (media, body, part) in [
         (
@@ -198,12 +198,17 @@ fn forms_texts_and_bytes_are_wrapped_and_json_is_refused() {
         ),
         ("text/plain", "<", "payload\">&lt;</text>"),
         ("image/png", "x", "payload\">eA==</binary>"),
+        (
+            "application/json",
+            r#"{"a":[1],"b":"2"}"#,
+            "<jsonObject><a>1</a><b>2</b></jsonObject>",
+        ),
     ] {
         let shaped = soap.request(&asked(media, None, body)).unwrap();
         assert!(text(&shaped).contains(part), "{}", text(&shaped));
     }
     for (media, body, problem) in [
-        ("application/json", "{}", "JSON"),
+        ("application/json", "{", "line 1"),
         ("", "x", "Content-Type"),
         ("text/xml", "<a><b></a>", "line 1, column"),
         ("text/xml", PAYLOAD, "q:getQuote, not a SOAP envelope"),

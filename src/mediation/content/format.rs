@@ -83,6 +83,14 @@ fn asked(x: &Exchange) -> Option<Notation> {
     set.filter(|set| !set.is_empty()).map(Notation::asked)
 }
 
+/// Has a message that is to be written as no XML be written as plain XML.
+pub(in crate::mediation) fn write_as_xml(x: &mut Exchange) {
+    let now = asked(x).unwrap_or_else(|| came(x));
+    if !now.is_xml() && !matches!(now, Notation::Related | Notation::Unknown) {
+        x.axis2.set("messageType", Notation::Xml.media_type());
+    }
+}
+
 /// The notation of the current message by its head.
 fn came(x: &Exchange) -> Notation {
     let headers = message::headers(x);

@@ -25,6 +25,8 @@ use argument::Argument;
 #[derive(Debug)]
 struct PayloadFactory {
     media: Media,
+    /// `media-type="xml"` is written: what was no XML is written as XML from then on.
+    named_xml: bool,
     format: Format,
     arguments: Vec<Argument>,
 }
@@ -67,6 +69,7 @@ pub(super) fn parse(element: &Element, parse: &mut Parse<'_>) -> Option<Box<dyn 
         return None;
     }
     let media = parse.word(element, "media-type", MEDIA)?;
+    let named = element.attribute("media-type").is_some();
     let Some(written) = element.child("format") else {
         parse.bad(element.name_span, "`payloadFactory` needs a `format`");
         return None;
@@ -85,6 +88,7 @@ pub(super) fn parse(element: &Element, parse: &mut Parse<'_>) -> Option<Box<dyn 
     let format = format.filter(|_| complete)?;
     Some(Box::new(PayloadFactory {
         media,
+        named_xml: named && media == Media::Xml,
         format,
         arguments,
     }))
@@ -150,7 +154,11 @@ impl PayloadFactory {
                     }
                 };
                 let view = content::envelope_or_new(x)?;
-                xml::put(view, fragment, &values)
+                xml::put(view, fragment, &values)?;
+                if self.named_xml {
+                    content::write_as_xml(x);
+                }
+                Ok(())
             }
             Media::Json => {
                 let json = text::json(text, &values)?;

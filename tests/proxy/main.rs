@@ -37,6 +37,7 @@ mod registry;
 mod reload;
 mod replay;
 mod routing;
+mod samples;
 mod stores;
 mod support;
 mod suspension;

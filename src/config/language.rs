@@ -63,7 +63,7 @@ pub const ARTIFACTS: &[Artifact] = &[
         Support::Runs,
     ),
     artifact("inboundEndpoint", "name", &[], Support::Later),
-    artifact("import", "name", &[], Support::Later),
+    artifact("import", "name", &["package"], Support::Runs),
     artifact("registry", "provider", &[], Support::Runs),
     artifact("taskManager", "provider", &[], Support::Noted),
 ];

@@ -8,6 +8,7 @@
 
 mod artifact;
 mod entries;
+mod library;
 mod structure;
 mod tree;
 

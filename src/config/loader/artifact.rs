@@ -152,6 +152,7 @@ impl Loader<'_> {
             "localEntry" => return self.local_entry(element),
             "registry" => return self.registry(element),
             "template" => return self.template(element),
+            "import" => return self.import(element),
             "messageStore" => return self.queue(element, "messageStore"),
             "messageProcessor" => return self.queue(element, "messageProcessor"),
             "priorityExecutor" => return self.queue(element, "priorityExecutor"),
@@ -312,9 +313,14 @@ impl Loader<'_> {
 
     /// A template around an endpoint or around a sequence.
     fn template(&mut self, element: &Element) {
-        let Some(name) = name(element) else {
-            return self.nameless(element);
-        };
+        match name(element) {
+            Some(name) => self.template_of(element, name),
+            None => self.nameless(element),
+        }
+    }
+
+    /// A template under a name.
+    pub(super) fn template_of(&mut self, element: &Element, name: Spanned<String>) {
         if !self.claim(Space::Kind("template"), "template", &name) {
             return;
         }

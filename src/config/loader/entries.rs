@@ -375,7 +375,12 @@ impl Loader<'_> {
     }
 
     /// The first of the places that a relative path may mean.
-    fn find(&self, file: &Path, path: &Path, is: impl Fn(&Path) -> bool) -> Option<PathBuf> {
+    pub(super) fn find(
+        &self,
+        file: &Path,
+        path: &Path,
+        is: impl Fn(&Path) -> bool,
+    ) -> Option<PathBuf> {
         let beside = file.parent().unwrap_or(Path::new(""));
         [beside, self.model.root.as_path(), Path::new("")]
             .iter()

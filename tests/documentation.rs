@@ -14,8 +14,9 @@ use std::path::{Path, PathBuf};
 
 use axon::codes::{DIAGNOSTICS, ERRORS};
 use axon::config::endpoint::vocabulary::{
-    ADDRESS, DEFAULT, ENDPOINT, FAILOVER, LOAD_BALANCE, MEMBER, SESSION, WSDL,
+    self, ADDRESS, DEFAULT, ENDPOINT, FAILOVER, KINDS, LOAD_BALANCE, MEMBER, SESSION, WSDL,
 };
+use axon::config::language::{ARTIFACTS, Support};
 
 fn docs(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -32,15 +33,54 @@ fn cell(text: &str) -> String {
     text.replace('|', "\\|").replace('<', "&lt;")
 }
 
-/// The pages of the mediators and artifacts that have an example: the folder under `docs`, the name, what it is.
+/// A page for each row of the tables that is run: the folder under `docs`, the name, what it is.
 fn pages() -> Vec<(&'static str, &'static str, String)> {
     let mediators = axon::mediation::mediator::MEDIATORS.iter();
     let mediators = mediators.map(|entry| ("mediators", entry.name, capital(entry.doc) + "."));
-    let artifacts = axon::config::language::ARTIFACTS.iter();
+    let artifacts = ARTIFACTS.iter().filter(|row| row.support == Support::Runs);
     let artifacts = artifacts.map(|row| ("artifacts", row.element, String::new()));
-    let all = mediators.chain(artifacts);
-    all.filter(|(kind, name, _)| docs("examples").join(kind).join(name).is_dir())
-        .collect()
+    let endpoints = KINDS.iter().map(|kind| ("endpoints", *kind, String::new()));
+    mediators.chain(artifacts).chain(endpoints).collect()
+}
+
+/// What stands in a list of pages about one whose row says nothing: the first sentence of its text.
+fn about(text: &str) -> &str {
+    let end = [". ", ".\n", "; "].iter().filter_map(|end| text.find(end));
+    text.get(..end.min().unwrap_or(text.len())).unwrap_or(text)
+}
+
+/// The words of an endpoint kind, from the table that its reader uses.
+fn words(kind: &str) -> String {
+    let words = vocabulary::of(kind).unwrap();
+    let mut out = String::from("\n");
+    let own: Vec<String> = words.axon.iter().map(|word| format!("ax:{word}")).collect();
+    let own = own.iter().map(String::as_str);
+    let attributes: Vec<&str> = words.attributes.iter().copied().chain(own).collect();
+    let children: Vec<&str> = words.once.iter().chain(words.many).copied().collect();
+    for (what, list) in [("Attributes", attributes), ("Children", children)] {
+        if !list.is_empty() {
+            writeln!(out, "{what}: `{}`.\n", list.join("`, `")).unwrap();
+        }
+    }
+    out + "What those mean that are not explained here: [configuration](../configuration.md).\n"
+}
+
+/// Files in folders of an example: a registry.
+fn beside(folder: &str) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(docs(folder)).unwrap() {
+        let inside = entry.unwrap().path();
+        if inside.is_dir() {
+            for file in std::fs::read_dir(&inside).unwrap() {
+                let file = file.unwrap().path();
+                let name = file.strip_prefix(docs(folder)).unwrap();
+                let name = name.to_str().unwrap().to_owned();
+                found.push((name, std::fs::read_to_string(&file).unwrap()));
+            }
+        }
+    }
+    found.sort();
+    found
 }
 
 /// One page: what it is, its settings, and an example that `tests/proxy/examples.rs` runs.
@@ -53,7 +93,11 @@ fn page(kind: &str, name: &str, doc: &str) -> String {
     if !doc.is_empty() {
         write!(out, "{doc}\n\n").unwrap();
     }
-    write!(out, "{}\n## Example\n", read("text.md")).unwrap();
+    out += &read("text.md");
+    if kind == "endpoints" {
+        out += &words(name);
+    }
+    out += "\n## Example\n";
     for (file, language, title) in [
         ("synapse.xml", "xml", ""),
         ("request.http", "http", "The client sends:"),
@@ -75,26 +119,46 @@ fn page(kind: &str, name: &str, doc: &str) -> String {
         for part in parts {
             write!(out, "\n```{language}\n{}\n```\n", part.trim_end()).unwrap();
         }
+        if file == "synapse.xml" {
+            for (name, text) in beside(&folder) {
+                write!(out, "\n`{name}`:\n\n```text\n{}\n```\n", text.trim_end()).unwrap();
+            }
+        }
     }
     out
 }
 
 #[test]
-fn the_pages_of_mediators_and_artifacts_are_made_from_tables_and_examples() {
+fn the_pages_of_mediators_artifacts_and_endpoints_are_made_from_tables_and_examples() {
     let mut wanted = Vec::new();
-    for kind in ["mediators", "artifacts"] {
+    for kind in ["mediators", "artifacts", "endpoints"] {
         let mut index = format!(
             "# {}\n\nEach page has an example that a test runs.\n\n",
             capital(kind)
         );
         for (_, name, doc) in pages().iter().filter(|page| page.0 == kind) {
-            let about = text_of(&format!("examples/{kind}/{name}/text.md"));
+            let folder = format!("examples/{kind}/{name}");
+            assert!(
+                docs(&folder).join("synapse.xml").is_file(),
+                "docs/{folder} is missing: write an example"
+            );
+            let text = text_of(&format!("{folder}/text.md"));
             let about = match doc.as_str() {
-                "" => about.split(['.', ';', ':']).next().unwrap_or_default(),
+                "" => about(&text),
                 doc => doc.trim_end_matches('.'),
             };
             writeln!(index, "- [{name}]({name}.md): {}", about.replace('\n', " ")).unwrap();
             wanted.push((format!("{kind}/{name}.md"), page(kind, name, doc)));
+        }
+        if kind == "artifacts" {
+            for (support, what) in [
+                (Support::Later, "Not run yet, which `axon check` says"),
+                (Support::Noted, "Accepted without effect"),
+            ] {
+                let rows = ARTIFACTS.iter().filter(|row| row.support == support);
+                let names: Vec<&str> = rows.map(|row| row.element).collect();
+                writeln!(index, "\n{what}: `{}`.", names.join("`, `")).unwrap();
+            }
         }
         wanted.push((format!("{kind}/README.md"), index));
         // A folder of another name would be an example of nothing.
@@ -118,6 +182,50 @@ fn the_pages_of_mediators_and_artifacts_are_made_from_tables_and_examples() {
             assert!(text == text_of(&file), "docs/{file} is behind: {advice}");
         }
     }
+}
+
+/// Words that no element of the language has.
+const NO_WORD: &str = "zzzzzzzzzzzz";
+
+/// What the reader of a mediator says that there is, when it meets what there is not.
+fn words_of_reader(name: &str) -> Vec<String> {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("s.xml");
+    let text = format!(
+        "<sequence xmlns=\"http://ws.apache.org/ns/synapse\" name=\"main\"><{name} {NO_WORD}=\"\"><{NO_WORD}/></{name}></sequence>"
+    );
+    std::fs::write(&file, text).unwrap();
+    let out = std::process::Command::new(env!("CARGO_BIN_EXE_axon"))
+        .args(["check", "--format", "json"])
+        .arg(&file)
+        .output()
+        .unwrap();
+    let report: serde_json::Value = serde_json::from_slice(&out.stdout).unwrap();
+    let mut words = Vec::new();
+    for diagnostic in report["diagnostics"].as_array().unwrap() {
+        let help = diagnostic["help"].as_str().unwrap_or_default();
+        if let Some(list) = help.strip_prefix("it is ignored; there are `") {
+            let list = list.trim_end_matches('`').split("`, `");
+            words.extend(list.map(str::to_owned));
+        }
+    }
+    words
+}
+
+#[test]
+fn each_word_that_the_reader_of_a_mediator_knows_is_explained_on_its_page() {
+    let (mut read, mut missing) = (0, Vec::new());
+    for entry in axon::mediation::mediator::MEDIATORS {
+        let text = text_of(&format!("examples/mediators/{}/text.md", entry.name));
+        for word in words_of_reader(entry.name) {
+            read += 1;
+            if !text.contains(&format!("`{word}`")) {
+                missing.push(format!("{} of {}", word, entry.name));
+            }
+        }
+    }
+    assert!(missing.is_empty(), "not explained: {missing:?}");
+    assert!(read > 80, "{read}");
 }
 
 fn codes() -> String {

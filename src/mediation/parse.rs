@@ -575,7 +575,7 @@ impl<'p> Parse<'p> {
                     DiagnosticCode::BadMediator,
                     attribute.name_span,
                     text,
-                    "it is ignored",
+                    ignored(&attribute.name, attributes),
                 );
             }
         }
@@ -589,9 +589,18 @@ impl<'p> Parse<'p> {
                     DiagnosticCode::BadMediator,
                     child.name_span,
                     text,
-                    "it is ignored",
+                    ignored(&child.name, children),
                 );
             }
         }
+    }
+}
+
+/// What to do about a word that is none of those.
+fn ignored(word: &str, known: &[&str]) -> String {
+    match nearest(word, known.iter().copied()) {
+        Some(meant) => format!("it is ignored; did you mean `{meant}`?"),
+        None if known.is_empty() => "it is ignored; there are none here".to_owned(),
+        None => format!("it is ignored; there are `{}`", known.join("`, `")),
     }
 }

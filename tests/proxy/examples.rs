@@ -1,15 +1,15 @@
-//! The examples of the pages in `docs/mediators` and `docs/artifacts`: each is served by the real program, its requests are sent,
-//! and the client, the back end and the log see what the files beside it say.
+//! The examples of the pages in `docs/mediators`, `docs/artifacts` and `docs/endpoints`: each is served by the real program, its
+//! requests are sent, and the client, the back end and the log see what the files beside it say.
 //!
-//! A folder below `docs/examples` holds `synapse.xml`, `request.http` (requests, a line `###` between two) and what comes
-//! of it: `answer.http`, `sent.http` (what a back end at 127.0.0.1:9000 got; nobody listens on port 9009) and `log.txt`. `UPDATE_EXPECTED=1 cargo test --test
+//! A folder below `docs/examples` holds `synapse.xml`, files in folders beside it, `request.http` (requests, a line `###` between two;
+//! empty when nobody asks) and what comes of it: `answer.http`, `sent.http` (what a back end at 127.0.0.1:9000 got; nobody listens on port 9009) and `log.txt`. `UPDATE_EXPECTED=1 cargo test --test
 //! proxy examples` writes these anew; read the difference before committing it.
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::support::{Backend, Down, Proxy, ok};
+use crate::support::{Backend, Down, Proxy, eventually, ok};
 
 const ADDRESS: &str = "127.0.0.1:9000";
 const DEAD: &str = "127.0.0.1:9009";
@@ -26,6 +26,23 @@ fn folders() -> Vec<PathBuf> {
     };
     let mut found: Vec<PathBuf> = list(&root).iter().flat_map(|kind| list(kind)).collect();
     found.sort();
+    found
+}
+
+/// The files in folders of an example, with their paths.
+fn beside(folder: &Path) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let inside = entry.unwrap().path();
+        if !inside.is_dir() {
+            continue;
+        }
+        for file in std::fs::read_dir(&inside).unwrap() {
+            let file = file.unwrap().path();
+            let name = file.strip_prefix(folder).unwrap().to_str().unwrap();
+            found.push((name.to_owned(), std::fs::read_to_string(&file).unwrap()));
+        }
+    }
     found
 }
 
@@ -76,22 +93,40 @@ fn each_example_does_what_its_files_say() {
         };
         let back_end = Backend::start(move |_| crate::support::Act::Write(ok(&answer)));
         let dead = Down::new();
-        let config = read("synapse.xml")
-            .replace(ADDRESS, &back_end.address.to_string())
-            .replace(DEAD, &dead.address.to_string());
-        let proxy = Proxy::start(&[("synapse.xml", config.as_str())]);
+        let mut files = beside(&folder);
+        files.push(("synapse.xml".to_owned(), read("synapse.xml")));
+        for (_, text) in &mut files {
+            *text = text
+                .replace(ADDRESS, &back_end.address.to_string())
+                .replace(DEAD, &dead.address.to_string());
+        }
+        let files: Vec<_> = files.iter().map(|(name, text)| (&**name, text)).collect();
+        let proxy = Proxy::start(&files);
         let plain = |text: &str| {
             text.replace(&back_end.address.to_string(), ADDRESS)
                 .replace(&dead.address.to_string(), DEAD)
                 .replace(&proxy.http.to_string(), OURS)
         };
         let mut answers = Vec::new();
-        for request in read("request.http").split(BETWEEN) {
+        let requests = read("request.http");
+        let requests = requests.split(BETWEEN).filter(|r| !r.trim().is_empty());
+        for request in requests {
             let mut client = proxy.client();
             client.send(wire(request));
             let answer = client.answer();
             let first = answer.head.lines().next().unwrap();
             answers.push(plain(&message(first, &answer.headers.0, &answer.body)));
+        }
+        let wanted = read("log.txt");
+        if update {
+            // How much there will be is what is to be found out.
+            std::thread::sleep(Duration::from_millis(500));
+        } else if !read("sent.http").is_empty() {
+            // A message that nobody waits for comes when it comes.
+            let count = read("sent.http").split(BETWEEN).count();
+            eventually("what the back end gets", || {
+                (back_end.hits() >= count).then_some(())
+            });
         }
         let sent: Vec<String> = back_end
             .seen()
@@ -101,11 +136,6 @@ fn each_example_does_what_its_files_say() {
                 plain(&message(&first, &seen.headers.0, &seen.body))
             })
             .collect();
-        let wanted = read("log.txt");
-        if update {
-            // How many lines there will be is what is to be found out.
-            std::thread::sleep(Duration::from_millis(500));
-        }
         let log = proxy.logged(if update { 0 } else { wanted.lines().count() });
         for (name, text) in [
             ("answer.http", answers.join(&BETWEEN[1..])),

@@ -335,12 +335,12 @@ impl<'e, 'r> Walk<'e, 'r> {
             }
             NodeKind::Missing(_)
             | NodeKind::NoTemplate(_)
-            | NodeKind::Unsupported(_)
             | NodeKind::Indirect(..)
             | NodeKind::Resolving(_)
             | NodeKind::ByHost(_) => {
                 self.not_ready(id, ErrorCode::ENDPOINT_MISSING);
             }
+            NodeKind::Unsupported(_) => self.not_ready(id, ErrorCode::NOT_SUPPORTED),
             // Only what a message resolves can nest deeper than what was checked at load.
             NodeKind::Failover(_) | NodeKind::LoadBalance(_) if self.frames.len() >= DEPTH_MAX => {
                 self.not_ready(id, ErrorCode::ENDPOINT_MISSING);

@@ -9,7 +9,7 @@ use bytes::Bytes;
 
 use super::{message, reply_with};
 use crate::codes::ErrorCode;
-use crate::exchange::{Body, Exchange, Fault};
+use crate::exchange::{Body, Direction, Exchange, Fault};
 use crate::soap::envelope::Format;
 use crate::soap::escape_text;
 use crate::soap::fault::{Detail, FaultCode, FaultText, FaultVersion};
@@ -44,7 +44,14 @@ pub fn status_of(code: ErrorCode, format: Format) -> u16 {
 /// Answers with a fault that names code and reason, in the request's own format; a GET or HEAD gets the status alone.
 pub fn default_fault(x: &mut Exchange, fault: &Fault) {
     let format = message::request_format(x);
-    let status = status_of(fault.code, format);
+    // A back end's message that cannot be read is no fault of the client's.
+    let current = x.direction == Direction::Response || x.client_head.is_some();
+    let theirs = current && !x.trail.tries.is_empty();
+    let judged = match fault.code {
+        ErrorCode::MESSAGE_PARSE if theirs => ErrorCode::RECEIVE_FAILED,
+        code => code,
+    };
+    let status = status_of(judged, format);
     let reason = match fault.code {
         ErrorCode::NONE => fault.message.clone(),
         code => format!("{code} {}: {}", code.name(), fault.message),
@@ -52,7 +59,7 @@ pub fn default_fault(x: &mut Exchange, fault: &Fault) {
     let (content_type, body) = match format {
         Format::Soap11 | Format::Soap12 => {
             let version = fault_version(format);
-            let code = match status_of(fault.code, Format::Soap12) {
+            let code = match status_of(judged, Format::Soap12) {
                 400 => FaultCode::client(version),
                 _ => FaultCode::server(version),
             };

@@ -19,6 +19,7 @@ mod dynamic;
 mod examples;
 mod explain;
 mod failover;
+mod faults;
 mod flow;
 mod formats;
 mod gateway;

@@ -24,7 +24,7 @@ pub use access::Token;
 pub use control::{BoxFuture, Control, SessionError, SwitchError, SwitchOrder, Verb};
 pub use listen::{Admin, AdminAddr, BindError};
 pub use view::{
-    CauseView, CertificateView, ChangeView, EndpointView, EntryView, KeptView, ListenerView,
-    OperationView, OrderView, PlaceView, ProcessorView, ReloadView, SettingView, StateCounts,
-    StatsView, StatusView, StoreView, TimelineView, TlsProfileView, TlsView,
+    CauseView, CertificateView, ChangeView, EndpointView, EntryView, ExecutorView, KeptView,
+    ListenerView, OperationView, OrderView, PlaceView, ProcessorView, ReloadView, SettingView,
+    StateCounts, StatsView, StatusView, StoreView, TimelineView, TlsProfileView, TlsView,
 };

@@ -51,6 +51,7 @@ use crate::config::wsdl::Library;
 use crate::exchange::{Body, Direction, Entries, Exchange, Fault};
 use crate::transport::head::ResponseHead;
 use api::Api;
+use executor::Executor;
 use parse::Parse;
 use processor::Processor;
 use proxy::Proxy;
@@ -120,6 +121,7 @@ pub struct Mediation {
     apis: Vec<Api>,
     stores: Vec<Arc<Store>>,
     processors: Vec<Processor>,
+    executors: Vec<Arc<Executor>>,
     tasks: Vec<Task>,
     ids: HashMap<String, SequenceId>,
     pre_mediate: Option<SequenceId>,
@@ -234,6 +236,7 @@ impl Mediation {
             apis,
             stores,
             processors,
+            executors: parse.executors,
             tasks,
             pre_mediate: ids.get("pre-mediate").copied(),
             main,

@@ -38,6 +38,9 @@ pub struct StatusView {
     /// Message processors, when there are any.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub processors: Vec<ProcessorView>,
+    /// Priority executors, when there are any.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub executors: Vec<ExecutorView>,
     /// What needs attention, in words.
     pub problems: Vec<String>,
 }
@@ -66,6 +69,17 @@ pub struct ProcessorView {
     pub failed: u64,
     /// Messages that were dropped.
     pub dropped: u64,
+}
+
+/// One priority executor, over all workers.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExecutorView {
+    /// Its name.
+    pub name: String,
+    /// Messages that are worked on.
+    pub running: u64,
+    /// Messages that wait for their turn.
+    pub waiting: u64,
 }
 
 /// Leaf endpoints by state.

@@ -83,6 +83,35 @@ pub fn status(view: &StatusView) -> String {
             plain(&listener.address)
         );
     }
+    for store in &view.stores {
+        let (name, messages) = (plain(&store.name), store.messages);
+        let _ = writeln!(out, "store      {name}: {messages} waiting");
+    }
+    for processor in &view.processors {
+        let _ = writeln!(
+            out,
+            "processor  {} of {}: {}, {} delivered, {} failed, {} dropped",
+            plain(&processor.name),
+            plain(&processor.store),
+            if processor.active {
+                "active"
+            } else {
+                "stopped"
+            },
+            processor.delivered,
+            processor.failed,
+            processor.dropped
+        );
+    }
+    for executor in &view.executors {
+        let _ = writeln!(
+            out,
+            "executor   {}: {} running, {} waiting",
+            plain(&executor.name),
+            executor.running,
+            executor.waiting
+        );
+    }
     for problem in &view.problems {
         let _ = writeln!(out, "problem    {}", plain(problem));
     }

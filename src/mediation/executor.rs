@@ -1,6 +1,9 @@
 //! Priority executors: how many messages of `enqueue` are worked on at the same time, and who is next (spec/mediation.md 6).
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use parking_lot::Mutex;
 
 use super::parse::Parse;
 use crate::config::model::QueueDef;
@@ -11,7 +14,7 @@ const THREADS_MAX: u64 = 1024;
 const SIZE_MAX: u64 = 4096;
 
 /// A compiled executor. Its numbers hold for each worker.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct Executor {
     /// Its name.
     pub name: Arc<str>,
@@ -19,6 +22,55 @@ pub struct Executor {
     pub threads: usize,
     /// Priority and size of each queue, the most urgent first.
     queues: Vec<(i64, usize)>,
+    /// Shared with the executor of the same name of the generation before.
+    load: Mutex<Arc<Load>>,
+}
+
+/// How many messages an executor has, over all workers.
+#[derive(Debug, Default)]
+pub struct Load {
+    running: AtomicU64,
+    waiting: AtomicU64,
+}
+
+impl Load {
+    /// Messages that are worked on.
+    pub fn running(&self) -> u64 {
+        self.running.load(Ordering::Relaxed)
+    }
+
+    /// Messages that wait for their turn.
+    pub fn waiting(&self) -> u64 {
+        self.waiting.load(Ordering::Relaxed)
+    }
+}
+
+/// One message that an executor has: counted as long as it exists.
+#[derive(Debug)]
+pub struct Counted {
+    load: Arc<Load>,
+    running: bool,
+}
+
+impl Counted {
+    /// It is worked on from now on.
+    pub fn run(&mut self) {
+        if !self.running {
+            self.load.waiting.fetch_sub(1, Ordering::Relaxed);
+            self.load.running.fetch_add(1, Ordering::Relaxed);
+            self.running = true;
+        }
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        let count = match self.running {
+            true => &self.load.running,
+            false => &self.load.waiting,
+        };
+        count.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// Compiles an executor; what is wrong has been reported then.
@@ -65,6 +117,7 @@ pub(super) fn build(def: &QueueDef, parse: &mut Parse<'_>) -> Option<Arc<Executo
         name: def.name.value.as_str().into(),
         threads: u64::try_from(threads).unwrap_or(1).clamp(1, THREADS_MAX) as usize,
         queues,
+        load: Mutex::default(),
     }))
 }
 
@@ -76,7 +129,29 @@ impl Executor {
             name: name.into(),
             threads,
             queues,
+            load: Mutex::default(),
         }
+    }
+
+    /// How many messages it has.
+    pub fn load(&self) -> Arc<Load> {
+        self.load.lock().clone()
+    }
+
+    /// Counts one more message, which waits.
+    pub fn count(&self) -> Counted {
+        let load = self.load();
+        load.waiting.fetch_add(1, Ordering::Relaxed);
+        Counted {
+            load,
+            running: false,
+        }
+    }
+
+    /// Goes on counting where an executor of an older generation is.
+    pub fn inherit(&self, previous: &Executor) {
+        let load = previous.load();
+        *self.load.lock() = load;
     }
 
     /// The queue for a priority, from the most urgent on, and how many may wait in it: the first that is not more urgent, else

@@ -14,6 +14,7 @@ use std::time::Duration;
 use resequence::{Position, Resequence};
 
 use super::copies::{Rest, Way};
+use super::executor::Executor;
 use super::parse::Parse;
 use super::run::{Handlers, Run};
 use super::store::Store;
@@ -249,6 +250,11 @@ impl Mediation {
     /// The stores.
     pub fn stores(&self) -> &[Arc<Store>] {
         &self.stores
+    }
+
+    /// The priority executors.
+    pub fn executors(&self) -> &[Arc<Executor>] {
+        &self.executors
     }
 
     /// The processors.

@@ -191,6 +191,12 @@ impl Mediation {
                 processor.inherit(before);
             }
         }
+        for executor in &self.executors {
+            let mut all = previous.executors.iter();
+            if let Some(before) = all.find(|e| e.name == executor.name) {
+                executor.inherit(before);
+            }
+        }
         for proxy in &self.proxies {
             if let Some(publication) = &proxy.publication
                 && let Some(before) = before.get(&*proxy.name)

@@ -39,6 +39,8 @@ pub struct MetricsSnapshot {
     pub stores: Vec<(String, u64)>,
     /// One per message processor.
     pub processors: Vec<ProcessorMetrics>,
+    /// Messages that are worked on and that wait, per priority executor.
+    pub executors: Vec<(String, u64, u64)>,
     /// TLS handshakes of clients that came to nothing.
     pub tls_handshakes_failed: u64,
     /// Per TLS profile with certificates: when the first of them ends, seconds since 1970.

@@ -130,6 +130,7 @@ impl Control for Running {
                 .collect(),
             stores: queues::stores(&generation),
             processors: queues::processors(&generation),
+            executors: queues::executors(&generation),
             problems: reloads
                 .problem
                 .into_iter()
@@ -283,6 +284,10 @@ impl Control for Running {
         MetricsSnapshot {
             stores: queues::waiting(&generation),
             processors: queues::worked(&generation),
+            executors: queues::executors(&generation)
+                .into_iter()
+                .map(|e| (e.name, e.running, e.waiting))
+                .collect(),
             started_unix_ms: self.started_unix_ms,
             config: ConfigMetrics {
                 generation: generation.number,

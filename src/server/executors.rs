@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
-use crate::mediation::executor::Executor;
+use crate::mediation::executor::{Counted, Executor};
 
 /// All of them, by name.
 #[derive(Default)]
@@ -25,6 +25,7 @@ pub struct Turn {
     executors: Rc<Executors>,
     name: Arc<str>,
     wait: Option<oneshot::Receiver<()>>,
+    counted: Counted,
 }
 
 impl Executors {
@@ -32,10 +33,17 @@ impl Executors {
     pub fn enter(self: &Rc<Self>, executor: &Executor, priority: i64) -> Option<Turn> {
         let mut lines = self.0.borrow_mut();
         let line = lines.entry(executor.name.clone()).or_default();
-        let turn = |wait| Turn {
-            executors: self.clone(),
-            name: executor.name.clone(),
-            wait,
+        let turn = |wait: Option<oneshot::Receiver<()>>| {
+            let mut counted = executor.count();
+            if wait.is_none() {
+                counted.run();
+            }
+            Turn {
+                executors: self.clone(),
+                name: executor.name.clone(),
+                wait,
+                counted,
+            }
         };
         if line.running < executor.threads {
             line.running += 1;
@@ -62,6 +70,7 @@ impl Turn {
             // The other end is in the line of this worker, and stays there until it is told.
             let _ = wait.await;
             self.wait = None;
+            self.counted.run();
         }
     }
 }
@@ -104,6 +113,8 @@ mod tests {
         let mut first = enter(1).unwrap();
         assert!(come(&mut first));
         let mut slow = enter(1).unwrap();
+        let load = || (executor.load().running(), executor.load().waiting());
+        assert_eq!(load(), (1, 1));
         assert!(enter(5).is_none(), "the queue of the less urgent is full");
         let mut fast = enter(10).unwrap();
         // Who goes away before his turn takes nobody's.
@@ -117,6 +128,7 @@ mod tests {
         drop(slow);
         assert!(come(&mut last));
         drop(last);
+        assert_eq!(load(), (0, 0));
         assert!(come(&mut enter(1).unwrap()), "free again");
     }
 }

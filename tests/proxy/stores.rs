@@ -271,3 +271,52 @@ fn an_executor_works_on_so_many_at_the_same_time_and_its_answer_is_the_clients()
     );
     assert_eq!(a.hits(), 2);
 }
+
+#[test]
+fn the_status_tells_how_many_messages_an_executor_has() {
+    let silent = Backend::start(|_| Act::Hang);
+    let config = format!(
+        "<definitions {NS}><priorityExecutor name=\"pe\"><queues><queue priority=\"1\" size=\"9\"/></queues><threads max=\"1\"/></priorityExecutor>
+         <sequence name=\"main\"><in><enqueue executor=\"pe\" priority=\"1\" sequence=\"f\"/></in></sequence>
+         <sequence name=\"f\"><send><endpoint>{}</endpoint></send></sequence></definitions>",
+        address(silent.address, "")
+    );
+    let proxy = Proxy::with(
+        &[("e.xml", config.as_str())],
+        &["--no-watch", "--workers", "1"],
+    );
+    let mut clients: Vec<_> = (0..3).map(|_| proxy.client()).collect();
+    for client in &mut clients {
+        client.send(format!(
+            "POST / HTTP/1.1\r\nHost: h\r\nContent-Type: text/xml\r\nContent-Length: {}\r\n\r\n{}",
+            quote().len(),
+            quote()
+        ));
+    }
+    let executor = || proxy.look("/api/v1/status")["executors"][0].clone();
+    eventually("all are there", || {
+        (executor()["waiting"] == 2).then_some(())
+    });
+    assert_eq!(
+        (&executor()["name"], &executor()["running"]),
+        (&"pe".into(), &1.into())
+    );
+    let out = proxy.verb(&["status"]);
+    let text = String::from_utf8_lossy(&out.stdout).into_owned();
+    assert!(
+        text.contains("executor   pe: 1 running, 2 waiting"),
+        "{text}"
+    );
+    let metrics = proxy
+        .ask("GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        .text();
+    let line = "axon_priority_executor_messages{executor=\"pe\",state=\"waiting\"} 2";
+    assert!(metrics.contains(line), "{metrics}");
+    // A reload of the same executor goes on counting.
+    proxy.write(
+        "e.xml",
+        &config.replace("</definitions>", "<sequence name=\"more\"/></definitions>"),
+    );
+    proxy.reload();
+    assert_eq!(executor()["running"], 1);
+}

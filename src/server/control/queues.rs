@@ -1,8 +1,8 @@
-//! What is shown of message stores and message processors.
+//! What is shown of message stores, message processors and priority executors.
 
 use std::sync::atomic::Ordering;
 
-use crate::admin::{ProcessorView, StoreView};
+use crate::admin::{ExecutorView, ProcessorView, StoreView};
 use crate::observe::metrics::ProcessorMetrics;
 use crate::server::generation::Generation;
 
@@ -26,6 +26,20 @@ pub fn processors(generation: &Generation) -> Vec<ProcessorView> {
         delivered: p.state.delivered.load(Ordering::Relaxed),
         failed: p.state.failed.load(Ordering::Relaxed),
         dropped: p.state.dropped.load(Ordering::Relaxed),
+    })
+    .collect()
+}
+
+/// The priority executors.
+pub fn executors(generation: &Generation) -> Vec<ExecutorView> {
+    let all = generation.mediation.executors().iter();
+    all.map(|executor| {
+        let load = executor.load();
+        ExecutorView {
+            name: executor.name.to_string(),
+            running: load.running(),
+            waiting: load.waiting(),
+        }
     })
     .collect()
 }

@@ -103,6 +103,24 @@ impl Scrape {
         )
     }
 
+    pub(super) fn executors(&self, f: &mut Families<'_, '_>) -> fmt::Result {
+        let executors = &self.snapshot.executors;
+        if executors.is_empty() {
+            return Ok(());
+        }
+        let states = |(name, running, waiting): &(String, u64, u64)| {
+            [("running", *running), ("waiting", *waiting)].map(|(state, n)| {
+                let labels = labels!["executor" = name.clone(), "state" = state];
+                (labels, n as f64)
+            })
+        };
+        f.gauges(
+            "axon_priority_executor_messages",
+            "Messages that a priority executor has",
+            executors.iter().flat_map(states),
+        )
+    }
+
     pub(super) fn config(&self, f: &mut Families<'_, '_>) -> fmt::Result {
         let config = &self.snapshot.config;
         f.gauges(

@@ -40,7 +40,9 @@ pub use copies::{Aside, Rest};
 pub use mediator::{List, Mediator, Scene, Step};
 pub use parse::{EndpointNames, EndpointParser};
 pub use proxy::{Publication, Seen};
-pub use sender::{Category, Cx, LocalBoxFuture, LogSink, Passed, ReadBytes, SendTo, Sender, Trace};
+pub use sender::{
+    Category, Cx, Job, LocalBoxFuture, LogSink, Passed, ReadBytes, SendTo, Sender, Trace,
+};
 pub use task::Task;
 
 use crate::codes::ErrorCode;

@@ -15,6 +15,7 @@ mod explain;
 mod gateway;
 mod generation;
 mod health;
+mod heavy;
 mod keystore;
 mod listen;
 mod log;

@@ -3,6 +3,7 @@
 //! Knows nothing of endpoints, sequences or sessions: it is given a target and a head, and says how far a try got.
 
 pub mod alarm;
+pub mod breath;
 pub mod buffer;
 pub mod connection;
 pub mod downstream;

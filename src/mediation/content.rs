@@ -1,6 +1,7 @@
 //! The current message as mediators see it: read as far as somebody looks into it, once, and written before it leaves
 //! mediation where somebody has changed it.
 
+mod ahead;
 mod format;
 
 use bytes::Bytes;
@@ -15,6 +16,7 @@ use crate::soap::envelope::Format;
 use crate::soap::media::MediaType;
 use crate::transport::headers::Name;
 
+pub(super) use ahead::{is_large, let_go, look_ahead};
 pub(super) use format::{OF_OLD_BYTES, ready, write_as_xml};
 
 /// True when that much of the current message has been read.

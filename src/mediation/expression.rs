@@ -21,6 +21,7 @@ mod text;
 
 use std::borrow::Cow;
 use std::ops::Range;
+use std::sync::Arc;
 
 pub use need::Need;
 pub(super) use text::java;
@@ -31,7 +32,7 @@ use crate::config::source::{Span, Spanned};
 use crate::exchange::{Exchange, Fault};
 use crate::mediation::content;
 use crate::mediation::message::{self, Place};
-use crate::soap::content::{Content, Extent, View};
+use crate::soap::content::{Content, Extent, Finding, View};
 use crate::soap::json::path::{JsonPath, JsonPathError};
 use crate::soap::tree::Tree;
 pub use crate::soap::xpath::Value;
@@ -41,18 +42,18 @@ use host::MessageHost;
 use scope::{Entry, MessageScope};
 
 /// A compiled expression.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Expression {
-    compiled: Compiled,
+    compiled: Arc<Compiled>,
     /// Functions and variables by the numbers that the engine has for them.
-    table: Vec<Entry>,
+    table: Arc<[Entry]>,
     need: Need,
     /// It looks into messages in SOAP only; of others it has no value.
     soap_only: bool,
     /// It asks for the `To` of the message, which the header of one in SOAP may say.
     asks_to: bool,
     /// Where it is written, `file:line:column`; empty when nobody said.
-    place: String,
+    place: Arc<str>,
 }
 
 #[derive(Debug)]
@@ -171,12 +172,12 @@ impl Expression {
             Compiled::Doubtful(_) => Need::Nothing,
         };
         Ok(Expression {
-            compiled,
-            table: scope.table,
+            compiled: Arc::new(compiled),
+            table: scope.table.into(),
             need,
             soap_only: false,
             asks_to: scope.asks_to,
-            place: String::new(),
+            place: Arc::default(),
         })
     }
 
@@ -196,18 +197,21 @@ impl Expression {
             }
         })?;
         Ok(Expression {
-            compiled: Compiled::Json(Box::new(compiled)),
-            table: Vec::new(),
+            compiled: Arc::new(Compiled::Json(Box::new(compiled))),
+            table: Arc::default(),
             need: Need::Whole,
             soap_only: false,
             asks_to: false,
-            place: String::new(),
+            place: Arc::default(),
         })
     }
 
     /// With the place that faults name.
     pub fn at(self, place: String) -> Expression {
-        Expression { place, ..self }
+        Expression {
+            place: place.into(),
+            ..self
+        }
     }
 
     /// The value that a JSONPath looks into.
@@ -227,7 +231,7 @@ impl Expression {
     ) -> Option<Expression> {
         match Expression::compile(&text.value, prefixes) {
             Ok(expression) => {
-                if let Compiled::Doubtful(error) = &expression.compiled {
+                if let Compiled::Doubtful(error) = &*expression.compiled {
                     diagnostics.warn(
                         DiagnosticCode::DoubtfulExpression,
                         span_of(text, &error.at),
@@ -235,10 +239,7 @@ impl Expression {
                         "as in Synapse, a message that gets there fails",
                     );
                 }
-                Some(Expression {
-                    place,
-                    ..expression
-                })
+                Some(expression.at(place))
             }
             Err(error) => {
                 error.report(text, diagnostics);
@@ -299,15 +300,29 @@ impl Expression {
     /// # Errors
     /// A fault that names the expression's place: it cannot be evaluated, or the message was not read.
     pub fn string<'x>(&'x self, x: &'x Exchange) -> Result<Cow<'x, str>, Fault> {
+        let known = self.finding(x, |finding| match finding {
+            Finding::Found(found) => text::of_found(found),
+            _ => None,
+        });
+        if let Some(text) = known {
+            return Ok(Cow::Owned(text));
+        }
         if let Some((stream, content)) = self.simple(x) {
             let found = content.glance(|text, roots| stream.find(text, usize::MAX, roots));
             let found = found.map_err(|error| content::refused(&self.place, &error))?;
-            if let Some(text) = found.and_then(text::of_found) {
+            if let Some(text) = found.as_deref().and_then(text::of_found) {
                 return Ok(Cow::Owned(text));
             }
         }
-        if let Compiled::Json(path) = &self.compiled {
-            let text = path.text(&self.json_value(x)?);
+        if let Compiled::Json(path) = &*self.compiled {
+            let known = self.finding(x, |finding| match finding {
+                Finding::Text(text) => Some(text.clone()),
+                _ => None,
+            });
+            let text = match known {
+                Some(text) => text,
+                None => path.text(&self.json_value(x)?),
+            };
             return text
                 .map(Cow::Owned)
                 .map_err(|error| self.fault(&error.to_string()));
@@ -322,6 +337,14 @@ impl Expression {
     /// # Errors
     /// As [`string`](Self::string).
     pub fn boolean(&self, x: &Exchange) -> Result<bool, Fault> {
+        let known = self.finding(x, |finding| match finding {
+            Finding::Found(found) => Some(!found.is_empty()),
+            Finding::Text(Ok(text)) => Some(JsonPath::is_true(text)),
+            _ => None,
+        });
+        if let Some(known) = known {
+            return Ok(known);
+        }
         if let Some((stream, content)) = self.simple(x) {
             let found = content.glance(|text, roots| stream.exists(text, roots));
             let found = found.map_err(|error| content::refused(&self.place, &error))?;
@@ -329,7 +352,7 @@ impl Expression {
                 return Ok(found);
             }
         }
-        if let Compiled::Json(path) = &self.compiled {
+        if let Compiled::Json(path) = &*self.compiled {
             let holds = path.holds(&self.json_value(x)?);
             return holds.map_err(|error| self.fault(&error.to_string()));
         }
@@ -341,24 +364,75 @@ impl Expression {
     /// # Errors
     /// As [`string`](Self::string).
     pub fn evaluate<'x>(&'x self, x: &'x Exchange) -> Result<Value<'x>, Fault> {
-        let xpath = match &self.compiled {
+        let xpath = match &*self.compiled {
             Compiled::XPath(xpath, _) => xpath,
             Compiled::Json(_) => return self.string(x).map(Value::Text),
             Compiled::Doubtful(error) => return Err(self.fault(&error.message)),
         };
+        let known = self.finding(x, |finding| match finding {
+            Finding::Value(value) => Some(value.clone()),
+            _ => None,
+        });
+        let value = match known {
+            Some(value) => value,
+            None => self.find(xpath, self.view(x)?, x),
+        };
+        value.map_err(|error| self.fault(&error.message))
+    }
+
+    fn find<'x>(
+        &'x self,
+        xpath: &'x XPath,
+        view: Option<&'x View>,
+        x: &'x Exchange,
+    ) -> Result<Value<'x>, XPathError> {
         let host = MessageHost {
             exchange: x,
             table: &self.table,
         };
-        let view = self.view(x)?;
         let context = Context {
             tree: view.map(|view| &view.tree),
             node: view.map_or(Tree::DOCUMENT, |view| view.envelope),
             host: &host,
         };
-        xpath
-            .evaluate(&context)
-            .map_err(|error| self.fault(&error.message))
+        xpath.evaluate(&context)
+    }
+
+    /// Evaluates what looks into the message and has the message remember what was found, for whoever asks next.
+    pub(super) fn look_ahead(&self, x: &Exchange) {
+        let Some(content) = x.content() else {
+            return;
+        };
+        if let Some((stream, content)) = self.simple(x)
+            && let Ok(Some(found)) =
+                content.glance(|text, roots| stream.find(text, usize::MAX, roots))
+            && text::of_found(&found).is_some()
+        {
+            return content.remember(self.key(), Finding::Found(found));
+        }
+        // What fails here fails again when somebody asks, and is told then.
+        let finding = match &*self.compiled {
+            Compiled::XPath(xpath, _) => match self.view(x) {
+                Ok(view) => Finding::Value(self.find(xpath, view, x).map(Value::into_owned)),
+                Err(_) => return,
+            },
+            Compiled::Json(path) => match self.json_value(x) {
+                Ok(value) => Finding::Text(path.text(&value)),
+                Err(_) => return,
+            },
+            Compiled::Doubtful(_) => return,
+        };
+        content.remember(self.key(), finding);
+    }
+
+    /// What this expression has found in the current message before.
+    fn finding<T>(&self, x: &Exchange, read: impl FnOnce(&Finding) -> Option<T>) -> Option<T> {
+        x.content()?.finding(self.key(), read)
+    }
+
+    /// Tells expressions apart.
+    fn key(&self) -> usize {
+        Arc::as_ptr(&self.compiled).addr()
     }
 
     /// The message, where the expression looks into it and it was read.
@@ -375,14 +449,14 @@ impl Expression {
 
     /// The path that answers the expression from the text of the message.
     fn simple<'x>(&'x self, x: &'x Exchange) -> Option<(&'x StreamPath, &'x Content)> {
-        match &self.compiled {
+        match &*self.compiled {
             Compiled::XPath(_, Some(stream)) => Some((stream, x.content()?)),
             _ => None,
         }
     }
 
     fn fault(&self, message: &str) -> Fault {
-        let text = match self.place.as_str() {
+        let text = match &*self.place {
             "" => message.to_owned(),
             place => format!("the expression at {place}: {message}"),
         };

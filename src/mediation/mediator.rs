@@ -94,6 +94,11 @@ pub trait Mediator: Debug + Send + Sync {
         None
     }
 
+    /// Of the expressions that it evaluates, those whose values are worth having been found before in a large message.
+    fn asks<'a>(&'a self, scene: &Scene<'a>) -> Vec<&'a Expression> {
+        self.looks(scene).into_iter().collect()
+    }
+
     /// How much of the message it needs besides what its expressions look at: whole for who changes it. That has been
     /// read when [`mediate`](Self::mediate) is called.
     fn extent(&self, _: &Scene<'_>) -> Option<Extent> {

@@ -241,7 +241,7 @@ impl<'a> Run<'a> {
             {
                 trace.passed(Passed::Mediator(&place.value, place.span));
             }
-            if looks && self.looks_further(mediator, x) {
+            if looks && (content::is_large(x) || self.looks_further(mediator, x)) {
                 return Ok(Wait::Work(Work::Look(mediator)));
             }
             match mediator.mediate(x, &self.scene) {
@@ -299,6 +299,9 @@ impl<'a> Run<'a> {
                 self.look(mediator, x).await?;
                 if x.replied {
                     return Ok(Some(Wait::Ended(Ended::Stopped)));
+                }
+                if content::is_large(x) {
+                    content::look_ahead(x, mediator, &self.scene, self.cx.sender).await?;
                 }
                 let step = mediator.mediate(x, &self.scene);
                 self.enact(step, x)

@@ -15,6 +15,9 @@ use crate::soap::content::Extent;
 /// A boxed future of one worker thread.
 pub type LocalBoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
 
+/// Work that takes long, for another thread.
+pub type Job = Box<dyn FnOnce() + Send>;
+
 /// Where a message goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SendTo {
@@ -58,6 +61,12 @@ pub trait Sender {
     /// A number by chance, for the boundaries and ids of what is written.
     fn chance(&self) -> u64 {
         0
+    }
+
+    /// Has long work done beside the worker; what was `begun` before goes on before another message begins. An error when too much waits already: then it was not begun, and is dropped.
+    fn compute<'a>(&'a self, job: Job, _begun: bool) -> LocalBoxFuture<'a, Result<(), Fault>> {
+        job();
+        Box::pin(std::future::ready(Ok(())))
     }
 
     /// Reads the answer's body, so that it is held whole.

@@ -10,6 +10,7 @@ use tokio::sync::watch;
 use super::control::Running;
 use super::counters::Counters;
 use super::generation::{Around, Built, Generation, Origin};
+use super::heavy::Heavy;
 use super::members::{self, Members};
 use super::reload::{Reloads, Shared};
 use super::reloader::Reloader;
@@ -287,6 +288,7 @@ fn serve(
         println!("listening {kind} {address}");
     }
     let (fetches, asked_for) = TokenFetches::channel(tokens::WAITING_MAX);
+    let heavy = Heavy::start()?;
     let mut threads = Vec::new();
     for (index, counters) in counters.into_iter().enumerate() {
         let listeners = opened
@@ -308,6 +310,7 @@ fn serve(
             events: events.clone(),
             access,
             tokens: fetches.clone(),
+            heavy: heavy.clone(),
             stop: stopping.clone(),
         };
         threads.push(

@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use super::executors::Executors;
 use super::generation::Generation;
+use super::heavy::Heavy;
 use super::log::Events;
 use super::serve::Bound;
 use crate::endpoint::NodeId;
@@ -77,6 +78,8 @@ pub struct Home {
     pub space: Rc<Space>,
     /// Where tokens are fetched.
     pub tokens: TokenFetches,
+    /// Where long work is done.
+    pub heavy: Arc<Heavy>,
     /// Who waits for priority executors.
     pub executors: Rc<Executors>,
 }

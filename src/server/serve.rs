@@ -18,7 +18,7 @@ use crate::endpoint::dispatch::Dispatch;
 use crate::endpoint::tree::NodeKind;
 use crate::exchange::{Arrival, Body, CopyReport, Exchange, Fault};
 use crate::mediation::executor::Executor;
-use crate::mediation::{Aside, Cx, LocalBoxFuture, ReadBytes, Rest, SendTo, Sender};
+use crate::mediation::{Aside, Cx, Job, LocalBoxFuture, ReadBytes, Rest, SendTo, Sender};
 use crate::observe::{AccessRecord, Attempt, Lines, LogFormat, RequestId, RequestIds};
 use crate::soap::content::Extent;
 use crate::transport::connection::Handler;
@@ -397,6 +397,16 @@ impl Sender for Bound<'_> {
 
     fn chance(&self) -> u64 {
         self.dispatch.worker.random()
+    }
+
+    fn compute<'a>(&'a self, job: Job, begun: bool) -> LocalBoxFuture<'a, Result<(), Fault>> {
+        match self.beside {
+            Some(beside) => Box::pin(beside.home.heavy.compute(job, begun)),
+            None => {
+                job();
+                Box::pin(std::future::ready(Ok(())))
+            }
+        }
     }
 
     fn hold<'a>(&'a self, x: &'a mut Exchange) -> LocalBoxFuture<'a, Result<(), Fault>> {

@@ -14,6 +14,7 @@ use super::copies::Home;
 use super::counters::Counters;
 use super::gateway::Doorman;
 use super::generation::Generation;
+use super::heavy::Heavy;
 use super::processors::Processors;
 use super::serve::Service;
 use super::tasks;
@@ -48,6 +49,8 @@ pub struct Plan {
     pub access: Vec<Option<(LogFormat, Lines)>>,
     /// Where tokens are fetched.
     pub tokens: TokenFetches,
+    /// Where long work is done.
+    pub heavy: Arc<Heavy>,
     /// Turns true when the stop begins.
     pub stop: watch::Receiver<bool>,
 }
@@ -106,6 +109,7 @@ async fn serve(plan: Plan) {
         events: plan.events,
         space: Rc::default(),
         tokens: plan.tokens,
+        heavy: plan.heavy,
         executors: Rc::default(),
     });
     let service = |listener: String, tls, access| Service {

@@ -6,12 +6,13 @@
 //! message until somebody changes the tree: then it is [written](Content::write) in the notation that is asked for.
 
 mod build;
+mod finding;
 mod notation;
 #[cfg(test)]
 mod tests;
 mod write;
 
-use std::cell::{Cell, OnceCell};
+use std::cell::{Cell, OnceCell, RefCell};
 
 use bytes::Bytes;
 
@@ -19,6 +20,7 @@ use super::envelope::{Format, SOAP11_NS, SOAP12_NS};
 use super::json::JsonError;
 use super::tree::{Charset, EditError, NewName, NodeId, ParseError, Tree};
 
+pub use finding::Finding;
 pub use notation::Notation;
 pub use write::{Wanted, Written};
 
@@ -73,6 +75,8 @@ pub struct Content {
     content_type: Vec<u8>,
     view: OnceCell<Result<View, ContentError>>,
     glanced: Cell<bool>,
+    /// By the keys of expressions.
+    findings: RefCell<Vec<(usize, Finding)>>,
     changed: bool,
 }
 
@@ -102,6 +106,8 @@ pub struct Attachment {
 const ENVELOPES: &[(&str, &str)] = &[(SOAP11_NS, "Envelope"), (SOAP12_NS, "Envelope")];
 /// A tree may grow to so many times the size of its message, at least to [`SIZE_MIN`], before changes are refused.
 const GROWTH_MAX: usize = 16;
+/// A message of more bytes is a large one: work on it takes longer than other connections can wait.
+const LARGE: usize = 64 * 1024;
 /// Bytes to which any tree may grow.
 const SIZE_MIN: usize = 64 * 1024 * 1024;
 
@@ -120,6 +126,7 @@ impl Content {
             content_type: content_type.to_vec(),
             view: OnceCell::new(),
             glanced: Cell::new(false),
+            findings: RefCell::default(),
             changed: false,
         }
     }
@@ -199,6 +206,15 @@ impl Content {
         serde_json::from_slice(text).map_err(|error| JsonError::Malformed(error.to_string()).into())
     }
 
+    /// True for a message that is worked on beside the worker.
+    pub fn is_large(&self) -> bool {
+        let tree = || match self.view.get() {
+            Some(Ok(view)) => view.tree.size(),
+            _ => 0,
+        };
+        self.bytes.len() > LARGE || tree() > LARGE * 4
+    }
+
     /// True once the tree was changed, until it is written.
     pub fn is_changed(&self) -> bool {
         self.changed
@@ -227,6 +243,7 @@ impl Content {
             return Err(ContentError::Beginning);
         }
         self.view()?;
+        self.findings.get_mut().clear();
         let most = self.bytes.len().saturating_mul(GROWTH_MAX).max(SIZE_MIN);
         self.changed = true;
         match self.view.get_mut() {
@@ -247,6 +264,13 @@ impl Content {
         if let Some(Ok(view)) = self.view.get_mut() {
             view.framed = framed;
         }
+    }
+
+    /// Lets go of tree and bytes of a message that was written: [`set_written`](Self::set_written) follows.
+    pub fn release(&mut self) {
+        self.view = OnceCell::new();
+        self.findings.get_mut().clear();
+        self.bytes = Bytes::new();
     }
 
     /// Answers a simple path from the text of a SOAP message, as long as there is no tree: the first such question is

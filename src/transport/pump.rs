@@ -6,6 +6,9 @@
 use std::io::{self, IoSlice};
 use std::task::{Context, Poll, ready};
 
+use bytes::{Buf as _, Bytes};
+
+use super::breath::{Breath, SLICE};
 use super::buffer::Buf;
 use super::http1::framing::{Decoder, Framing, Next};
 use super::http1::strict::Refused;
@@ -14,6 +17,8 @@ use super::replay::{Replay, ReplayLimits};
 
 /// A run up to this size is copied behind the head, so that one plain write takes both.
 const COPIED_RUN: usize = 4 * 1024;
+/// A body up to this size that is held elsewhere is copied behind the head.
+const HELD_COPIED: usize = 64 * 1024;
 
 /// Why a body did not get through.
 #[derive(Debug)]
@@ -60,6 +65,9 @@ pub struct Pump {
     run_at: usize,
     tail: Vec<u8>,
     tail_at: usize,
+    /// A body that is held elsewhere, behind `out`: what is left of it.
+    own: Bytes,
+    breath: Breath,
     chunked: bool,
     /// The source's buffer holds the whole body and keeps it until the exchange is over.
     held: bool,
@@ -83,6 +91,8 @@ impl Pump {
             run_at: 0,
             tail: Vec::new(),
             tail_at: 0,
+            own: Bytes::new(),
+            breath: Breath::default(),
             chunked: framing == Framing::Chunked,
             held: false,
             from: From::Live,
@@ -114,9 +124,12 @@ impl Pump {
         self
     }
 
-    /// Adds a body that is held elsewhere and small enough to be copied or written with the head.
-    pub fn with_bytes(mut self, bytes: &[u8]) -> Self {
-        self.out.extend_from_slice(bytes);
+    /// Adds a body that is held elsewhere. A small one is copied, so that it is written with the head.
+    pub fn with_bytes(mut self, bytes: &Bytes) -> Self {
+        match bytes.len() > HELD_COPIED {
+            true => self.own = bytes.clone(),
+            false => self.out.extend_from_slice(bytes),
+        }
         self.payload = bytes.len() as u64;
         self.finishing = true;
         self
@@ -130,7 +143,10 @@ impl Pump {
 
     /// True when everything that was begun is written; nothing half-sent is pending.
     fn is_flushed(&self) -> bool {
-        self.out_at == self.out.len() && self.run_at == self.run && self.tail_at == self.tail.len()
+        self.out_at == self.out.len()
+            && self.run_at == self.run
+            && self.tail_at == self.tail.len()
+            && self.own.is_empty()
     }
 
     /// True when all is written and it waits for more from the source.
@@ -217,14 +233,25 @@ impl Pump {
     /// As [`poll`](Self::poll) for a pump whose bytes are all its own.
     pub fn poll_own(&mut self, cx: &mut Context<'_>, to: &mut Io) -> Poll<Result<(), PumpError>> {
         debug_assert!(self.is_own());
-        while self.out_at < self.out.len() {
-            let n = ready!(to.poll_write(cx, &[IoSlice::new(&self.out[self.out_at..])]))
-                .map_err(PumpError::Write)?;
+        // A large body goes out in slices.
+        while self.out_at < self.out.len() || !self.own.is_empty() {
+            ready!(self.breath.poll(cx));
+            let out = IoSlice::new(&self.out[self.out_at..]);
+            let own = IoSlice::new(&self.own[..self.own.len().min(SLICE)]);
+            let written = match (out.is_empty(), own.is_empty()) {
+                (_, true) => to.poll_write(cx, &[out]),
+                (true, false) => to.poll_write(cx, &[own]),
+                (false, false) => to.poll_write(cx, &[out, own]),
+            };
+            let n = ready!(written).map_err(PumpError::Write)?;
             if n == 0 {
                 return Poll::Ready(Err(PumpError::Write(io::ErrorKind::WriteZero.into())));
             }
-            self.out_at += n;
             self.written += n as u64;
+            self.breath.moved(n);
+            let of_out = n.min(self.out.len() - self.out_at);
+            self.out_at += of_out;
+            self.own.advance(n - of_out);
         }
         to.poll_flush(cx).map_err(PumpError::Write)
     }

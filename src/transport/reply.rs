@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use super::breath::SLICE;
 use super::downstream::Client;
 use super::head::{Method, ResponseHead, Version};
 use super::http1::framing::Framing;
@@ -68,8 +69,8 @@ pub async fn reply(
         ReplyBody::Upstream(upstream, target) => {
             relay(worker, client, head, upstream, target, bodiless).await
         }
-        ReplyBody::Empty => whole(worker, client, head, &[], bodiless).await,
-        ReplyBody::Bytes(bytes) => whole(worker, client, head, &bytes, bodiless).await,
+        ReplyBody::Empty => whole(worker, client, head, Bytes::new(), bodiless).await,
+        ReplyBody::Bytes(bytes) => whole(worker, client, head, bytes, bodiless).await,
     }
 }
 
@@ -77,7 +78,7 @@ async fn whole(
     worker: &Worker,
     client: &mut Client,
     head: &ResponseHead,
-    bytes: &[u8],
+    mut bytes: Bytes,
     bodiless: bool,
 ) -> Replied {
     client.keep_alive &= client.body.held.is_some() || client.body.decoder.is_done();
@@ -90,14 +91,28 @@ async fn whole(
         upgrade: false,
     };
     write::response(&mut out, line, head);
-    let bytes = if bodiless { &[][..] } else { bytes };
-    out.extend_from_slice(bytes);
+    if bodiless {
+        bytes.clear();
+    }
     let due = worker.instant() + worker.limits.body_progress;
-    let written = client.alarm.limit(due, client.io.write_all(&out)).await;
-    worker.recycle(out);
+    let written = match bytes.len() > SLICE {
+        false => {
+            out.extend_from_slice(&bytes);
+            let written = client.alarm.limit(due, client.io.write_all(&out)).await;
+            worker.recycle(out);
+            written.map(|written| written.is_ok())
+        }
+        true => {
+            let mut pump = Pump::new(out, Framing::None).with_bytes(&bytes);
+            let io = &mut client.io;
+            let all = poll_fn(|cx| pump.poll_own(cx, io));
+            let written = client.alarm.limit(due, all).await;
+            written.map(|written| written.is_ok())
+        }
+    };
     let end = match written {
-        Some(Ok(())) => ReplyEnd::Complete,
-        Some(Err(_)) => ReplyEnd::ClientGone,
+        Some(true) => ReplyEnd::Complete,
+        Some(false) => ReplyEnd::ClientGone,
         None => ReplyEnd::Stalled,
     };
     client.keep_alive &= end == ReplyEnd::Complete;

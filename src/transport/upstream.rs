@@ -9,6 +9,8 @@ use std::io;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use bytes::Bytes;
+
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 
@@ -125,7 +127,7 @@ pub enum TryBody<'a> {
         keep: bool,
     },
     /// Held here.
-    Bytes(&'a [u8]),
+    Bytes(&'a Bytes),
 }
 
 /// One request to one back end.

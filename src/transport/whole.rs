@@ -5,12 +5,16 @@ use std::io;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use super::breath::Breath;
 use super::buffer::Buf;
 use super::downstream::{Client, within};
 use super::http1::framing::{Decoder, Framing, Next};
 use super::http1::strict::Refused;
 use super::limits::Limits;
 use super::upstream::Upstream;
+
+/// Room is made for so many times what has come, up to what was announced: a large body is copied but once or twice.
+const GROWTH: usize = 15;
 
 /// Why a body is not there whole.
 #[derive(Debug)]
@@ -121,14 +125,22 @@ async fn take(
         Framing::Length(length) => Vec::with_capacity(length.min(64 * 1024) as usize),
         _ => Vec::new(),
     };
+    let mut breath = Breath::default();
     loop {
         match decoder.next(buf).map_err(WholeError::Refused)? {
             Next::Data { len, .. } => {
                 if out.len() + len > limits.bytes {
                     return Err(WholeError::TooLong(limits.bytes));
                 }
+                if let Framing::Length(length) = framing
+                    && out.len() + len > out.capacity()
+                {
+                    let left = length as usize - out.len();
+                    out.reserve_exact(left.min(out.len() * GROWTH).max(len));
+                }
                 out.extend_from_slice(&buf.data()[..len]);
                 decoder.consume(buf, len);
+                breath.moved(len);
             }
             Next::End => return Ok(out),
             Next::More => {
@@ -136,6 +148,7 @@ async fn take(
                 if buf.is_full() && buf.capacity() > 0 {
                     buf.grow();
                 }
+                poll_fn(|cx| breath.poll(cx)).await;
                 let read = within(limits.progress, poll_fn(|cx| fill(cx, buf))).await;
                 match read {
                     Some(Ok(0)) => decoder

@@ -182,3 +182,54 @@ fn endpoint_properties_look_into_the_message_too() {
         assert_eq!(String::from_utf8_lossy(&request.body), sent);
     }
 }
+
+/// A large message is worked on beside the worker, and nobody can tell by what comes of it.
+#[test]
+fn a_large_message_is_mediated_like_a_small_one() {
+    let (a, b) = (Backend::named("a"), Backend::named("b"));
+    let mut files = files(
+        &a,
+        &b,
+        "<property name=\"n\" value=\"1\"/><sequence key=\"s\"/><property name=\"n\" value=\"2\"/><sequence key=\"s\"/>\
+         <enrich><source type=\"inline\"><new xmlns=\"\">yes</new></source><target xpath=\"//m:q\" action=\"child\"/></enrich>\
+         <property name=\"X-New\" expression=\"//m:q/new\" scope=\"transport\"/>\
+         <filter xpath=\"count(//m:i) = 2\"><then><property name=\"X-Count\" value=\"2\" scope=\"transport\"/></then></filter>\
+         <filter source=\"json-eval($..i)\" regex=\".*\"><then/></filter>\
+         <iterate expression=\"//m:i\" continueParent=\"true\"><target><sequence><drop/></sequence></target></iterate>",
+    );
+    files.push((
+        "s.xml",
+        "<sequence xmlns=\"http://ws.apache.org/ns/synapse\" xmlns:m=\"urn:m\" name=\"s\">\
+         <property name=\"X-I\" expression=\"concat($trp:X-I, //m:i[@k = get-property('n')])\" scope=\"transport\"/>\
+         <property name=\"X-All\" expression=\"//m:i\" scope=\"transport\"/></sequence>"
+            .to_owned(),
+    ));
+    let proxy = Proxy::start(&files);
+    for filler in [10, 300_000] {
+        let filler = "x".repeat(filler);
+        let items = format!("<m:f>{filler}</m:f><m:i k=\"1\">one</m:i><m:i k=\"2\">two</m:i>");
+        assert_eq!(proxy.client().post("/x", &message("", &items)).text(), "b");
+        let seen = b.seen().pop().unwrap();
+        for (name, value) in [
+            ("X-I", "onetwo"),
+            ("X-All", "onetwo"),
+            ("X-New", "yes"),
+            ("X-Count", "2"),
+        ] {
+            assert_eq!(seen.headers.value(name), Some(value), "{name}");
+        }
+        let sent = message("", &(items + "<new>yes</new>"));
+        assert_eq!(String::from_utf8_lossy(&seen.body), sent);
+    }
+    // One that cannot be read is told as such, large or not.
+    for filler in [10, 300_000] {
+        let broken = message("", &format!("<a>{}</b>", "x".repeat(filler)));
+        let answer = proxy.client().post("/x", &broken);
+        assert_eq!(answer.status, 500);
+        assert!(
+            answer.text().contains("looks into the message"),
+            "{}",
+            answer.text()
+        );
+    }
+}

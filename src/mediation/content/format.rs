@@ -6,10 +6,12 @@
 //! XML that nobody read stays plain XML when SOAP or a form is asked for.
 
 use super::super::message;
+use super::ahead::elsewhere;
 use super::{ensure, refused};
+use crate::codes::ErrorCode;
 use crate::exchange::{Body, Direction, Exchange, Fault};
 use crate::mediation::sender::Sender;
-use crate::soap::content::{Content, Extent, Notation, Wanted, Written};
+use crate::soap::content::{Content, ContentError, Extent, Notation, Wanted, Written};
 use crate::soap::media::MediaType;
 use crate::soap::tree::Charset;
 use crate::transport::headers::Name;
@@ -72,8 +74,30 @@ async fn written(x: &mut Exchange, sender: &dyn Sender) -> Result<(), Fault> {
     if !must_write(x, content, asked) {
         return Ok(());
     }
-    let written = write(x, content, asked, sender)?;
-    put(x, written);
+    let own = asked.and_then(|_| x.axis2.value("ContentType"));
+    let charset = x.axis2.value("CHARACTER_SET_ENCODING");
+    let settings = Settings {
+        notation: asked,
+        content_type: own.filter(|own| !own.trim().is_empty()).map(str::to_owned),
+        action: message::action(x).to_owned(),
+        charset: charset.and_then(Charset::named).unwrap_or_default(),
+        mtom: set(x, "enableMTOM"),
+        attachments: set(x, "enableSwA"),
+        seed: sender.chance(),
+        limit: sender.message_bytes(),
+    };
+    let written = match content.is_large() {
+        false => settings.write(content),
+        true => match x.take_content() {
+            Some(content) => {
+                let (content, written) = beside(content, settings, sender).await?;
+                x.keep_content(*content);
+                written
+            }
+            None => return Ok(()),
+        },
+    };
+    put(x, written.map_err(|error| refused("", &error))?);
     Ok(())
 }
 
@@ -135,28 +159,55 @@ fn includes(content: &Content) -> bool {
     media.parameter("type") == Some("application/xop+xml")
 }
 
-fn write(
-    x: &Exchange,
-    content: &Content,
-    asked: Option<Notation>,
+/// How the message is to be written, by itself.
+struct Settings {
+    notation: Option<Notation>,
+    content_type: Option<String>,
+    action: String,
+    charset: Charset,
+    mtom: bool,
+    attachments: bool,
+    seed: u64,
+    limit: usize,
+}
+
+impl Settings {
+    fn write(&self, content: &Content) -> Result<Written, ContentError> {
+        content.write(&Wanted {
+            notation: self.notation,
+            content_type: self.content_type.as_deref(),
+            action: &self.action,
+            charset: self.charset,
+            mtom: self.mtom,
+            attachments: self.attachments,
+            seed: self.seed,
+            limit: self.limit,
+        })
+    }
+}
+
+/// Writes a large message beside the worker.
+async fn beside(
+    content: Box<Content>,
+    settings: Settings,
     sender: &dyn Sender,
-) -> Result<Written, Fault> {
-    let own = asked.and_then(|_| x.axis2.value("ContentType"));
-    let charset = x
-        .axis2
-        .value("CHARACTER_SET_ENCODING")
-        .and_then(Charset::named);
-    let wanted = Wanted {
-        notation: asked,
-        content_type: own.filter(|own| !own.trim().is_empty()),
-        action: message::action(x),
-        charset: charset.unwrap_or_default(),
-        mtom: set(x, "enableMTOM"),
-        attachments: set(x, "enableSwA"),
-        seed: sender.chance(),
-        limit: sender.message_bytes(),
-    };
-    content.write(&wanted).map_err(|error| refused("", &error))
+) -> Result<(Box<Content>, Result<Written, ContentError>), Fault> {
+    let (back, done) = elsewhere((content, None), true, sender, move |(content, written)| {
+        let now = settings.write(content);
+        if now.is_ok() {
+            content.release();
+        }
+        *written = Some(now);
+    })
+    .await;
+    done?;
+    match back {
+        Some((content, Some(written))) => Ok((content, written)),
+        _ => Err(Fault::new(
+            ErrorCode::NONE,
+            "the message could not be written",
+        )),
+    }
 }
 
 /// Makes what was written the current message.

@@ -53,7 +53,7 @@ fn of_node(item: Item, tree: &Tree) -> Cow<'_, str> {
 
 /// The text of nodes that were found without a tree; `None` when one of them would have to be written as XML, or when it
 /// is too long.
-pub(super) fn of_found(found: Vec<Found>) -> Option<String> {
+pub(super) fn of_found(found: &[Found]) -> Option<String> {
     let mut out = String::new();
     for node in found {
         if node.element && node.own.trim().is_empty() {

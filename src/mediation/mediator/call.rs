@@ -42,7 +42,7 @@ enum Source {
     Body,
     Nodes(Expression),
     Property(String),
-    Inline(Fragment),
+    Inline(Box<Fragment>),
 }
 
 #[derive(Debug)]
@@ -107,7 +107,7 @@ fn call_source(element: &Element, parse: &mut Parse<'_>) -> Option<Source> {
     Some(match parse.word(element, "type", KINDS)? {
         "property" => Source::Property(inner(element).value),
         "inline" => match element.elements().next().map(Fragment::of) {
-            Some(Ok(fragment)) => Source::Inline(fragment),
+            Some(Ok(fragment)) => Source::Inline(Box::new(fragment)),
             Some(Err(error)) => {
                 parse.bad(element.name_span, error.to_string());
                 return None;
@@ -203,8 +203,14 @@ impl Mediator for Call {
         Step::Ask(self)
     }
 
-    fn looks<'a>(&'a self, _: &Scene<'a>) -> Option<&'a Expression> {
-        let part = self.part.as_deref()?;
+    fn looks<'a>(&'a self, scene: &Scene<'a>) -> Option<&'a Expression> {
+        most(self.asks(scene).into_iter().map(Some))
+    }
+
+    fn asks<'a>(&'a self, _: &Scene<'a>) -> Vec<&'a Expression> {
+        let Some(part) = self.part.as_deref() else {
+            return Vec::new();
+        };
         let source = match &part.source {
             Source::Nodes(expression) => Some(expression),
             _ => None,
@@ -213,7 +219,7 @@ impl Mediator for Call {
             Target::Nodes(expression) => Some(expression),
             _ => None,
         };
-        most([source, target])
+        source.into_iter().chain(target).collect()
     }
 
     fn extent(&self, _: &Scene<'_>) -> Option<Extent> {

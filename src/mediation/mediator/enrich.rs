@@ -111,6 +111,11 @@ impl Mediator for Enrich {
         most([self.source.expression(), self.target.expression()])
     }
 
+    fn asks<'a>(&'a self, _: &Scene<'a>) -> Vec<&'a Expression> {
+        let asked = [self.source.expression(), self.target.expression()];
+        asked.into_iter().flatten().collect()
+    }
+
     fn extent(&self, _: &Scene<'_>) -> Option<Extent> {
         (self.source.is_in_message() || self.target.is_in_message()).then_some(Extent::Whole)
     }

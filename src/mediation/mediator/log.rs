@@ -168,6 +168,14 @@ impl Mediator for Log {
         most(self.properties.iter().map(|(_, value)| value.expression()))
     }
 
+    fn asks<'a>(&'a self, scene: &Scene<'a>) -> Vec<&'a Expression> {
+        if !scene.log.enabled(self.category) {
+            return Vec::new();
+        }
+        let asked = self.properties.iter();
+        asked.filter_map(|(_, value)| value.expression()).collect()
+    }
+
     fn extent(&self, scene: &Scene<'_>) -> Option<Extent> {
         match self.level {
             _ if !scene.log.enabled(self.category) => None,

@@ -40,7 +40,7 @@ enum Media {
 
 #[derive(Debug)]
 enum Format {
-    Xml(Fragment),
+    Xml(Box<Fragment>),
     Text(String),
     /// By the key of a local entry or a file of the registry.
     Key(KeyOf),
@@ -108,7 +108,7 @@ fn format(element: &Element, media: Media, parse: &mut Parse<'_>) -> Option<Form
     }
     match (element.elements().next(), media) {
         (Some(payload), Media::Xml) => match Fragment::of(payload) {
-            Ok(fragment) => Some(Format::Xml(fragment)),
+            Ok(fragment) => Some(Format::Xml(Box::new(fragment))),
             Err(error) => {
                 parse.bad(payload.name_span, error.to_string());
                 None
@@ -247,6 +247,11 @@ impl Mediator for PayloadFactory {
             _ => None,
         };
         most(self.arguments.iter().map(Argument::expression).chain([key]))
+    }
+
+    fn asks<'a>(&'a self, _: &Scene<'a>) -> Vec<&'a Expression> {
+        let asked = self.arguments.iter().filter_map(Argument::expression);
+        asked.collect()
     }
 
     fn extent(&self, _: &Scene<'_>) -> Option<Extent> {

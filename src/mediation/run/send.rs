@@ -153,6 +153,9 @@ impl Run<'_> {
                 return Ok(());
             }
         }
+        if self.cx.sender.extent(to).is_none() {
+            content::let_go(x, self.cx.sender).await;
+        }
         let sent = self.cx.sender.send(x, to).await;
         self.sent(sent, x)
     }

@@ -137,8 +137,12 @@ impl JsonPath {
     /// # Errors
     /// [`JsonPathError::Visits`].
     pub fn holds(&self, root: &Value) -> Result<bool, JsonPathError> {
-        let text = self.text(root)?;
-        Ok(!matches!(text.as_str(), "" | "false" | "null" | "[]"))
+        Ok(Self::is_true(&self.text(root)?))
+    }
+
+    /// Whether a text that a path has led to counts as true.
+    pub fn is_true(text: &str) -> bool {
+        !matches!(text, "" | "false" | "null" | "[]")
     }
 
     /// True when it selects one value at most.

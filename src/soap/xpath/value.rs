@@ -147,6 +147,16 @@ impl<'x> Value<'x> {
         Value::Text(text.into())
     }
 
+    /// The value by itself.
+    pub fn into_owned(self) -> Value<'static> {
+        match self {
+            Value::Nodes(nodes) => Value::Nodes(nodes),
+            Value::Text(text) => Value::Text(Cow::Owned(text.into_owned())),
+            Value::Number(number) => Value::Number(number),
+            Value::Boolean(value) => Value::Boolean(value),
+        }
+    }
+
     /// The value as `boolean()` makes it.
     pub fn to_boolean(&self) -> bool {
         match self {

@@ -67,15 +67,17 @@ fn words(kind: &str) -> String {
 
 /// Files in folders of an example: a registry.
 fn beside(folder: &str) -> Vec<(String, String)> {
+    let root = docs(folder);
     let mut found = Vec::new();
-    for entry in std::fs::read_dir(docs(folder)).unwrap() {
-        let inside = entry.unwrap().path();
-        if inside.is_dir() {
-            for file in std::fs::read_dir(&inside).unwrap() {
-                let file = file.unwrap().path();
-                let name = file.strip_prefix(docs(folder)).unwrap();
-                let name = name.to_str().unwrap().to_owned();
-                found.push((name, std::fs::read_to_string(&file).unwrap()));
+    let mut folders = vec![root.clone()];
+    while let Some(inside) = folders.pop() {
+        for entry in std::fs::read_dir(&inside).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if inside != root {
+                let name = path.strip_prefix(&root).unwrap().to_str().unwrap();
+                found.push((name.to_owned(), std::fs::read_to_string(&path).unwrap()));
             }
         }
     }

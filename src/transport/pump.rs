@@ -66,8 +66,7 @@ pub struct Pump {
     tail: Vec<u8>,
     tail_at: usize,
     /// A body that is held elsewhere, behind `out`: what is left of it.
-    own: Bytes,
-    breath: Breath,
+    own: Option<Box<Own>>,
     chunked: bool,
     /// The source's buffer holds the whole body and keeps it until the exchange is over.
     held: bool,
@@ -81,6 +80,22 @@ pub struct Pump {
     pub written: u64,
 }
 
+/// What is left of a large body that is held elsewhere.
+#[derive(Debug)]
+struct Own {
+    bytes: Bytes,
+    breath: Breath,
+}
+
+impl Own {
+    /// What is left after a write, a part of which was of this body.
+    fn written(mut self: Box<Self>, all: usize, own: usize) -> Option<Box<Self>> {
+        self.breath.moved(all);
+        self.bytes.advance(own);
+        (!self.bytes.is_empty()).then_some(self)
+    }
+}
+
 impl Pump {
     /// A pump that first writes `out` (a message head), then the body framed as `framing`.
     pub fn new(out: Vec<u8>, framing: Framing) -> Self {
@@ -91,8 +106,7 @@ impl Pump {
             run_at: 0,
             tail: Vec::new(),
             tail_at: 0,
-            own: Bytes::new(),
-            breath: Breath::default(),
+            own: None,
             chunked: framing == Framing::Chunked,
             held: false,
             from: From::Live,
@@ -127,7 +141,12 @@ impl Pump {
     /// Adds a body that is held elsewhere. A small one is copied, so that it is written with the head.
     pub fn with_bytes(mut self, bytes: &Bytes) -> Self {
         match bytes.len() > HELD_COPIED {
-            true => self.own = bytes.clone(),
+            true => {
+                self.own = Some(Box::new(Own {
+                    bytes: bytes.clone(),
+                    breath: Breath::default(),
+                }));
+            }
             false => self.out.extend_from_slice(bytes),
         }
         self.payload = bytes.len() as u64;
@@ -146,7 +165,7 @@ impl Pump {
         self.out_at == self.out.len()
             && self.run_at == self.run
             && self.tail_at == self.tail.len()
-            && self.own.is_empty()
+            && self.own.is_none()
     }
 
     /// True when all is written and it waits for more from the source.
@@ -234,24 +253,27 @@ impl Pump {
     pub fn poll_own(&mut self, cx: &mut Context<'_>, to: &mut Io) -> Poll<Result<(), PumpError>> {
         debug_assert!(self.is_own());
         // A large body goes out in slices.
-        while self.out_at < self.out.len() || !self.own.is_empty() {
-            ready!(self.breath.poll(cx));
+        while self.out_at < self.out.len() || self.own.is_some() {
             let out = IoSlice::new(&self.out[self.out_at..]);
-            let own = IoSlice::new(&self.own[..self.own.len().min(SLICE)]);
-            let written = match (out.is_empty(), own.is_empty()) {
-                (_, true) => to.poll_write(cx, &[out]),
-                (true, false) => to.poll_write(cx, &[own]),
-                (false, false) => to.poll_write(cx, &[out, own]),
+            let written = match self.own.as_deref_mut() {
+                None => to.poll_write(cx, &[out]),
+                Some(own) => {
+                    ready!(own.breath.poll(cx));
+                    let slice = IoSlice::new(&own.bytes[..own.bytes.len().min(SLICE)]);
+                    match out.is_empty() {
+                        true => to.poll_write(cx, &[slice]),
+                        false => to.poll_write(cx, &[out, slice]),
+                    }
+                }
             };
             let n = ready!(written).map_err(PumpError::Write)?;
             if n == 0 {
                 return Poll::Ready(Err(PumpError::Write(io::ErrorKind::WriteZero.into())));
             }
             self.written += n as u64;
-            self.breath.moved(n);
             let of_out = n.min(self.out.len() - self.out_at);
             self.out_at += of_out;
-            self.own.advance(n - of_out);
+            self.own = self.own.take().and_then(|own| own.written(n, n - of_out));
         }
         to.poll_flush(cx).map_err(PumpError::Write)
     }

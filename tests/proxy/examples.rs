@@ -32,15 +32,16 @@ fn folders() -> Vec<PathBuf> {
 /// The files in folders of an example, with their paths.
 fn beside(folder: &Path) -> Vec<(String, String)> {
     let mut found = Vec::new();
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let inside = entry.unwrap().path();
-        if !inside.is_dir() {
-            continue;
-        }
-        for file in std::fs::read_dir(&inside).unwrap() {
-            let file = file.unwrap().path();
-            let name = file.strip_prefix(folder).unwrap().to_str().unwrap();
-            found.push((name.to_owned(), std::fs::read_to_string(&file).unwrap()));
+    let mut folders = vec![folder.to_owned()];
+    while let Some(inside) = folders.pop() {
+        for entry in std::fs::read_dir(&inside).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if inside != folder {
+                let name = path.strip_prefix(folder).unwrap().to_str().unwrap();
+                found.push((name.to_owned(), std::fs::read_to_string(&path).unwrap()));
+            }
         }
     }
     found

@@ -220,7 +220,7 @@ fn unpack(path: &Path, files: &mut BTreeMap<String, Vec<u8>>) -> Option<()> {
     let mut left = LIBRARY_MAX;
     for at in 0..archive.len().min(MAX_FILES) {
         let entry = archive.by_index(at).ok()?;
-        let name = entry.name().ok()?.into_owned();
+        let name = entry.name().to_owned();
         if !name.ends_with(".xml") {
             continue;
         }

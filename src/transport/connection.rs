@@ -4,6 +4,7 @@ use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::task::Poll;
+use std::time::Duration;
 
 use super::downstream::{Client, HeadRead, within};
 use super::head::RequestHead;
@@ -11,6 +12,9 @@ use super::head::standard_reason;
 use super::http1::strict::Refused;
 use super::tls::{ServerTls, TlsError};
 use super::worker::Worker;
+
+/// How long the room for a request is kept for the next one of a connection.
+const SOON: Duration = Duration::from_millis(250);
 
 /// How a TLS handshake begins (RFC 8446 section 5.1).
 const TLS_RECORD: &[u8] = &[0x16, 0x03];
@@ -60,15 +64,35 @@ pub async fn run<H: Handler>(client: Box<Client>, worker: Rc<Worker>, handler: R
 }
 
 async fn exchanges<H: Handler>(mut client: Box<Client>, worker: &Worker, handler: &H) {
+    let mut patience = worker.limits.client_idle;
     loop {
-        if client.buf.is_empty() && !wait_for_request(&mut client, worker).await {
+        if client.buf.is_empty()
+            && wait_for_request(&mut client, worker, patience).await != Waited::Request
+        {
             client.io.say_goodbye();
             return;
         }
+        // Boxed, and freed when nothing comes for a while: an idle connection stays small.
+        let Some(idle) = Box::pin(burst(client, worker, handler)).await else {
+            return;
+        };
+        client = idle;
+        worker.look();
+        patience = worker.limits.client_idle.saturating_sub(SOON);
+    }
+}
+
+/// Serves the requests of a connection while they follow each other soon. Gives it back when none does; `None` when it is over.
+async fn burst<H: Handler>(
+    mut client: Box<Client>,
+    worker: &Worker,
+    handler: &H,
+) -> Option<Box<Client>> {
+    loop {
         // Borrowed while a request is served: an idle connection holds no head.
         let mut head = worker.spare_head();
         let refused = match read_head(&mut client, worker, &mut head).await {
-            HeadRead::Gone => return,
+            HeadRead::Gone => return None,
             HeadRead::Refused(refused) => Some(refused),
             HeadRead::Request(parsed) => client.begin(parsed, &head).err(),
         };
@@ -77,25 +101,34 @@ async fn exchanges<H: Handler>(mut client: Box<Client>, worker: &Worker, handler
                 refused.reason = "this port does not speak TLS";
             }
             handler.refused(&client, refused);
-            refuse(&mut client, refused).await;
-            return;
+            Box::pin(refuse(&mut client, refused)).await;
+            return None;
         }
         let busy = worker.begin_exchange();
         // Here, and not before the write itself, because from here the way back to this task is short.
         worker.turn().await;
-        // Boxed, and freed between requests: an idle connection stays small.
-        // In a block of its own: as it comes it would be made on the stack and copied whole.
-        (client, head) = Box::pin(async move { handler.serve(client, head).await }).await;
+        (client, head) = handler.serve(client, head).await;
         drop(busy);
         worker.recycle_head(head);
         if !client.end_exchange() {
             // Closing over unread bytes would reset the connection and could take the answer with it.
             if !client.body.decoder.is_done() || !client.buf.is_empty() {
-                client.linger().await;
+                Box::pin(client.linger()).await;
             } else {
                 client.io.say_goodbye();
             }
-            return;
+            return None;
+        }
+        if client.buf.is_empty() {
+            let soon = worker.limits.client_idle.min(SOON);
+            match wait_for_request(&mut client, worker, soon).await {
+                Waited::Request => {}
+                Waited::Nothing if soon == SOON => return Some(client),
+                Waited::Nothing | Waited::Over => {
+                    client.io.say_goodbye();
+                    return None;
+                }
+            }
         }
     }
 }
@@ -119,15 +152,26 @@ async fn read_head(client: &mut Client, worker: &Worker, head: &mut RequestHead)
     }
 }
 
-/// Waits for the first byte of the next request. False: the client closed, was idle too long, or the proxy stops.
-async fn wait_for_request(client: &mut Client, worker: &Worker) -> bool {
+/// What came of waiting for a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Waited {
+    /// Its first byte is there.
+    Request,
+    /// Nothing came in that time.
+    Nothing,
+    /// None will come, or none is wanted: the client closed, or the proxy stops.
+    Over,
+}
+
+/// Waits for the first byte of the next request.
+async fn wait_for_request(client: &mut Client, worker: &Worker, patience: Duration) -> Waited {
     let waiting = worker.drain.wait();
-    let due = worker.instant() + worker.limits.client_idle;
+    let due = worker.instant() + patience;
     poll_fn(|cx| match client.poll_first_byte(cx) {
-        Poll::Ready(Ok(there)) => Poll::Ready(there),
-        Poll::Ready(Err(_)) => Poll::Ready(false),
-        Poll::Pending if waiting.poll_begun(cx) => Poll::Ready(false),
-        Poll::Pending => client.alarm.poll(cx, due).map(|()| false),
+        Poll::Ready(Ok(true)) => Poll::Ready(Waited::Request),
+        Poll::Ready(_) => Poll::Ready(Waited::Over),
+        Poll::Pending if waiting.poll_begun(cx) => Poll::Ready(Waited::Over),
+        Poll::Pending => client.alarm.poll(cx, due).map(|()| Waited::Nothing),
     })
     .await
 }

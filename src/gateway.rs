@@ -34,6 +34,9 @@ pub use service::{LocalBoxFuture, Service};
 pub use visit::Served;
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use arc_swap::ArcSwap;
 
 use self::loads::Loads;
 use self::origin::Origins;
@@ -41,6 +44,7 @@ use self::route::Routes;
 use self::service::{Build, Running};
 use self::shape::Shape;
 use self::visit::Visit;
+use crate::cluster::{Offer, View};
 use crate::codes::DiagnosticCode;
 use crate::config::diagnostic::Diagnostics;
 use crate::config::gateway::meant;
@@ -87,6 +91,16 @@ pub struct Gateway {
     routes: Routes,
     doors: Vec<Door>,
     loads: Loads,
+    cluster: Arc<ArcSwap<View>>,
+}
+
+/// What services need to know of the world around the process.
+#[derive(Clone, Debug)]
+pub struct Outside {
+    /// How back ends inside TLS are known.
+    pub trust: Arc<ClientTls>,
+    /// The other members of the cluster.
+    pub cluster: Arc<ArcSwap<View>>,
 }
 
 impl Gateway {
@@ -96,9 +110,10 @@ impl Gateway {
     pub fn build(
         def: &GatewayDef,
         previous: Option<&Gateway>,
-        trust: &Arc<ClientTls>,
+        outside: &Outside,
         diagnostics: &mut Diagnostics,
     ) -> Gateway {
+        let trust = &outside.trust;
         let loads = Loads::of(def, previous.map(|p| &p.loads));
         let mut services = Vec::new();
         for service in &def.services {
@@ -108,6 +123,7 @@ impl Gateway {
             services.push(Running {
                 name: service.name.value.clone(),
                 accepts: service.accepts.iter().map(|a| a.value.clone()).collect(),
+                balances: service.balances.iter().map(|b| b.value.clone()).collect(),
                 origins: Origins::of(service),
                 load: loads.named(&service.name.value),
                 shows_server: service.accept_options.server_header != Some(false),
@@ -119,6 +135,7 @@ impl Gateway {
             doors: door::doors(def),
             services,
             loads,
+            cluster: outside.cluster.clone(),
         }
     }
 
@@ -129,6 +146,30 @@ impl Gateway {
             running.service.stream(worker, client).await;
         }
         client.io.say_goodbye();
+    }
+
+    /// The other members of the cluster, as far as they are known.
+    fn cluster(&self) -> arc_swap::Guard<Arc<View>> {
+        self.cluster.load()
+    }
+
+    /// What this process offers to balancers of other members.
+    pub fn offers(&self) -> Vec<Offer> {
+        let mut offers = Vec::new();
+        for running in self.services.iter().filter(|r| r.service.is_available()) {
+            for public in &running.balances {
+                let own = running
+                    .accepts
+                    .iter()
+                    .filter(|a| a.matches_but_host(public));
+                offers.extend(own.map(|uri| Offer {
+                    public: public.to_string(),
+                    uri: uri.to_string(),
+                    load: running.load.load(Ordering::Relaxed),
+                }));
+            }
+        }
+        offers
     }
 
     /// True unless the service knows that it could not serve anybody.

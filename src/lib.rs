@@ -5,6 +5,7 @@ pub mod backend;
 pub mod check;
 pub mod cli;
 pub mod client_cli;
+pub mod cluster;
 pub mod codes;
 pub mod config;
 pub mod demo;

@@ -6,6 +6,7 @@
 
 mod boot;
 mod call;
+mod cluster;
 mod control;
 mod copies;
 mod counters;

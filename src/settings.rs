@@ -43,6 +43,15 @@ pub struct Settings {
     pub sessions: Sessions,
     /// `[access_log]`.
     pub access_log: AccessLog,
+    /// `[cluster]`.
+    pub cluster: Cluster,
+}
+
+/// `[cluster]`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Cluster {
+    /// File with the secret that seals what members send to each other.
+    pub key_file: Option<PathBuf>,
 }
 
 /// One `[[listener]]`.

@@ -12,13 +12,20 @@ use bytes::Bytes;
 use smallvec::SmallVec;
 
 use super::ServiceType;
-use super::candidates::{self, Candidate, Choice};
+use super::backend;
+use super::candidates::{self, Choice};
 use super::greeting::{self, Kind};
+use super::http_proxy;
 use super::page::Page;
-use super::service::{Build, LocalBoxFuture, Service};
+use super::service::{Build, LocalBoxFuture, Open, Service};
 use super::shape::Shape;
 use super::visit::Visit;
+use crate::cluster::{self, Offered};
 use crate::config::gateway::uri::Uri;
+use crate::transport::reply::ReplyBody;
+use crate::transport::target::Target;
+use crate::transport::tls::ClientTls;
+use crate::transport::upstream::TryError;
 use crate::transport::websocket::handshake::Asked;
 use crate::transport::websocket::socket::Terms;
 
@@ -69,12 +76,13 @@ fn make(build: &mut Build<'_>) -> Option<Arc<dyn Service>> {
     let plain = build.read("clients", Plain::parse).unwrap_or_default();
     let choice = build.read("algorithm", Choice::parse).unwrap_or_default();
     let cookie = build.read("cookie", cookie_name);
-    let members =
-        build.def.accepts.iter().map(|accept| {
-            candidates::of(build.gateway, &accept.value, |name| build.loads.named(name))
-        });
+    let publics = build.def.accepts.iter().map(|accept| Public {
+        key: cluster::key(&accept.value),
+        here: candidates::of(build.gateway, &accept.value, |name| build.loads.named(name)),
+    });
     Some(Arc::new(Balancer {
-        members: members.collect(),
+        publics: publics.collect(),
+        trust: build.trust.clone(),
         plain,
         choice,
         cookie,
@@ -89,9 +97,21 @@ fn cookie_name(text: &str) -> Result<String, String> {
     }
 }
 
+/// Members that a client may be sent to.
+type Members = SmallVec<[Arc<Offered>; 8]>;
+
+/// What is behind one accept URI.
+struct Public {
+    /// How the other members of the cluster know it.
+    key: String,
+    /// The members of this process.
+    here: Vec<Arc<Offered>>,
+}
+
 struct Balancer {
     /// By accept URI.
-    members: Vec<Vec<Candidate>>,
+    publics: Vec<Public>,
+    trust: Arc<ClientTls>,
     plain: Plain,
     choice: Choice,
     /// Name of the cookie that brings a client back to its member.
@@ -104,35 +124,38 @@ impl Service for Balancer {
             let Some((asked, kind)) = greeting::judge(visit).await else {
                 return;
             };
-            let member = self.choose(visit);
+            let mut members = self.members(visit);
+            let chosen = self.choose(visit, &members);
             if kind.is_kaazing() {
-                return self.tell(visit, &asked, kind, member).await;
+                let member = chosen.map(|at| members.swap_remove(at));
+                return self.tell(visit, &asked, kind, member.as_deref()).await;
             }
-            let Some(member) = member else {
-                let mut head = visit.new_head(Page::UNAVAILABLE.status);
-                head.headers.append(b"Retry-After", RETRY_AFTER_S);
-                return visit.page_with(Page::UNAVAILABLE, head).await;
-            };
-            self.remember(visit, member);
             let relay = match self.plain {
                 Plain::Auto => visit.is_browser(),
                 Plain::Redirect => false,
                 Plain::Relay => true,
             };
-            if relay {
-                return visit.hand_over(&member.service, &member.uri).await;
+            match chosen {
+                None => unavailable(visit).await,
+                Some(at) if relay => self.relay(visit, members, at).await,
+                Some(at) => {
+                    let member = members.swap_remove(at);
+                    self.remember(visit, &member);
+                    let location = with_query(http_of(&member.uri), visit.query());
+                    redirect(visit, &location, false).await;
+                }
             }
-            let location = with_query(http_of(&member.uri), visit.query());
-            redirect(visit, &location, false).await;
         })
     }
 
     fn emulated<'a>(&'a self, visit: &'a mut Visit<'_>) -> LocalBoxFuture<'a, ()> {
         Box::pin(async move {
-            let Some(member) = self.choose(visit) else {
+            let mut members = self.members(visit);
+            let Some(at) = self.choose(visit, &members) else {
                 return visit.page(Page::NOT_FOUND).await;
             };
-            self.remember(visit, member);
+            let member = members.swap_remove(at);
+            self.remember(visit, &member);
             let suffix = String::from_utf8_lossy(visit.rest());
             let suffix = if suffix == COOKIES { "" } else { &*suffix };
             let base = http_of(&member.uri);
@@ -151,21 +174,70 @@ impl Service for Balancer {
 }
 
 impl Balancer {
-    /// The member for this client: the one that its cookie names, else one by choice.
-    fn choose(&self, visit: &Visit<'_>) -> Option<&Candidate> {
-        let members = self.members.get(visit.accept_index())?.iter();
-        let members: SmallVec<[&Candidate; 8]> = members
-            .filter(|m| visit.gateway.is_available(&m.service))
-            .collect();
-        let remembered = self.cookie.as_deref().and_then(|name| visit.cookie(name));
-        let same = |member: &&&Candidate| Some(member.mark.as_bytes()) == remembered;
-        members.iter().find(same).copied().or_else(|| {
-            let at = candidates::pick(self.choice, &members, visit.worker.random())?;
-            members.get(at).copied()
-        })
+    /// Who is there for the URI that was asked for, as far as this process knows.
+    fn members(&self, visit: &Visit<'_>) -> Members {
+        let Some(public) = self.publics.get(visit.accept_index()) else {
+            return Members::new();
+        };
+        let gateway = visit.gateway;
+        let is_up = |name: &String| gateway.is_available(name);
+        let here = public
+            .here
+            .iter()
+            .filter(|m| m.here.as_ref().is_some_and(is_up));
+        let view = gateway.cluster();
+        let there = view.offered.get(&public.key).into_iter().flatten();
+        here.chain(there).cloned().collect()
     }
 
-    fn remember(&self, visit: &mut Visit<'_>, member: &Candidate) {
+    /// The member for this client: the one that its cookie names, else one by choice.
+    fn choose(&self, visit: &Visit<'_>, members: &Members) -> Option<usize> {
+        let cookie = self.cookie.as_deref();
+        let remembered = cookie.and_then(|name| visit.cookie(name));
+        let same = |member: &Arc<Offered>| Some(member.mark.as_bytes()) == remembered;
+        let remembered = members.iter().position(same);
+        remembered.or_else(|| candidates::pick(self.choice, members, visit.worker.random()))
+    }
+
+    /// Serves a client on the spot: by a service of this process, or through the member. One that does not answer is
+    /// left out and the next one chosen.
+    async fn relay(&self, visit: &mut Visit<'_>, mut members: Members, mut at: usize) {
+        if backend::is_loop(visit) {
+            return visit.page(Page::LOOP).await;
+        }
+        loop {
+            let member = members.swap_remove(at);
+            self.remember(visit, &member);
+            if let Some(service) = &member.here {
+                return visit.hand_over(service, &member.uri).await;
+            }
+            match self.pass(visit, &member).await {
+                Ok(()) => return,
+                Err(TryError::Failed { .. }) => {}
+                Err(error) => return backend::failed(visit, error).await,
+            }
+            match candidates::pick(self.choice, &members, visit.worker.random()) {
+                Some(next) => at = next,
+                None => return unavailable(visit).await,
+            }
+        }
+    }
+
+    /// Passes the upgrade on to another member, and then every byte.
+    async fn pass(&self, visit: &mut Visit<'_>, member: &Offered) -> Result<(), TryError> {
+        let uri = &member.uri;
+        let target = Target::new(uri.is_secure(), &uri.host, uri.port_or_default());
+        let target = Arc::new(target.with_tls(self.trust.clone()));
+        let path = with_query(uri.path_or_root().to_owned(), visit.query());
+        let mut answer = http_proxy::send(visit, &target, path.as_bytes(), true).await?;
+        visit.grant(&mut answer.head);
+        let _open = Open::new(&member.load);
+        let body = ReplyBody::Upstream(answer.upstream, target);
+        visit.reply(&answer.head, body).await;
+        Ok(())
+    }
+
+    fn remember(&self, visit: &mut Visit<'_>, member: &Offered) {
         let (Some(name), Some(accept)) = (&self.cookie, visit.accept()) else {
             return;
         };
@@ -175,7 +247,7 @@ impl Balancer {
             "{name}={}; Path={path}; HttpOnly; SameSite=Lax{secure}",
             member.mark
         );
-        visit.add_field("Set-Cookie", cookie);
+        visit.set_field("Set-Cookie", cookie);
     }
 
     /// Tells a KAAZING client.
@@ -184,7 +256,7 @@ impl Balancer {
         visit: &mut Visit<'_>,
         asked: &Asked,
         kind: Kind,
-        member: Option<&Candidate>,
+        member: Option<&Offered>,
     ) {
         let there = member.map(|member| with_query(member.uri.to_string(), visit.query()));
         let location = member.map(|member| with_query(http_of(&member.uri), visit.query()));
@@ -196,6 +268,12 @@ impl Balancer {
         let (there, location) = (there.as_deref(), location.as_deref());
         greeting::send_there(visit, asked, kind, terms, there, location).await;
     }
+}
+
+async fn unavailable(visit: &mut Visit<'_>) {
+    let mut head = visit.new_head(Page::UNAVAILABLE.status);
+    head.headers.append(b"Retry-After", RETRY_AFTER_S);
+    visit.page_with(Page::UNAVAILABLE, head).await;
 }
 
 /// A WebSocket URI as a redirect names it.

@@ -3,15 +3,11 @@
 //! Pure but for the counts of open WebSockets, which are read when they are asked for.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::AtomicUsize;
 
-use aws_lc_rs::digest::{SHA256, digest};
-
+use crate::cluster::Offered;
 use crate::config::gateway::model::GatewayDef;
 use crate::config::gateway::uri::Uri;
-
-/// Bytes of a mark.
-const MARK_BYTES: usize = 8;
 
 /// How one of several members is chosen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -39,57 +35,35 @@ impl Choice {
     }
 }
 
-/// A URI of a member.
-#[derive(Clone, Debug)]
-pub(super) struct Candidate {
-    /// The URI that clients are sent to.
-    pub uri: Uri,
-    /// The service that accepts it.
-    pub service: String,
-    /// What a cookie calls it: tells nothing of the URI, and is the same on every member.
-    pub mark: String,
-    /// Its open WebSockets.
-    pub load: Load,
-}
-
 /// A count of open WebSockets that a service keeps across reloads.
 pub(super) type Load = Arc<AtomicUsize>;
 
 /// The candidates of this file for an accept URI of a balancer: the accept URIs of services that name it in `balance`
 /// and differ from it in nothing but the host.
-pub(super) fn of(def: &GatewayDef, public: &Uri, load: impl Fn(&str) -> Load) -> Vec<Candidate> {
+pub(super) fn of(def: &GatewayDef, public: &Uri, load: impl Fn(&str) -> Load) -> Vec<Arc<Offered>> {
     let mut found = Vec::new();
     for service in &def.services {
         if !service.balances.iter().any(|b| b.value.is_same(public)) {
             continue;
         }
+        let name = &service.name.value;
         for accept in &service.accepts {
             if accept.value.matches_but_host(public) {
-                found.push(Candidate {
-                    mark: mark(&accept.value),
-                    uri: accept.value.clone(),
-                    service: service.name.value.clone(),
-                    load: load(&service.name.value),
-                });
+                let offered = Offered::new(accept.value.clone(), Some(name.clone()), load(name));
+                found.push(Arc::new(offered));
             }
         }
     }
     found
 }
 
-fn mark(uri: &Uri) -> String {
-    let hash = digest(&SHA256, uri.to_string().as_bytes());
-    let bytes = hash.as_ref().iter().take(MARK_BYTES);
-    bytes.map(|byte| format!("{byte:02x}")).collect()
-}
-
 /// Chooses; the randomness is an argument.
-pub(super) fn pick(choice: Choice, candidates: &[&Candidate], chance: u64) -> Option<usize> {
+pub(super) fn pick(choice: Choice, candidates: &[Arc<Offered>], chance: u64) -> Option<usize> {
     let count = candidates.len();
     if count < 2 {
         return count.checked_sub(1);
     }
-    let load = |at: usize| candidates[at].load.load(Ordering::Relaxed);
+    let load = |at: usize| candidates[at].load();
     let first = (chance % count as u64) as usize;
     Some(match choice {
         Choice::Random => first,
@@ -114,18 +88,12 @@ pub(super) fn pick(choice: Choice, candidates: &[&Candidate], chance: u64) -> Op
 mod tests {
     use super::*;
 
-    fn candidates(loads: &[usize]) -> Vec<Candidate> {
-        let of = |(at, load): (usize, &usize)| Candidate {
-            uri: Uri::parse(&format!("ws://node{at}:1/")).unwrap(),
-            service: "echo".to_owned(),
-            mark: String::new(),
-            load: Arc::new(AtomicUsize::new(*load)),
+    fn candidates(loads: &[usize]) -> Vec<Arc<Offered>> {
+        let of = |(at, load): (usize, &usize)| {
+            let uri = Uri::parse(&format!("ws://node{at}:1/")).unwrap();
+            Arc::new(Offered::new(uri, None, Arc::new(AtomicUsize::new(*load))))
         };
         loads.iter().enumerate().map(of).collect()
-    }
-
-    fn by_reference(list: &[Candidate]) -> Vec<&Candidate> {
-        list.iter().collect()
     }
 
     /// How often each is chosen over evenly spread chances.
@@ -134,7 +102,7 @@ mod tests {
         let mut counts = vec![0; loads.len()];
         for high in 0..12_u64 {
             for low in 0..12_u64 {
-                counts[pick(choice, &by_reference(&candidates), high << 32 | low).unwrap()] += 1;
+                counts[pick(choice, &candidates, high << 32 | low).unwrap()] += 1;
             }
         }
         counts
@@ -161,9 +129,6 @@ mod tests {
     #[test]
     fn nobody_is_chosen_of_nobody() {
         assert_eq!(pick(Choice::Random, &[], 7), None);
-        assert_eq!(
-            pick(Choice::PowerOfTwo, &by_reference(&candidates(&[3])), 7),
-            Some(0)
-        );
+        assert_eq!(pick(Choice::PowerOfTwo, &candidates(&[3]), 7), Some(0));
     }
 }

@@ -34,6 +34,8 @@ impl Page {
     pub const GATEWAY_TIMEOUT: Page = page(504, "Gateway Timeout");
     /// The request came through here before.
     pub const LOOP: Page = page(508, "Loop Detected");
+    /// An emulation of a version that is none.
+    pub const EMULATION_VERSION: Page = page(400, "WebSocket-Version not supported");
     /// Nobody is there to take it.
     pub const UNAVAILABLE: Page = page(503, "Service Unavailable");
 

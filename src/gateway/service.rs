@@ -32,7 +32,11 @@ pub trait Service: Send + Sync {
 
     /// A client asks for a WebSocket that is emulated over HTTP, at one of its URIs and `/;e/...`.
     fn emulated<'a>(&'a self, visit: &'a mut Visit<'_>) -> LocalBoxFuture<'a, ()> {
-        Box::pin(visit.page(Page::EMULATION))
+        let version = visit.head.headers.find("X-WebSocket-Version");
+        Box::pin(visit.page(match version {
+            None | Some(b"wseb-1.0") => Page::EMULATION,
+            Some(_) => Page::EMULATION_VERSION,
+        }))
     }
 
     /// A client connected at one of its URIs on which no HTTP is spoken.
@@ -57,6 +61,8 @@ pub(super) struct Running {
     pub name: String,
     /// The URIs that clients use, in document order.
     pub accepts: Vec<Uri>,
+    /// The public URIs that it is offered for.
+    pub balances: Vec<Uri>,
     /// Which pages may use it.
     pub origins: Origins,
     /// Its answers say `Server`.
@@ -76,10 +82,11 @@ impl Running {
 }
 
 /// Counts one until it is dropped.
-struct Open<'a>(&'a Load);
+pub(super) struct Open<'a>(&'a Load);
 
 impl<'a> Open<'a> {
-    fn new(load: &'a Load) -> Open<'a> {
+    /// Counts it from now on.
+    pub fn new(load: &'a Load) -> Open<'a> {
         load.fetch_add(1, Ordering::Relaxed);
         Open(load)
     }

@@ -240,8 +240,9 @@ impl<'v> Visit<'v> {
         done
     }
 
-    /// Adds a field to whatever is answered.
-    pub fn add_field(&mut self, name: &'static str, value: String) {
+    /// Gives whatever is answered a field.
+    pub fn set_field(&mut self, name: &'static str, value: String) {
+        self.fields.retain(|(other, _)| *other != name);
         self.fields.push((name, value));
     }
 

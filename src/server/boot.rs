@@ -16,8 +16,9 @@ use super::reload::{Reloads, Shared};
 use super::reloader::Reloader;
 use super::watch::Watch;
 use super::worker::Listening;
-use super::{doors, health, listen, registry, systemd, tokens, worker, wsdl};
+use super::{cluster, doors, health, listen, registry, systemd, tokens, worker, wsdl};
 use crate::admin::{Admin, AdminAddr, Token};
+use crate::cluster::{Plan, View};
 use crate::config::diagnostic::{Diagnostic, Severity};
 use crate::config::render;
 use crate::endpoint::allow::AllowList;
@@ -142,12 +143,19 @@ pub fn run(options: &Options) -> Result<(), RunError> {
     };
     let network = AllowList::for_network(addresses.iter().all(|a| a.at.ip().is_loopback()), own);
     let members = Members::default();
+    let view = Arc::default();
     let around = Around {
         network: &network,
         members: &members,
+        cluster: &view,
     };
-    let (Built { generation, .. }, mut diagnostics, settings) =
-        Generation::build(loaded, options.default.as_deref(), None, &around);
+    let (
+        Built {
+            generation, plan, ..
+        },
+        mut diagnostics,
+        settings,
+    ) = Generation::build(loaded, options.default.as_deref(), None, &around);
     if options.lenient || !diagnostics.has_errors() {
         wsdl::first_round(&generation, &mut diagnostics)?;
     }
@@ -196,8 +204,8 @@ pub fn run(options: &Options) -> Result<(), RunError> {
         origin,
         generation,
         &settings,
-        network,
-        members,
+        (network, members, view),
+        plan,
         Opened {
             opened,
             sockets,
@@ -237,6 +245,9 @@ impl ControlRuntime {
     }
 }
 
+/// What is known of the world around the process, across generations.
+type Known = (AllowList, Members, Arc<ArcSwap<View>>);
+
 /// Everything that listens.
 struct Opened {
     opened: Vec<(String, String)>,
@@ -251,8 +262,8 @@ fn serve(
     origin: Origin,
     generation: Generation,
     settings: &Settings,
-    network: AllowList,
-    members: Members,
+    (network, members, cluster): Known,
+    plan: Option<Plan>,
     opened: Opened,
 ) -> Result<(), RunError> {
     let format = log_format(settings);
@@ -278,6 +289,7 @@ fn serve(
         limits: limits(settings),
         network,
         members,
+        cluster,
         counters: counters.clone(),
         events: events.clone(),
         reloads: parking_lot::Mutex::new(Reloads::default()),
@@ -357,6 +369,12 @@ fn serve(
     // It ends with the last worker, which may still need a token while it drains.
     drop(fetches);
     runtime.spawn(tokens::serve(asked_for));
+    if let Some(plan) = plan {
+        let offering = Arc::new(cluster::Offering(shared.clone()));
+        let (view, events) = (shared.cluster.clone(), shared.events.clone());
+        let leaving = running.stopping.clone();
+        runtime.spawn(crate::cluster::run(plan, offering, view, events, leaving));
+    }
     runtime.block_on(control_plane(
         options,
         shared,

@@ -6,7 +6,6 @@ use super::boot::RunError;
 use super::worker::Listening;
 use crate::codes::DiagnosticCode;
 use crate::config::diagnostic::Diagnostics;
-use crate::config::gateway::model::GatewayDef;
 use crate::config::gateway::uri::Uri;
 use crate::config::model::Model;
 use crate::config::source::Spanned;
@@ -80,17 +79,5 @@ fn own(accept: &Spanned<Uri>, diagnostics: &mut Diagnostics) {
         let code = DiagnosticCode::ClusterAddress;
         let help = "write tcp://LOCAL-IP:PORT with an address of this machine";
         diagnostics.error_help(code, accept.span, message, help);
-    }
-}
-
-/// What the configuration asks for and nothing of this version does.
-pub fn later(def: &GatewayDef, diagnostics: &mut Diagnostics) {
-    if let Some(cluster) = &def.cluster {
-        diagnostics.unsupported(
-            DiagnosticCode::NotSupportedYet,
-            cluster.span,
-            "cluster is not supported yet",
-            "this member runs alone: balancers offer the services of this file",
-        );
     }
 }

@@ -4,8 +4,11 @@ use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
+use arc_swap::ArcSwap;
+
 use super::members::{Filling, Found, Members};
-use super::{doors, keystore, tls};
+use super::{cluster, keystore, tls};
+use crate::cluster::{Plan, View};
 use crate::codes::{DiagnosticCode, ErrorCode};
 use crate::config::diagnostic::{Diagnostics, Severity};
 use crate::config::endpoint::template::Templates;
@@ -21,7 +24,7 @@ use crate::endpoint::dispatch::{PropertyValues, SendPolicy};
 use crate::endpoint::tree::{NodeId, NodeKind};
 use crate::endpoint::{Builder, Endpoints, ReloadReport};
 use crate::exchange::{Entries, Exchange, Fault};
-use crate::gateway::Gateway;
+use crate::gateway::{Gateway, Outside};
 use crate::mediation::expression::{Expression, Need};
 use crate::mediation::{EndpointNames, Mediation, entries_of};
 use crate::observe::{Event, EventLog};
@@ -144,6 +147,8 @@ pub struct Around<'a> {
     pub network: &'a AllowList,
     /// What is known of the members of dynamic groups.
     pub members: &'a Members,
+    /// What is known of the cluster.
+    pub cluster: &'a Arc<ArcSwap<View>>,
 }
 
 /// A generation, what the reload carried over, and what is wrong with the configuration.
@@ -152,6 +157,8 @@ pub struct Built {
     pub generation: Generation,
     /// What was kept, reset, added, dropped.
     pub report: ReloadReport,
+    /// What makes the process a member of a cluster; for the start.
+    pub plan: Option<Plan>,
 }
 
 impl Generation {
@@ -178,7 +185,18 @@ impl Generation {
             .tls(tls.clone());
         let number = previous.map_or(1, |p| p.number + 1);
         let previous_gateway = previous.and_then(|p| p.gateway.as_ref());
-        let gateway = gateway(&model, previous_gateway, &tls, &mut diagnostics);
+        let plan = cluster::plan(
+            model.gateway.as_ref().and_then(|g| g.cluster.as_ref()),
+            &settings,
+            &mut diagnostics,
+        );
+        let gateway = gateway(
+            &model,
+            previous_gateway,
+            &tls,
+            around.cluster,
+            &mut diagnostics,
+        );
         let filling = Filling::new(&model, Some(around.members), number);
         let mut names = Names::define(&mut builder, &model, filling);
         let mediation = Mediation::build(
@@ -250,7 +268,12 @@ impl Generation {
             needs,
             keys,
         };
-        (Built { generation, report }, diagnostics, settings)
+        let built = Built {
+            generation,
+            report,
+            plan,
+        };
+        (built, diagnostics, settings)
     }
 
     /// Writes into the log what is left out.
@@ -300,15 +323,18 @@ fn gateway(
     model: &Model,
     previous: Option<&Gateway>,
     tls: &TlsSet,
+    cluster: &Arc<ArcSwap<View>>,
     diagnostics: &mut Diagnostics,
 ) -> Option<Gateway> {
     let def = model.gateway.as_ref()?;
-    doors::later(def, diagnostics);
     keystore::check_names(def, tls, diagnostics);
     Some(Gateway::build(
         def,
         previous,
-        &keystore::trust(tls),
+        &Outside {
+            trust: keystore::trust(tls),
+            cluster: cluster.clone(),
+        },
         diagnostics,
     ))
 }
@@ -320,7 +346,9 @@ pub fn check_more(model: &Model, settings: &Settings, diagnostics: &mut Diagnost
     let settings = &settings;
     let material = Material::read(settings);
     let profiles = tls::build(settings, &material, None, diagnostics);
-    gateway(model, None, &profiles, diagnostics);
+    let cluster_def = model.gateway.as_ref().and_then(|g| g.cluster.as_ref());
+    cluster::plan(cluster_def, settings, diagnostics);
+    gateway(model, None, &profiles, &Arc::default(), diagnostics);
     let library = Library::new(&model.sources, &model.root);
     let mut builder = Builder::new(None).library(&library).tls(profiles);
     let filling = Filling::new(model, None, 0);

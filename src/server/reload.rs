@@ -12,6 +12,7 @@ use super::generation::{Around, Built, Generation, Origin};
 use super::members::Members;
 use super::wsdl;
 use crate::admin::{ChangeView, KeptView, ReloadView};
+use crate::cluster::View;
 use crate::config::diagnostic::{Diagnostic, Severity};
 use crate::config::source::Sources;
 use crate::config::wsdl::FileSeen;
@@ -36,6 +37,8 @@ pub struct Shared {
     pub network: AllowList,
     /// What is known of the members of dynamic groups.
     pub members: Members,
+    /// What is known of the cluster.
+    pub cluster: Arc<ArcSwap<View>>,
     /// Counters of the workers.
     pub counters: Vec<Arc<Counters>>,
     /// Takes events.
@@ -103,6 +106,7 @@ pub fn reload(shared: &Shared) -> ReloadView {
             &Around {
                 network: &shared.network,
                 members: &shared.members,
+                cluster: &shared.cluster,
             },
         );
         if shared.lenient || !diagnostics.has_errors() {
@@ -158,7 +162,9 @@ pub fn reload(shared: &Shared) -> ReloadView {
 }
 
 fn apply(shared: &Shared, previous: &Generation, built: Built, view: &mut ReloadView) {
-    let Built { generation, report } = built;
+    let Built {
+        generation, report, ..
+    } = built;
     let texts = |list: Vec<Arc<str>>| list.iter().map(|path| path.to_string()).collect::<Vec<_>>();
     let sessions = |generation: &Generation| generation.endpoints.session_count() as u64;
     let before = sessions(previous);

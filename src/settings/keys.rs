@@ -39,6 +39,7 @@ pub(super) const KEYS: &[(&str, &[&str])] = &[
     ("answers", &["own_media_type"]),
     ("sessions", &["store", "per_group", "timeout_ms"]),
     ("access_log", &["format"]),
+    ("cluster", &["key_file"]),
 ];
 
 /// Keys of a `[[listener]]`.
@@ -55,9 +56,6 @@ pub(super) const TLS: &[&str] = &[
     "server_name",
     "min_version",
 ];
-
-/// Sections of later versions.
-pub(super) const LATER: &[&str] = &["cluster"];
 
 /// Where a value goes, and so what it may be.
 pub(super) enum Slot<'a> {
@@ -115,6 +113,7 @@ pub(super) fn slot<'a>(settings: &'a mut Settings, section: &str, key: &str) -> 
         ("sessions", "store") => Slot::Only("local"),
         ("sessions", "per_group") => Slot::Count(&mut settings.sessions.per_group, 1),
         ("sessions", "timeout_ms") => Slot::Millis(&mut settings.sessions.timeout),
+        ("cluster", "key_file") => Slot::File(&mut settings.cluster.key_file),
         ("access_log", "format") => Slot::Format(&mut settings.access_log.format),
         _ => return None,
     })

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use toml::de::{DeTable, DeValue};
 
-use super::keys::{KEYS, LATER, LISTENER, Slot, slot};
+use super::keys::{KEYS, LISTENER, Slot, slot};
 use super::{Listener, LogFormat, Settings, tls};
 use crate::codes::DiagnosticCode;
 use crate::config::diagnostic::Diagnostics;
@@ -75,9 +75,7 @@ pub(super) fn toml(
     };
     for (name, value) in table.get_ref() {
         let (section, place) = (name.get_ref().as_ref(), span(name.span()));
-        if LATER.contains(&section) {
-            reader.later(place, section);
-        } else if section == "tls" {
+        if section == "tls" {
             tls::read(&mut reader, value.get_ref(), span(value.span()), &span);
         } else if section == "listener" {
             reader.listeners(value.get_ref(), span(value.span()), &span);

@@ -162,9 +162,9 @@ fn holding_can_be_turned_off_and_other_timers_cannot() {
 
 #[test]
 fn parts_of_later_versions_are_named_as_unsupported() {
-    let text = "[cluster]\njoin = []\n[sessions]\nstore = \"redis://h\"\n[[listener]]\naddress = \"h:1\"\nproxy_protocol = true\n";
+    let text = "[sessions]\nstore = \"redis://h\"\n[[listener]]\naddress = \"h:1\"\nproxy_protocol = true\n";
     let loaded = load_from(&[("axon.toml", text)], &[]);
-    assert_eq!(loaded.problems.len(), 3, "{:?}", loaded.problems);
+    assert_eq!(loaded.problems.len(), 2, "{:?}", loaded.problems);
     assert!(loaded.problems.iter().all(|p| p.0 == Severity::Unsupported));
     assert!(loaded.problems.iter().all(|p| !p.2.contains("redis")));
 }

@@ -1,6 +1,7 @@
 //! Configurations of KAAZING Gateway: services behind the doors of a `gateway-config.xml`.
 
 mod balancer;
+mod cluster;
 mod directory;
 mod echo;
 mod origins;

@@ -1,0 +1,82 @@
+//! Datagrams between members, sealed where there is a key.
+//!
+//! The trait is chitchat's and asks for its error type. Release 0.11 because it is the last one whose messages can be
+//! written by somebody else: later ones keep their wire form to themselves, so that nothing could be sealed.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use chitchat::transport::{Socket, Transport};
+use chitchat::{ChitchatMessage, Deserializable, Serializable};
+use tokio::net::UdpSocket;
+
+use super::seal::Key;
+
+/// Largest datagram.
+const DATAGRAM_MAX: usize = 65_535;
+
+/// See the module.
+pub(super) struct Sealed {
+    pub key: Option<Arc<Key>>,
+}
+
+#[async_trait]
+impl Transport for Sealed {
+    async fn open(&self, at: SocketAddr) -> anyhow::Result<Box<dyn Socket>> {
+        let socket = UdpSocket::bind(at).await?;
+        Ok(Box::new(SealedSocket {
+            socket,
+            key: self.key.clone(),
+            buffer: vec![0; DATAGRAM_MAX],
+        }))
+    }
+}
+
+struct SealedSocket {
+    socket: UdpSocket,
+    key: Option<Arc<Key>>,
+    buffer: Vec<u8>,
+}
+
+#[async_trait]
+impl Socket for SealedSocket {
+    /// A datagram that cannot be sent is lost, as any may be.
+    async fn send(&mut self, to: SocketAddr, message: ChitchatMessage) -> anyhow::Result<()> {
+        let mut bytes = Vec::new();
+        message.serialize(&mut bytes);
+        let sealed = match &self.key {
+            Some(key) => key.seal(&bytes),
+            None => Some(bytes),
+        };
+        if let Some(bytes) = sealed {
+            let _ = self.socket.send_to(&bytes, to).await;
+        }
+        Ok(())
+    }
+
+    /// What is not sealed with the key, or is no message, is passed over.
+    async fn recv(&mut self) -> anyhow::Result<(SocketAddr, ChitchatMessage)> {
+        loop {
+            // An error is about one peer that is not there; the socket stays good.
+            let Ok((length, from)) = self.socket.recv_from(&mut self.buffer).await else {
+                tokio::task::yield_now().await;
+                continue;
+            };
+            let opened;
+            let mut bytes = match &self.key {
+                None => &self.buffer[..length],
+                Some(key) => match key.open(&self.buffer[..length]) {
+                    Some(plain) => {
+                        opened = plain;
+                        &opened[..]
+                    }
+                    None => continue,
+                },
+            };
+            if let Ok(message) = ChitchatMessage::deserialize(&mut bytes) {
+                return Ok((from, message));
+            }
+        }
+    }
+}

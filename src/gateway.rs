@@ -9,6 +9,7 @@
 
 mod backend;
 mod balancer;
+mod broadcast;
 mod candidates;
 mod directory;
 mod door;
@@ -72,7 +73,7 @@ pub struct ServiceType {
 /// Every type of service that the language has.
 pub const SERVICES: &[ServiceType] = &[
     balancer::TYPE,
-    unsupported::BROADCAST,
+    broadcast::TYPE,
     directory::TYPE,
     echo::TYPE,
     http_proxy::TYPE,
@@ -132,7 +133,7 @@ impl Gateway {
         }
         Gateway {
             routes: Routes::of(def, &services),
-            doors: door::doors(def),
+            doors: door::doors(def, &services),
             services,
             loads,
             cluster: outside.cluster.clone(),

@@ -76,6 +76,7 @@ diagnostics! {
     OrphanedBalancer = 324, "no balance URI points to this accept URI of a balancer", "add a balance element with exactly this URI to the services that share the load";
     UnknownRealm = 325, "a realm that is referred to does not exist", "define it in security, or correct the name";
     RealmWithoutRoles = 326, "a service has a realm and nobody may use it", "add <authorization-constraint><require-role>NAME</require-role></authorization-constraint>, with * for every user";
+    AddressUnusable = 327, "an address cannot be listened on", "see what uses the port, or correct the address; what was open before stays open";
     BadNumber = 401, "a number was expected", "write digits only; durations are in milliseconds";
     NegativeNumber = 402, "the number may not be negative", "use zero or more";
     BadValue = 403, "the value is not one of those possible here", "use one of the values in the message";

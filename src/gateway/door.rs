@@ -1,5 +1,6 @@
 //! Where a gateway listens: one door per address, shared by all services whose URIs lead to it.
 
+use super::service::Running;
 use crate::config::gateway::model::{GatewayDef, ServiceDef};
 use crate::config::gateway::uri::{Layer, Uri};
 use crate::config::source::Span;
@@ -51,21 +52,26 @@ pub(super) fn of(service: &ServiceDef, accept: &Uri) -> Option<DoorKey> {
     })
 }
 
-/// All doors, in the order of the file.
-pub(super) fn doors(def: &GatewayDef) -> Vec<Door> {
+/// All doors, in the order of the file; those of sources come last.
+pub(super) fn doors(def: &GatewayDef, services: &[Running]) -> Vec<Door> {
     let mut doors: Vec<Door> = Vec::new();
+    let mut add = |key: DoorKey, span| {
+        if !doors.iter().any(|door| door.key == key) {
+            doors.push(Door { key, span });
+        }
+    };
     for service in &def.services {
         for accept in &service.accepts {
-            let Some(key) = of(service, &accept.value) else {
-                continue;
-            };
-            if !doors.iter().any(|door| door.key == key) {
+            if let Some(key) = of(service, &accept.value) {
                 let bind = service.accept_options.bind(&accept.value.scheme);
-                doors.push(Door {
-                    key,
-                    span: bind.map_or(accept.span, |bind| bind.span),
-                });
+                add(key, bind.map_or(accept.span, |bind| bind.span));
             }
+        }
+    }
+    for running in services {
+        let def = def.services.iter().find(|d| d.name.value == running.name);
+        if let (Some(key), Some(def)) = (running.service.source(), def) {
+            add(key.clone(), def.span);
         }
     }
     doors

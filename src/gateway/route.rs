@@ -52,6 +52,15 @@ impl Routes {
             let Some(def) = def.services.iter().find(|d| d.name.value == running.name) else {
                 continue;
             };
+            if let Some(door) = running.service.source() {
+                let hosts = routes.doors.entry(door.clone()).or_default();
+                hosts.entry(String::new()).or_default().push(Route {
+                    path: String::new(),
+                    layer: Layer::Stream,
+                    service,
+                    accept: 0,
+                });
+            }
             for (accept, uri) in running.accepts.iter().enumerate() {
                 let Some(door) = door::of(def, uri) else {
                     continue;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::candidates::Load;
+use super::door::DoorKey;
 use super::loads::Loads;
 use super::origin::Origins;
 use super::page::Page;
@@ -42,6 +43,11 @@ pub trait Service: Send + Sync {
     /// A client connected at one of its URIs on which no HTTP is spoken.
     fn stream<'a>(&'a self, _: &'a Worker, _: &'a mut Client) -> LocalBoxFuture<'a, ()> {
         Box::pin(std::future::ready(()))
+    }
+
+    /// The door, besides those of its URIs, that connections come in by which are served as streams.
+    fn source(&self) -> Option<&DoorKey> {
+        None
     }
 
     /// False while it is known that nobody could be served: balancers leave it out.

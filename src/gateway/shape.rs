@@ -16,8 +16,6 @@ pub(super) enum Connects {
     One,
     /// One or more.
     Some,
-    /// As many as one likes.
-    Any,
 }
 
 /// What a type takes.

@@ -30,12 +30,6 @@ const fn later(
     }
 }
 
-pub(super) const BROADCAST: ServiceType = later(
-    "broadcast",
-    "sends what a source says to every client",
-    Connects::Any,
-    &["accept", "on.client.message"],
-);
 pub(super) const AMQP_PROXY: ServiceType = later(
     "amqp.proxy",
     "passes AMQP 0-9-1 on to a broker",

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
 use super::control::Running;
 use super::counters::Counters;
@@ -267,7 +267,7 @@ fn serve(
     opened: Opened,
 ) -> Result<(), RunError> {
     let format = log_format(settings);
-    let writer = LineWriter::start(Box::new(std::io::stdout()))?;
+    let writer = Arc::new(LineWriter::start(Box::new(std::io::stdout()))?);
     let event_format = if format == LogFormat::Off {
         LogFormat::Text
     } else {
@@ -282,6 +282,11 @@ fn serve(
         .map(|_| Arc::new(Counters::default()))
         .collect();
     let current = Arc::new(ArcSwap::from_pointee(generation));
+    let (fresh, to_open): (Vec<_>, Vec<_>) = counters
+        .iter()
+        .map(|_| mpsc::channel(doors::FRESH_MAX))
+        .unzip();
+    let doors = opened.sockets.iter().filter_map(|l| l.door.clone());
     let shared = Arc::new(Shared {
         current: current.clone(),
         origin,
@@ -290,6 +295,7 @@ fn serve(
         network,
         members,
         cluster,
+        doors: doors::Doors::new(doors, fresh, format, writer.clone()),
         counters: counters.clone(),
         events: events.clone(),
         reloads: parking_lot::Mutex::new(Reloads::default()),
@@ -302,7 +308,7 @@ fn serve(
     let (fetches, asked_for) = TokenFetches::channel(tokens::WAITING_MAX);
     let heavy = Heavy::start()?;
     let mut threads = Vec::new();
-    for (index, counters) in counters.into_iter().enumerate() {
+    for ((index, counters), to_open) in counters.into_iter().enumerate().zip(to_open) {
         let listeners = opened
             .sockets
             .iter()
@@ -317,6 +323,7 @@ fn serve(
             limits: limits(settings),
             seed: seed(index),
             listeners,
+            to_open,
             current: current.clone(),
             counters,
             events: events.clone(),
@@ -348,7 +355,6 @@ fn serve(
         };
         println!("{}", (greeting.0)(address("http"), address("admin")));
     }
-    let writer = Arc::new(writer);
     let dropped = writer.clone();
     let running = Arc::new(Running {
         shared: shared.clone(),

@@ -1,6 +1,11 @@
 //! The doors of a gateway-config as sockets: names looked up, addresses bound, certificates found.
 
+use std::collections::HashSet;
 use std::net::{SocketAddr, ToSocketAddrs, UdpSocket};
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use tokio::sync::mpsc;
 
 use super::boot::RunError;
 use super::worker::Listening;
@@ -9,7 +14,8 @@ use crate::config::diagnostic::Diagnostics;
 use crate::config::gateway::uri::Uri;
 use crate::config::model::Model;
 use crate::config::source::Spanned;
-use crate::gateway::{Door, Gateway};
+use crate::gateway::{Door, DoorKey, Gateway};
+use crate::observe::{LineWriter, Lines, LogFormat};
 use crate::transport::listener;
 
 /// Name of the TLS profile that the keystore makes.
@@ -22,25 +28,30 @@ pub fn open(
 ) -> Result<Vec<Listening>, RunError> {
     let mut all = Vec::new();
     for door in gateway.doors() {
-        let refused = |address: String| {
-            let place = locate(door);
-            move |source| RunError::Listen {
-                address: format!("{address} ({place})"),
-                source,
-            }
-        };
-        let name = door.key.host.as_deref().unwrap_or("0.0.0.0");
-        let named = format!("{name}:{}", door.key.port);
-        for at in addresses(name, door.key.port).map_err(refused(named))? {
-            let socket = listener::bind(at).map_err(refused(at.to_string()))?;
-            let name = socket.local_addr().map_err(refused(at.to_string()))?;
-            all.push(Listening {
-                name: name.to_string(),
-                tls: door.key.tls.then(|| KEYSTORE_PROFILE.to_owned()),
-                door: Some(door.key.clone()),
-                socket,
-            });
-        }
+        let opened = open_one(door).map_err(|(address, source)| RunError::Listen {
+            address: format!("{address} ({})", locate(door)),
+            source,
+        })?;
+        all.extend(opened);
+    }
+    Ok(all)
+}
+
+/// Binds one door: every address of its name. The error says which address it is about.
+fn open_one(door: &Door) -> Result<Vec<Listening>, (String, std::io::Error)> {
+    let name = door.key.host.as_deref().unwrap_or("0.0.0.0");
+    let named = |error| (format!("{name}:{}", door.key.port), error);
+    let mut all = Vec::new();
+    for at in addresses(name, door.key.port).map_err(named)? {
+        let about = |error| (at.to_string(), error);
+        let socket = listener::bind(at).map_err(about)?;
+        let name = socket.local_addr().map_err(about)?;
+        all.push(Listening {
+            name: name.to_string(),
+            tls: door.key.tls.then(|| KEYSTORE_PROFILE.to_owned()),
+            door: Some(door.key.clone()),
+            socket,
+        });
     }
     Ok(all)
 }
@@ -79,5 +90,84 @@ fn own(accept: &Spanned<Uri>, diagnostics: &mut Diagnostics) {
         let code = DiagnosticCode::ClusterAddress;
         let help = "write tcp://LOCAL-IP:PORT with an address of this machine";
         diagnostics.error_help(code, accept.span, message, help);
+    }
+}
+
+/// A socket that was opened by a reload, for one worker.
+pub struct Fresh {
+    /// The socket.
+    pub listening: Listening,
+    /// Takes its access lines.
+    pub access: Option<(LogFormat, Lines)>,
+}
+
+/// The doors that are open. A reload opens those that are new; one that nothing leads to any more stays open, and what comes in
+/// is answered with 404.
+pub struct Doors {
+    open: Mutex<HashSet<DoorKey>>,
+    workers: Vec<mpsc::Sender<Fresh>>,
+    format: LogFormat,
+    writer: Arc<LineWriter>,
+}
+
+/// Most doors that wait for a worker to take them.
+pub const FRESH_MAX: usize = 64;
+
+impl Doors {
+    /// The doors that were opened at the start, and who takes later ones.
+    pub fn new(
+        open: impl IntoIterator<Item = DoorKey>,
+        workers: Vec<mpsc::Sender<Fresh>>,
+        format: LogFormat,
+        writer: Arc<LineWriter>,
+    ) -> Doors {
+        Doors {
+            open: Mutex::new(open.into_iter().collect()),
+            workers,
+            format,
+            writer,
+        }
+    }
+
+    /// Binds what a generation needs and is not open yet; an address that cannot be bound is an error at its place.
+    pub fn bind(&self, gateway: &Gateway, diagnostics: &mut Diagnostics) -> Vec<Listening> {
+        let mut fresh = Vec::new();
+        for door in gateway.doors() {
+            if self.open.lock().contains(&door.key) {
+                continue;
+            }
+            match open_one(door) {
+                Ok(sockets) => fresh.extend(sockets),
+                Err((address, error)) => {
+                    let code = DiagnosticCode::AddressUnusable;
+                    let message = format!("cannot listen on {address}: {error}");
+                    let help = code.row().help;
+                    diagnostics.error_help(code, door.span, message, help);
+                }
+            }
+        }
+        fresh
+    }
+
+    /// Hands sockets to the workers; the names of those that are open then.
+    pub fn hand_out(&self, fresh: Vec<Listening>) -> Vec<String> {
+        let mut names = Vec::new();
+        for listening in fresh {
+            let mut taken = false;
+            for worker in &self.workers {
+                // A worker that is gone, or has no descriptor left, does without it; the others accept.
+                let Ok(listening) = listening.try_clone() else {
+                    continue;
+                };
+                let access =
+                    (self.format != LogFormat::Off).then(|| (self.format, self.writer.lines()));
+                taken |= worker.blocking_send(Fresh { listening, access }).is_ok();
+            }
+            if taken {
+                names.push(format!("{} {}", listening.kind(), listening.name));
+                self.open.lock().extend(listening.door);
+            }
+        }
+        names
     }
 }

@@ -8,6 +8,7 @@ use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 
 use super::counters::Counters;
+use super::doors::Doors;
 use super::generation::{Around, Built, Generation, Origin};
 use super::members::Members;
 use super::wsdl;
@@ -39,6 +40,8 @@ pub struct Shared {
     pub members: Members,
     /// What is known of the cluster.
     pub cluster: Arc<ArcSwap<View>>,
+    /// The doors of the gateway-config.
+    pub doors: Doors,
     /// Counters of the workers.
     pub counters: Vec<Arc<Counters>>,
     /// Takes events.
@@ -113,6 +116,12 @@ pub fn reload(shared: &Shared) -> ReloadView {
             // Without a runtime of its own nothing is read now; the background does it.
             let _ = wsdl::first_round(&built.generation, &mut diagnostics);
         }
+        let fresh = match &built.generation.gateway {
+            Some(gateway) if shared.lenient || !diagnostics.has_errors() => {
+                shared.doors.bind(gateway, &mut diagnostics)
+            }
+            _ => Vec::new(),
+        };
         let problems = diagnostics.into_sorted();
         view.diagnostics = problems
             .iter()
@@ -137,6 +146,12 @@ pub fn reload(shared: &Shared) -> ReloadView {
                 reloads.applied += 1;
                 reloads.problem = None;
                 apply(shared, &previous, built, &mut view);
+                for name in shared.doors.hand_out(fresh) {
+                    shared.events.emit(Event {
+                        text: Some(format!("listening {name}")),
+                        ..Event::new("listener.opened")
+                    });
+                }
             }
         }
     }

@@ -8,10 +8,11 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use arc_swap::{ArcSwap, Cache};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
 use super::copies::Home;
 use super::counters::Counters;
+use super::doors::Fresh;
 use super::gateway::Doorman;
 use super::generation::Generation;
 use super::heavy::Heavy;
@@ -39,6 +40,8 @@ pub struct Plan {
     pub seed: u64,
     /// Sockets to accept from.
     pub listeners: Vec<Listening>,
+    /// Sockets that are opened while it runs.
+    pub to_open: mpsc::Receiver<Fresh>,
     /// The current generation.
     pub current: Arc<ArcSwap<Generation>>,
     /// Its counters.
@@ -101,6 +104,53 @@ pub fn run(plan: Plan) -> std::io::Result<()> {
     Ok(())
 }
 
+/// What listeners of one worker are made of.
+struct Opener {
+    worker: Rc<Worker>,
+    counters: Arc<Counters>,
+    current: Arc<ArcSwap<Generation>>,
+    home: Rc<Home>,
+}
+
+impl Opener {
+    fn service(
+        &self,
+        listener: String,
+        tls: Option<String>,
+        access: Option<(LogFormat, Lines)>,
+    ) -> Service {
+        Service {
+            worker: self.worker.clone(),
+            counters: self.counters.clone(),
+            current: RefCell::new(Cache::new(self.current.clone())),
+            ids: RequestIds::new(),
+            home: self.home.clone(),
+            access,
+            listener,
+            tls,
+        }
+    }
+
+    /// Accepts from a socket from now on.
+    fn open(&self, listening: Listening, access: Option<(LogFormat, Lines)>) {
+        let protocol = match listening.tls {
+            Some(_) => Protocol::Https,
+            None => Protocol::Http,
+        };
+        let service = Rc::new(self.service(listening.name, listening.tls, access));
+        let (socket, worker) = (listening.socket, self.worker.clone());
+        match listening.door {
+            None => {
+                tokio::task::spawn_local(listener::accept(socket, protocol, worker, service));
+            }
+            Some(door) => {
+                let doorman = Rc::new(Doorman { service, door });
+                tokio::task::spawn_local(listener::accept(socket, protocol, worker, doorman));
+            }
+        }
+    }
+}
+
 async fn serve(plan: Plan) {
     let worker = Rc::new(Worker::new(plan.index, plan.limits, plan.seed));
     worker.follow_wall_clock();
@@ -112,37 +162,25 @@ async fn serve(plan: Plan) {
         heavy: plan.heavy,
         executors: Rc::default(),
     });
-    let service = |listener: String, tls, access| Service {
+    let opener = Opener {
         worker: worker.clone(),
-        counters: plan.counters.clone(),
-        current: RefCell::new(Cache::new(plan.current.clone())),
-        ids: RequestIds::new(),
-        home: home.clone(),
-        access,
-        listener,
-        tls,
+        counters: plan.counters,
+        current: plan.current,
+        home,
     };
     for (listening, access) in plan.listeners.into_iter().zip(plan.access) {
-        let protocol = match listening.tls {
-            Some(_) => Protocol::Https,
-            None => Protocol::Http,
-        };
-        let service = Rc::new(service(listening.name, listening.tls, access));
-        let (socket, worker) = (listening.socket, worker.clone());
-        match listening.door {
-            None => {
-                tokio::task::spawn_local(listener::accept(socket, protocol, worker, service));
-            }
-            Some(door) => {
-                let doorman = Rc::new(Doorman { service, door });
-                tokio::task::spawn_local(listener::accept(socket, protocol, worker, doorman));
-            }
-        }
+        opener.open(listening, access);
     }
-    let inside = Rc::new(service("local".to_owned(), None, None));
+    let inside = Rc::new(opener.service("local".to_owned(), None, None));
     tokio::task::spawn_local(local::serve(worker.clone(), inside));
     // What runs beside listeners, and where there are none.
-    let beside = Rc::new(service(String::new(), None, None));
+    let beside = Rc::new(opener.service(String::new(), None, None));
+    let mut to_open = plan.to_open;
+    tokio::task::spawn_local(async move {
+        while let Some(Fresh { listening, access }) = to_open.recv().await {
+            opener.open(listening, access);
+        }
+    });
     let mut processors = None;
     if plan.index == 0 {
         let own = Processors::new(beside.clone());

@@ -32,8 +32,8 @@ impl CloseCode {
     pub const NOT_UTF8: CloseCode = CloseCode(1007);
     /// A message is larger than is taken.
     pub const TOO_BIG: CloseCode = CloseCode(1009);
-    /// Something broke on this side.
-    pub const INTERNAL: CloseCode = CloseCode(1011);
+    /// The server cannot go on with this client now.
+    pub const TRY_AGAIN: CloseCode = CloseCode(1013);
 
     /// True for a code that may stand in a frame (RFC 6455 section 7.4.2).
     pub fn may_be_sent(self) -> bool {

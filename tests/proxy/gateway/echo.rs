@@ -5,7 +5,7 @@ use rustix::process::Signal;
 
 use super::{client, config, options, run, service};
 use crate::support::socket::{ACCEPT, Socket, ask, masked};
-use crate::support::{Proxy, eventually};
+use crate::support::{Client, Proxy, eventually};
 
 const HOST: &str = "a.test:8081";
 
@@ -177,6 +177,30 @@ fn an_open_websocket_outlives_a_reload_and_ends_with_a_stop() {
     socket.expect_close(1001);
     new.expect_close(1001);
     assert!(proxy.ended().success());
+}
+
+#[test]
+fn a_reload_opens_new_addresses_and_a_taken_one_is_refused_with_its_place() {
+    let proxy = echo("");
+    let echo = service("echo", &["ws://a.test:8081/echo"], "echo", &options(""));
+    let at = |bind: &str| {
+        let options = format!("<accept-options><ws.bind>{bind}</ws.bind></accept-options>");
+        config(&(echo.clone() + &service("new", &["ws://b.test:8082/new"], "echo", &options)))
+    };
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    proxy.write("gateway-config.xml", &at(&address));
+    let (_, view) = proxy.change("/api/v1/config:reload");
+    assert_eq!(view["result"], "rejected", "{view}");
+    assert_eq!(view["diagnostics"][0]["code"], "AX0327", "{view}");
+    drop(taken);
+    proxy.reload();
+    let opened = proxy.line("the new listener", |line| line["evt"] == "listener.opened");
+    assert_eq!(opened["text"], format!("listening gateway {address}"));
+    let client = Client::connect(address.parse().unwrap());
+    let (mut socket, _) = Socket::open(client, &ask("/new", "b.test:8082", ""));
+    socket.send(Opcode::Text, b"x");
+    socket.expect(Opcode::Text, b"x");
 }
 
 #[test]

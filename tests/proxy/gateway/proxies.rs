@@ -293,3 +293,29 @@ fn a_redirect_says_where_to_go() {
     assert_eq!(answer.headers.value("Location"), Some("http://b.test/"));
     assert_eq!(answer.headers.value("Cache-Control"), Some("no-store"));
 }
+
+#[test]
+fn what_a_source_says_goes_to_every_client() {
+    let port = nobody().port();
+    let properties = format!("<properties><accept>tcp://127.0.0.1:{port}</accept></properties>");
+    let proxy = run(&service(
+        "news",
+        &["ws://a.test:8081/p"],
+        "broadcast",
+        &(properties + &options("")),
+    ));
+    let mut clients = [open(&proxy), open(&proxy), open(&proxy)];
+    let mut source = Client::connect(([127, 0, 0, 1], port).into());
+    for text in ["one", "two"] {
+        source.send(text);
+        for client in &mut clients {
+            client.expect(Opcode::Binary, text.as_bytes());
+        }
+    }
+    // What clients send disturbs nobody.
+    clients[0].send(Opcode::Text, b"hello");
+    clients[0].send(Opcode::Ping, b"p");
+    clients[0].expect(Opcode::Pong, b"p");
+    source.send("three");
+    clients[1].expect(Opcode::Binary, b"three");
+}

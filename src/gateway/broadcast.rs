@@ -1,0 +1,151 @@
+//! `broadcast`: what a source says goes to every client that is connected.
+//!
+//! The source connects to the URI in `accept` of the properties; each piece that is read of it is one binary message. A client that does
+//! not take its messages falls behind by at most [`WAITING_MAX`] of them and is closed then (1013): what it missed cannot be made up for.
+
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::Poll;
+
+use bytes::Bytes;
+use tokio::sync::broadcast::{self, error::RecvError};
+
+use super::ServiceType;
+use super::door::DoorKey;
+use super::echo::terms;
+use super::greeting;
+use super::service::{Build, LocalBoxFuture, Service};
+use super::shape::{Connects, Shape};
+use super::visit::Visit;
+use crate::codes::DiagnosticCode;
+use crate::config::gateway::uri::{Layer, Uri};
+use crate::transport::downstream::Client;
+use crate::transport::websocket::CloseCode;
+use crate::transport::websocket::frame::Opcode;
+use crate::transport::websocket::socket::{End, Socket, Terms};
+use crate::transport::worker::Worker;
+
+/// Most messages that wait for a slow client.
+const WAITING_MAX: usize = 256;
+
+pub(super) const TYPE: ServiceType = ServiceType {
+    name: "broadcast",
+    doc: "sends what a source says to every client",
+    shape: Shape {
+        connects: Connects::None,
+        properties: &["accept", "on.client.message"],
+        needs_properties: true,
+        ..Shape::accepting(&[Layer::WebSocket])
+    },
+    make,
+};
+
+fn make(build: &mut Build<'_>) -> Option<Arc<dyn Service>> {
+    if let Some(message) = build.property("on.client.message") {
+        let code = DiagnosticCode::NotSupportedYet;
+        let text = "the property on.client.message is not supported yet";
+        let help = "what clients send is not looked at";
+        build
+            .diagnostics
+            .unsupported(code, message.span, text, help);
+    }
+    let Some(accept) = build.property("accept") else {
+        let message = "a service of type broadcast needs the property accept";
+        let help = "add <accept>tcp://host:port</accept>: the URI that the source connects to";
+        let code = DiagnosticCode::BadServiceShape;
+        build
+            .diagnostics
+            .error_help(code, build.def.span, message, help);
+        return None;
+    };
+    let source = match Uri::parse(&accept.value) {
+        Ok(uri) if uri.scheme == "tcp" && uri.port.is_some() => uri,
+        _ => {
+            let message = format!("{} is no URI that a source could connect to", accept.value);
+            let help = "write tcp://host:port";
+            let code = DiagnosticCode::GatewayUri;
+            build
+                .diagnostics
+                .error_help(code, accept.span, message, help);
+            return None;
+        }
+    };
+    Some(Arc::new(Broadcast {
+        terms: terms(build.def),
+        source: DoorKey {
+            host: Some(source.host.clone()),
+            port: source.port_or_default(),
+            tls: false,
+            raw: true,
+        },
+        messages: broadcast::Sender::new(WAITING_MAX),
+    }))
+}
+
+struct Broadcast {
+    terms: Terms,
+    source: DoorKey,
+    messages: broadcast::Sender<Bytes>,
+}
+
+impl Service for Broadcast {
+    fn source(&self) -> Option<&DoorKey> {
+        Some(&self.source)
+    }
+
+    fn websocket<'a>(&'a self, visit: &'a mut Visit<'_>) -> LocalBoxFuture<'a, ()> {
+        Box::pin(async move {
+            let messages = self.messages.subscribe();
+            let Some(mut socket) = greeting::open(visit, self.terms).await else {
+                return;
+            };
+            let end = listen(&mut socket, messages).await;
+            let (received, sent) = socket.finish(end).await;
+            visit.served.bytes_in = received;
+            visit.served.bytes_out = sent;
+        })
+    }
+
+    /// The source itself.
+    fn stream<'a>(&'a self, worker: &'a Worker, client: &'a mut Client) -> LocalBoxFuture<'a, ()> {
+        Box::pin(async move {
+            client.io.keep_probing();
+            let waiting = worker.drain.wait();
+            loop {
+                let read = poll_fn(|cx| match client.io.poll_fill(cx, &mut client.buf) {
+                    Poll::Pending if waiting.poll_begun(cx) => Poll::Ready(Ok(0)),
+                    other => other,
+                });
+                let Ok(n @ 1..) = read.await else { return };
+                // Without a client nobody misses it.
+                let _ = self
+                    .messages
+                    .send(Bytes::copy_from_slice(client.buf.data()));
+                client.buf.consume(n);
+                client.buf.release();
+            }
+        })
+    }
+}
+
+/// Passes on until one side ends; what the client sends is taken and forgotten.
+async fn listen(socket: &mut Socket<'_>, mut messages: broadcast::Receiver<Bytes>) -> End {
+    loop {
+        tokio::select! {
+            told = socket.next() => if let Err(end) = told {
+                return end;
+            },
+            message = messages.recv() => match message {
+                Ok(message) => {
+                    socket.queue(true, Opcode::Binary, &message);
+                    if let Err(end) = socket.flush().await {
+                        return end;
+                    }
+                }
+                Err(RecvError::Lagged(_)) => return End::Close(CloseCode::TRY_AGAIN),
+                // The service is gone with its generation.
+                Err(RecvError::Closed) => return End::Close(CloseCode::GOING_AWAY),
+            },
+        }
+    }
+}

@@ -3,6 +3,7 @@
 //! [`load`](loader::load) reports every problem of a file set in one run; each names file, line and column.
 
 pub mod api;
+pub mod cron;
 mod decode;
 pub mod diagnostic;
 pub mod endpoint;

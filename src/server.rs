@@ -26,6 +26,7 @@ mod processors;
 mod registry;
 mod reload;
 mod reloader;
+mod schedule;
 mod serve;
 mod sessions;
 mod stats;

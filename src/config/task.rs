@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::cron::{Cron, Schedule};
 use super::diagnostic::Diagnostics;
 use super::model::{TaskDef, TaskFormat, TaskTarget};
 use super::proxy::{lacks, strangers};
@@ -72,10 +73,10 @@ pub fn parse(
     if diagnostics.errors() > before {
         return None;
     }
-    let (interval, count) = trigger?;
+    let (schedule, count) = trigger?;
     Some(TaskDef {
         name,
-        interval,
+        schedule,
         count,
         message: message.unwrap_or_default(),
         to: to.map(|to| to.value),
@@ -130,7 +131,7 @@ fn target(
 }
 
 /// How long between two messages, and how many there are; the first one comes at once.
-fn trigger(element: &Element, diagnostics: &mut Diagnostics) -> Option<(Duration, Option<u32>)> {
+fn trigger(element: &Element, diagnostics: &mut Diagnostics) -> Option<(Schedule, Option<u32>)> {
     let Some(trigger) = element.child("trigger") else {
         let help = "add <trigger interval=\"seconds\"/> or <trigger once=\"true\"/>";
         lacks(element, "trigger", help, diagnostics);
@@ -143,13 +144,15 @@ fn trigger(element: &Element, diagnostics: &mut Diagnostics) -> Option<(Duration
         diagnostics,
     );
     if let Some(cron) = trigger.attribute("cron") {
-        diagnostics.unsupported(
-            DiagnosticCode::NotSupportedYet,
-            cron.span,
-            "a trigger by cron is not supported yet",
-            "write interval=\"seconds\"; until then the task does not run",
-        );
-        return None;
+        return match Cron::parse(&cron.value) {
+            Ok(cron) => Some((Schedule::At(cron), None)),
+            Err(why) => {
+                let help = "write it as Quartz reads it, as in 0 0/5 * * * ?";
+                let code = DiagnosticCode::BadValue;
+                diagnostics.error_help(code, cron.span, why, help);
+                None
+            }
+        };
     }
     let mut number = |name: &str, most: u64| {
         let written = trigger.attribute(name)?;
@@ -169,10 +172,10 @@ fn trigger(element: &Element, diagnostics: &mut Diagnostics) -> Option<(Duration
         .attribute("once")
         .is_some_and(|once| once.value.trim().eq_ignore_ascii_case("true"));
     match (once, interval) {
-        (true, _) => Some((Duration::ZERO, Some(1))),
+        (true, _) => Some((Schedule::Every(Duration::ZERO), Some(1))),
         (false, Some(seconds)) => {
             let count = count.and_then(|count| u32::try_from(count).ok());
-            Some((Duration::from_secs(seconds), count))
+            Some((Schedule::Every(Duration::from_secs(seconds)), count))
         }
         (false, None) => {
             if trigger.attribute("interval").is_none() {
@@ -211,11 +214,15 @@ mod tests {
             let (def, codes) = load(INJECTOR, &format!("<trigger {trigger}/>{MESSAGE}{TO}"));
             assert_eq!(codes, [], "{trigger}");
             let def = def.unwrap();
-            assert_eq!((def.interval.as_secs(), def.count), (interval, count));
+            let every = Schedule::Every(Duration::from_secs(interval));
+            assert_eq!((def.schedule, def.count), (every, count));
             assert_eq!(def.message, "<a xmlns=\"urn:a\"/>");
             assert_eq!(def.format, TaskFormat::Soap12);
             assert!(matches!(def.target, TaskTarget::Main));
         }
+        let cron = format!("<trigger cron='0 0/5 * * * ?'/>{MESSAGE}{TO}");
+        let def = load(INJECTOR, &cron).0.unwrap();
+        assert!(matches!(def.schedule, Schedule::At(_)));
         let more = "<trigger once='true'/><property name='message' value='&lt;a/>'/><property name='format' value='pox'/>
             <property name='injectTo' value='proxy'/><property name='proxyName' value='p'/>";
         let def = load(INJECTOR, more).0.unwrap();
@@ -242,8 +249,8 @@ mod tests {
             ),
             (
                 INJECTOR,
-                format!("<trigger cron='* * * * * ?'/>{MESSAGE}{TO}"),
-                Code::NotSupportedYet,
+                format!("<trigger cron='* * * * *'/>{MESSAGE}{TO}"),
+                Code::BadValue,
             ),
             (INJECTOR, format!("{once}{TO}"), Code::MissingElement),
             (INJECTOR, format!("{once}{MESSAGE}"), Code::MissingElement),

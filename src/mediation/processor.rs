@@ -20,6 +20,7 @@ use super::run::{Handlers, Run};
 use super::store::Store;
 use super::{Category, Cx, Mediation, SendTo, SequenceId, content};
 use crate::codes::ErrorCode;
+use crate::config::cron::{Cron, Schedule};
 use crate::config::model::QueueDef;
 use crate::config::source::Spanned;
 use crate::config::xml::Element;
@@ -46,8 +47,8 @@ pub struct Processor {
     pub name: Arc<str>,
     /// What it takes from.
     pub store: Arc<Store>,
-    /// How often it does.
-    pub interval: Duration,
+    /// When it does.
+    pub schedule: Schedule,
     does: Does,
     /// What becomes of it, from one generation to the next.
     pub state: Arc<State>,
@@ -129,11 +130,17 @@ pub(super) fn build(
         return None;
     };
     let parameters = Parameters(element);
-    if let Some(cron) = parameters.find("cronExpression") {
-        parse.unsupported(cron.span, "a cron expression is not supported yet");
-        return None;
-    }
     let interval = Duration::from_millis(parameters.number("interval", parse)?.unwrap_or(1000));
+    let schedule = match parameters.find("cronExpression") {
+        None => Schedule::Every(interval.max(INTERVAL_MIN)),
+        Some(cron) => match Cron::parse(&cron.value) {
+            Ok(cron) => Schedule::At(cron),
+            Err(why) => {
+                parse.bad(cron.span, why);
+                return None;
+            }
+        },
+    };
     let does = if SAMPLING.contains(&short) {
         let Some(key) = parameters.find("sequence") else {
             parse.bad(
@@ -198,7 +205,7 @@ pub(super) fn build(
     Some(Processor {
         name: def.name.value.as_str().into(),
         store: store.clone(),
-        interval: interval.max(INTERVAL_MIN),
+        schedule,
         does,
         state: Arc::new(state),
     })

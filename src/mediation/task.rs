@@ -2,12 +2,12 @@
 //! (spec/mediation.md 6). When they are due is the server's to know.
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::time::Duration;
 
 use super::answer::fault_media_type;
 use super::parse::Parse;
 use super::proxy::Proxy;
 use super::{Cx, Flow, Mediation, Passed, SequenceId};
+use crate::config::cron::Schedule;
 use crate::config::model::{TaskDef, TaskFormat, TaskTarget};
 use crate::exchange::{Arrival, Body, Exchange};
 use crate::soap::envelope::{SOAP11_NS, SOAP12_NS};
@@ -20,8 +20,8 @@ use crate::util::clock::Tick;
 pub struct Task {
     /// Its name.
     pub name: String,
-    /// How long between two messages.
-    pub interval: Duration,
+    /// When its messages are due; the first of a pause at once.
+    pub schedule: Schedule,
     /// How many messages there are.
     pub count: Option<u32>,
     /// Everything that makes it this task: while it stays the same, a reload does not begin it anew.
@@ -73,11 +73,11 @@ pub(super) fn build(
     };
     Task {
         name: def.name.value.clone(),
-        interval: def.interval,
+        schedule: def.schedule.clone(),
         count: def.count,
         print: format!(
             "{:?} {:?} {} {:?} {:?} {:?} {:?}",
-            def.interval,
+            def.schedule,
             def.count,
             def.message,
             def.to,
@@ -189,7 +189,7 @@ mod tests {
         let def = model.tasks[0].clone();
         let task = Task {
             name: String::new(),
-            interval: def.interval,
+            schedule: def.schedule.clone(),
             count: def.count,
             print: String::new(),
             def,

@@ -11,6 +11,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::copies::Beside;
+use super::schedule;
 use super::serve::Service;
 use crate::codes::ErrorCode;
 use crate::config::source::Span;
@@ -62,7 +63,7 @@ impl Processors {
         due.retain(|name, at| at.is_none() || processors.iter().any(|p| p.name == *name));
         let mut next = now + LOOK;
         for (nth, processor) in processors.iter().enumerate() {
-            let first = Some(now + processor.interval);
+            let first = Some(schedule::next(&processor.schedule, now));
             let Some(at) = due.entry(processor.name.clone()).or_insert(first) else {
                 continue;
             };
@@ -71,7 +72,7 @@ impl Processors {
                 continue;
             }
             if processor.store.is_empty() || !processor.state.is_active() {
-                *at = now + processor.interval;
+                *at = schedule::next(&processor.schedule, now);
                 next = next.min(*at);
                 continue;
             }
@@ -81,7 +82,7 @@ impl Processors {
             tokio::task::spawn_local(async move {
                 this.round(nth, &beside, false).await;
                 if let Some(processor) = beside.generation.mediation.processors().get(nth) {
-                    let at = Instant::now() + processor.interval;
+                    let at = schedule::next(&processor.schedule, Instant::now());
                     this.due
                         .borrow_mut()
                         .insert(processor.name.clone(), Some(at));

@@ -12,7 +12,9 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::generation::Generation;
+use super::schedule;
 use super::serve::Service;
+use crate::config::cron::Schedule;
 use crate::mediation::{Cx, Task};
 
 /// How often it is looked whether there are other tasks now.
@@ -41,7 +43,10 @@ pub async fn follow(service: Rc<Service>) {
         for (at, task) in tasks.iter().enumerate() {
             let due = known.entry(task.name.clone()).or_insert_with(|| Due {
                 print: task.print.clone(),
-                next: now,
+                next: match &task.schedule {
+                    Schedule::Every(_) => now,
+                    at => schedule::next(at, now),
+                },
                 left: task.count,
                 busy: Rc::default(),
             });
@@ -49,7 +54,7 @@ pub async fn follow(service: Rc<Service>) {
                 continue;
             }
             if due.next <= now {
-                due.next = now + task.interval;
+                due.next = schedule::next(&task.schedule, now);
                 due.left = due.left.map(|left| left - 1);
                 if !due.busy.replace(true) {
                     tokio::task::spawn_local(fire(

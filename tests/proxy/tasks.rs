@@ -73,3 +73,22 @@ fn a_task_may_go_through_a_sequence_or_a_proxy_service() {
     );
     assert_eq!(b.seen()[0].headers.value("X-By"), Some("p"));
 }
+
+#[test]
+fn tasks_and_processors_go_by_the_clock() {
+    let a = Backend::named("a");
+    let send = format!(
+        "<send><endpoint>{}</endpoint></send>",
+        address(a.address, "")
+    );
+    let to_store = "<property name=\"injectTo\" value=\"sequence\"/><property name=\"sequenceName\" value=\"keep\"/>";
+    let config = format!(
+        "<definitions {NS}>{}<messageStore name=\"ms\"/><sequence name=\"keep\"><store messageStore=\"ms\"/></sequence>
+         <sequence name=\"out\">{send}</sequence>
+         <messageProcessor name=\"mp\" class=\"org.apache.synapse.message.processors.sampler.SamplingProcessor\" messageStore=\"ms\">
+           <parameter name=\"cronExpression\">* * * * * ?</parameter><parameter name=\"sequence\">out</parameter></messageProcessor></definitions>",
+        task("cron=\"* * * * * ?\"", to_store)
+    );
+    let _proxy = Proxy::start(&[("synapse.xml", config.as_str())]);
+    eventually("two messages", || (a.hits() >= 2).then_some(()));
+}

@@ -1,7 +1,6 @@
 //! Tasks (spec/mediation.md 6).
 
-use std::time::Duration;
-
+use crate::config::cron::Schedule;
 use crate::config::source::{Span, Spanned};
 
 /// A `task` that puts a message into the mediation.
@@ -9,8 +8,8 @@ use crate::config::source::{Span, Spanned};
 pub struct TaskDef {
     /// Name.
     pub name: Spanned<String>,
-    /// How long between two messages.
-    pub interval: Duration,
+    /// When its messages are due; the first of a pause at once.
+    pub schedule: Schedule,
     /// How many messages there are; without it there is no end.
     pub count: Option<u32>,
     /// The payload, an XML element as text.

@@ -11,6 +11,7 @@
 //! As in the originals an undeclared prefix or an unknown name is no error of the configuration: it fails when a message
 //! gets there. The configuration is warned.
 
+mod date;
 mod encode;
 mod host;
 mod need;

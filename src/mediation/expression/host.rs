@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use super::date;
 use super::encode::{self, Bytes};
 use super::scope::{Entry, place_of};
 use crate::exchange::{Argument, Exchange};
@@ -59,6 +60,16 @@ impl<'x> Host<'x> for MessageHost<'x> {
                     Some(place) => self.property(place, &name),
                     None => Value::text(""),
                 }
+            }
+            Entry::SystemDate(pattern) => {
+                let pattern = match pattern {
+                    Some(at) => texts.nth(*at).unwrap_or_default(),
+                    None => Cow::Borrowed(date::SHORT),
+                };
+                let now = chrono::Local::now().fixed_offset();
+                let text = date::format(now, &pattern);
+                let wrong = || HostError(format!("`{pattern}` is no pattern of a date"));
+                Value::text(text.ok_or_else(wrong)?)
             }
             Entry::EndsWith => {
                 let (text, end) = (next(), next());

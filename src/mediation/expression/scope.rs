@@ -15,6 +15,8 @@ pub(super) enum Entry {
     GetProperty(Place),
     /// `get-property(scope, name)` with a computed scope.
     GetPropertyOf,
+    /// `get-property('SYSTEM_DATE')`, and which argument is its pattern.
+    SystemDate(Option<usize>),
     EndsWith,
     LowerCase,
     UpperCase,
@@ -71,17 +73,31 @@ impl<'p> MessageScope<'p> {
         let (scope, name) = match arguments {
             [name] => (None, name),
             [scope, name] => (Some(scope), name),
-            [_, _, _] => {
-                let what = "get-property() with a date pattern".to_owned();
-                return Err(Unknown::Unsupported(what));
-            }
+            // The pattern is for a date only.
+            [scope, name, _] => (Some(scope), name),
             _ => {
                 let message = format!("get-property() has {} arguments", arguments.len());
                 return Err(Unknown::Arguments(message));
             }
         };
-        if name.literal == Some("SYSTEM_DATE") {
-            return Err(Unknown::Unsupported("the property SYSTEM_DATE".to_owned()));
+        // The pattern may stand in the place of the name, as in WSO2, or behind it.
+        let date = |at: usize| {
+            arguments
+                .get(at)
+                .is_some_and(|a| a.literal == Some("SYSTEM_DATE"))
+        };
+        let pattern = match (date(0), date(1)) {
+            (true, _) => Some(1),
+            (false, true) => Some(2),
+            (false, false) => None,
+        };
+        if let Some(at) = pattern {
+            let pattern = (at < arguments.len()).then_some(at);
+            return Ok(self.add(
+                Entry::SystemDate(pattern),
+                Some(ValueKind::Text),
+                Reach::Nothing,
+            ));
         }
         let entry = match scope {
             None => Entry::GetProperty(Place::Default),

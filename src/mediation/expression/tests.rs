@@ -176,18 +176,35 @@ fn properties_are_read_from_their_scopes() {
 
 #[test]
 fn what_this_version_does_not_evaluate_is_told_apart() {
-    for text in [
-        "$operation:p",
-        "${a}",
-        "get-property('SYSTEM_DATE', 'yy', 'x')",
-        "1 = get-property('SYSTEM_DATE')",
-    ] {
+    for text in ["$operation:p", "${a}"] {
         let error = Expression::parse(text).unwrap_err();
         assert!(
             matches!(error, ExpressionError::Unsupported { .. }),
             "{text}: {error}"
         );
     }
+}
+
+#[test]
+fn the_date_is_written_by_a_pattern_of_java() {
+    let x = soap11();
+    let read = |text: &str| {
+        let expression = Expression::parse(text).unwrap();
+        expression.string(&x).map(|text| text.into_owned())
+    };
+    for text in [
+        "string-length(get-property('SYSTEM_DATE', 'yyyy-MM-dd')) = 10",
+        "string-length(get-property('default', 'SYSTEM_DATE', concat('HH', ':mm'))) = 5",
+        "contains(get-property('SYSTEM_DATE'), 'M')",
+    ] {
+        assert_eq!(read(text).unwrap(), "true", "{text}");
+    }
+    let error = read("get-property('SYSTEM_DATE', 'bbb')").unwrap_err();
+    assert!(
+        error.message.contains("`bbb` is no pattern"),
+        "{}",
+        error.message
+    );
 }
 
 #[test]

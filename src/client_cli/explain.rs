@@ -21,6 +21,7 @@ pub fn human(view: &ExplainView) -> String {
     for step in view.steps.iter().take(STEPS_SHOWN) {
         let text = match step.kind.as_str() {
             "inside" => format!("  into `{}`", step.text),
+            "copy" => format!("copy {}", step.text),
             "sequence" => format!("sequence {}", step.text),
             "fault" => format!("! {}", step.text),
             _ => step.text.clone(),

@@ -1,6 +1,9 @@
 //! Writes down what a message passes while it is thought through.
 
 use std::cell::{Cell, RefCell};
+use std::future::Future;
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use super::describe::place;
@@ -14,7 +17,7 @@ use crate::endpoint::state::Transition;
 use crate::endpoint::walk::{Decision, Failure, SessionEffect};
 use crate::exchange::{CopyReport, Exchange, Fault};
 use crate::mediation::{
-    Aside, Category, LocalBoxFuture, LogSink, Passed, ReadBytes, Rest, SendTo, Sender, Trace,
+    Aside, Category, Cx, LocalBoxFuture, LogSink, Passed, ReadBytes, Rest, SendTo, Sender, Trace,
 };
 use crate::observe::RequestId;
 use crate::server::serve::Bound;
@@ -53,6 +56,8 @@ pub struct Record<'r> {
     answered: Cell<bool>,
 }
 
+/// Most copies of one message that are followed.
+const COPIES_SHOWN: usize = 16;
 /// Most steps that are written down.
 const STEPS_MAX: usize = 500;
 
@@ -272,8 +277,34 @@ impl Sender for Rehearsed<'_> {
         self.bound.discard(x)
     }
 
-    fn aside(&self, copies: Vec<Aside>, in_order: bool, report: CopyReport) -> bool {
-        self.bound.aside(copies, in_order, report)
+    /// Each copy goes its way at once and to its end, for nothing waits.
+    fn aside(&self, copies: Vec<Aside>, _in_order: bool, report: CopyReport) -> bool {
+        let cx = Cx {
+            sender: self,
+            log: self.record,
+        };
+        let all = copies.len();
+        if all > COPIES_SHOWN {
+            let text = format!("{} more copies are not followed", all - COPIES_SHOWN);
+            self.record.unknown(text);
+        }
+        for (nth, aside) in copies.into_iter().take(COPIES_SHOWN).enumerate() {
+            self.record
+                .step("copy", format!("{} of {all}", nth + 1), None);
+            let mediation = &self.record.generation.mediation;
+            let done = {
+                let mut way = pin!(mediation.aside(aside, &cx));
+                way.as_mut().poll(&mut Context::from_waker(Waker::noop()))
+            };
+            match done {
+                // Nobody takes it back when the explanation is over.
+                Poll::Ready(done) => drop(report.done(done)),
+                Poll::Pending => self
+                    .record
+                    .unknown("a copy waits for something outside".to_owned()),
+            }
+        }
+        true
     }
 
     fn rehearses(&self) -> bool {

@@ -149,6 +149,59 @@ fn sequences_are_followed_through_their_branches() {
 }
 
 #[test]
+fn each_copy_of_a_message_is_followed() {
+    const COPIES: &str = r#"<definitions xmlns="http://ws.apache.org/ns/synapse">
+        <endpoint name="a"><address uri="http://a.test:9001/"/></endpoint>
+        <sequence name="main"><in>
+          <clone continueParent="true"><target><endpoint key="a"/></target><target sequence="own"/></clone>
+          <iterate expression="//i"><target><endpoint key="a"/></target></iterate>
+        </in><out><send/></out></sequence>
+        <sequence name="own"><send><endpoint><address uri="http://b.test:9002/"/></endpoint></send></sequence>
+      </definitions>"#;
+    let request = |parts: usize| ExplainRequest {
+        headers: vec!["Content-Type: application/xml".to_owned()],
+        body: Some(format!("<l>{}</l>", "<i/>".repeat(parts))),
+        ..of("/x")
+    };
+    let view = explained(&[("synapse.xml", COPIES)], request(2)).unwrap();
+    let steps: Vec<String> = view
+        .steps
+        .iter()
+        .map(|s| format!("{} {}", s.kind, s.text))
+        .collect();
+    assert_eq!(
+        steps,
+        [
+            "route the sequence main takes it",
+            "sequence main",
+            "mediator in",
+            "inside in",
+            "mediator clone",
+            "copy 1 of 2",
+            "copy 2 of 2",
+            "sequence own",
+            "mediator send",
+            "mediator iterate",
+            "copy 1 of 2",
+            "copy 2 of 2",
+        ]
+    );
+    let targets: Vec<&str> = view
+        .sends
+        .iter()
+        .map(|s| s.tries[0].target.as_str())
+        .collect();
+    let (a, b) = ("http://a.test:9001", "http://b.test:9002");
+    assert_eq!(targets, [a, b, a, a]);
+    let many = explained(&[("synapse.xml", COPIES)], request(20)).unwrap();
+    let told = many
+        .unknown
+        .iter()
+        .any(|text| text == "4 more copies are not followed");
+    assert!(told, "{:?}", many.unknown);
+}
+
+#[test]
 fn what_is_refused_or_leads_nowhere_has_an_answer() {
     let two = [
         (

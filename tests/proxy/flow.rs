@@ -196,3 +196,31 @@ fn a_call_goes_on_with_the_answer_over_the_same_connections() {
         (&b"<first/>"[..], "/svc")
     );
 }
+
+#[test]
+fn a_fault_is_made_before_the_body_is_there_unless_it_is_about_the_body() {
+    let fault = |reason: &str, response: &str| {
+        format!(
+            "<makefault version=\"soap11\" {response}><code xmlns:s=\"http://schemas.xmlsoap.org/soap/envelope/\" value=\"s:Client\"/><reason {reason}/></makefault>"
+        )
+    };
+    let soap = "xmlns:e=\"http://schemas.xmlsoap.org/soap/envelope/\"";
+    let begin = format!("<e:Envelope {soap}><e:Header><who>me</who></e:Header><e:Body><a>");
+    let head = "POST / HTTP/1.1\r\nHost: h\r\nContent-Type: text/xml\r\nContent-Length: 900000\r\n";
+    for (reason, told) in [
+        ("value=\"no\"", "no"),
+        ("expression=\"$trp:X-Why\"", "because"),
+        ("expression=\"$header//who\"", "me"),
+    ] {
+        for (response, then) in [("response=\"true\"", "<send/>"), ("", "<respond/>")] {
+            let proxy = Proxy::serving(&main_of(&(fault(reason, response) + then), ""));
+            let mut client = proxy.client();
+            client.send(format!("{head}X-Why: because\r\n\r\n{begin}"));
+            // Most of the body has not been sent, and never is.
+            let answer = client.answer();
+            let text = answer.text();
+            assert_eq!(answer.status, 500, "{text}");
+            assert!(text.contains(&format!("<faultstring>{told}<")), "{text}");
+        }
+    }
+}

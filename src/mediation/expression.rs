@@ -216,7 +216,7 @@ impl Expression {
     }
 
     /// The value that a JSONPath looks into.
-    fn json_value(&self, x: &Exchange) -> Result<serde_json::Value, Fault> {
+    fn json_value<'x>(&self, x: &'x Exchange) -> Result<Cow<'x, serde_json::Value>, Fault> {
         match x.content().map(Content::json) {
             Some(value) => value.map_err(|error| content::refused(&self.place, &error)),
             None => Err(self.fault("the message was not read")),
@@ -322,7 +322,7 @@ impl Expression {
             });
             let text = match known {
                 Some(text) => text,
-                None => path.text(&self.json_value(x)?),
+                None => path.text(self.json_value(x)?.as_ref()),
             };
             return text
                 .map(Cow::Owned)
@@ -354,7 +354,7 @@ impl Expression {
             }
         }
         if let Compiled::Json(path) = &*self.compiled {
-            let holds = path.holds(&self.json_value(x)?);
+            let holds = path.holds(self.json_value(x)?.as_ref());
             return holds.map_err(|error| self.fault(&error.to_string()));
         }
         self.evaluate(x).map(|value| value.to_boolean())

@@ -12,6 +12,7 @@ mod notation;
 mod tests;
 mod write;
 
+use std::borrow::Cow;
 use std::cell::{Cell, OnceCell, RefCell};
 
 use bytes::Bytes;
@@ -77,6 +78,8 @@ pub struct Content {
     glanced: Cell<bool>,
     /// By the keys of expressions.
     findings: RefCell<Vec<(usize, Finding)>>,
+    /// As JSON, for who asks again.
+    json: OnceCell<serde_json::Value>,
     changed: bool,
 }
 
@@ -127,6 +130,7 @@ impl Content {
             view: OnceCell::new(),
             glanced: Cell::new(false),
             findings: RefCell::default(),
+            json: OnceCell::new(),
             changed: false,
         }
     }
@@ -188,7 +192,19 @@ impl Content {
     ///
     /// # Errors
     /// [`ContentError`]: it cannot be read, or it is nested too deeply.
-    pub fn json(&self) -> Result<serde_json::Value, ContentError> {
+    pub fn json(&self) -> Result<Cow<'_, serde_json::Value>, ContentError> {
+        if let Some(known) = self.json.get() {
+            return Ok(Cow::Borrowed(known));
+        }
+        let value = self.read_json()?;
+        Ok(match self.bytes.len() > LARGE {
+            // Held it would cost ten times its message.
+            true => Cow::Owned(value),
+            false => Cow::Borrowed(self.json.get_or_init(|| value)),
+        })
+    }
+
+    fn read_json(&self) -> Result<serde_json::Value, ContentError> {
         let written;
         let text = match self.notation() == Notation::Json && !self.changed {
             true => &self.bytes[..],
@@ -244,6 +260,7 @@ impl Content {
         }
         self.view()?;
         self.findings.get_mut().clear();
+        self.json.take();
         let most = self.bytes.len().saturating_mul(GROWTH_MAX).max(SIZE_MIN);
         self.changed = true;
         match self.view.get_mut() {
@@ -257,6 +274,7 @@ impl Content {
     /// The message was written: from now on these are its bytes, and the tree is as it stands.
     pub fn set_written(&mut self, bytes: Bytes, content_type: &[u8]) {
         self.bytes = bytes;
+        self.json.take();
         self.content_type = content_type.to_vec();
         self.format = Format::of(Some(content_type), false);
         self.changed = false;
@@ -270,6 +288,7 @@ impl Content {
     pub fn release(&mut self) {
         self.view = OnceCell::new();
         self.findings.get_mut().clear();
+        self.json.take();
         self.bytes = Bytes::new();
     }
 

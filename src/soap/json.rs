@@ -99,6 +99,15 @@ mod tests {
     }
 
     #[test]
+    fn members_of_one_name_are_one_array_however_many_others_there_are() {
+        let many: String = (0..40).map(|n| format!("<m{n}>{n}</m{n}>")).collect();
+        let text = json(&format!("<o>{many}<m3>x</m3><m39>y</m39></o>"));
+        assert!(text.contains("\"m3\":[3,\"x\"]"), "{text}");
+        assert!(text.contains("\"m39\":[39,\"y\"]"), "{text}");
+        assert!(text.contains("\"m38\":38"), "{text}");
+    }
+
+    #[test]
     fn what_was_read_is_written_again() {
         for text in [
             r#"{"order":{"id":7,"items":["a","b"],"ok":true,"none":null}}"#,

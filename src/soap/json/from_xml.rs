@@ -1,5 +1,6 @@
 //! From an element to JSON.
 
+use std::collections::HashMap;
 use std::fmt::Write;
 
 use super::{ARRAY, DEPTH_MAX, ELEMENT, JsonError, KIND, MULTIPLE, OBJECT, XSI_NS, is_bare};
@@ -96,15 +97,15 @@ fn members(
         string(&tree.value(attribute), out);
     }
     // Members by name, in the order of their first one.
-    let mut named: Vec<(String, Vec<NodeId>, bool)> = Vec::new();
-    let mut at = std::collections::HashMap::new();
+    let mut named: Vec<Member> = Vec::new();
+    let mut at = Places::default();
     for child in tree.children(element) {
         let (name, node) = match instruction(tree, child, MULTIPLE) {
             Some(name) => (decoded(&name), None),
             None if tree.is_element(child) => (member_name(tree, child), Some(child)),
             None => continue,
         };
-        let index = *at.entry(name.clone()).or_insert_with(|| {
+        let index = at.of(&name, &named).unwrap_or_else(|| {
             named.push((name, Vec::new(), false));
             named.len() - 1
         });
@@ -131,6 +132,26 @@ fn members(
     }
     out.push('}');
     Ok(())
+}
+
+/// Name, values, and whether they are an array whatever their number.
+type Member = (String, Vec<NodeId>, bool);
+
+/// Where members are by their names: looked through while there are few of them.
+#[derive(Default)]
+struct Places(HashMap<String, usize>);
+
+impl Places {
+    fn of(&mut self, name: &str, named: &[Member]) -> Option<usize> {
+        const FEW: usize = 16;
+        if named.len() < FEW {
+            return named.iter().position(|(known, ..)| known == name);
+        }
+        for (at, (known, ..)) in named.iter().enumerate().skip(self.0.len()) {
+            self.0.insert(known.clone(), at);
+        }
+        self.0.get(name).copied()
+    }
 }
 
 /// The `jsonElement`s of an element.
@@ -207,8 +228,12 @@ fn decoded(name: &str) -> String {
 /// A string of JSON.
 fn string(text: &str, out: &mut String) {
     out.push('"');
-    for c in text.chars() {
-        match c {
+    let plain = |c: char| !matches!(c, '"' | '\\') && !c.is_control();
+    let mut rest = text;
+    while let Some(at) = rest.find(|c| !plain(c)) {
+        out.push_str(&rest[..at]);
+        let mut after = rest[at..].chars();
+        match after.next().unwrap_or_default() {
             '"' => out.push_str("\\\""),
             '\\' => out.push_str("\\\\"),
             '\n' => out.push_str("\\n"),
@@ -220,6 +245,8 @@ fn string(text: &str, out: &mut String) {
             }
             c => out.push(c),
         }
+        rest = after.as_str();
     }
+    out.push_str(rest);
     out.push('"');
 }

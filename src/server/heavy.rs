@@ -1,8 +1,8 @@
 //! Long computations, beside the workers: trees of large messages are made, searched and written here, so that the messages of other
 //! connections go on meanwhile (design 2).
 //!
-//! As many threads as there are cores, shared by all workers and of a lower priority than theirs: a worker that has something to do
-//! has it done first. A message that was begun goes on before another one begins, so that few trees are there at the same
+//! A thread for each core but one, which is left to the workers, and of a lower priority than theirs: a worker that has something
+//! to do has it done first. A message that was begun goes on before another one begins, so that few trees are there at the same
 //! time. The line has an end; who does not get into it is told so.
 
 use std::collections::VecDeque;
@@ -48,7 +48,7 @@ impl Heavy {
     pub fn start() -> std::io::Result<Arc<Heavy>> {
         let heavy = Arc::new(Heavy::default());
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        for index in 0..cores {
+        for index in 0..cores.saturating_sub(1).max(1) {
             let own = heavy.clone();
             std::thread::Builder::new()
                 .name(format!("axon-heavy-{index}"))

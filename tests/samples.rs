@@ -55,6 +55,12 @@ fn all_samples_together_have_no_error() {
 }
 
 #[test]
+fn the_members_of_the_cluster_load_without_a_diagnostic() {
+    let folder = root().join("samples/kaazing-cluster");
+    assert_clean(&[folder.join("member1.xml"), folder.join("member2.xml")]);
+}
+
+#[test]
 fn the_bare_group_is_warned_about_and_taken() {
     let answer = answer(&root().join("samples").join(BARE), false);
     assert_eq!(answer.exit_code, 0, "{}", answer.text);

@@ -6,6 +6,7 @@ mod directory;
 mod echo;
 mod origins;
 mod proxies;
+mod published;
 mod start;
 
 use crate::support::{Client, Proxy};

@@ -141,8 +141,11 @@ impl Gateway {
     }
 
     /// Serves a connection on which no HTTP is spoken.
-    pub async fn stream(&self, worker: &Worker, client: &mut Client, door: &DoorKey) {
-        let running = self.routes.stream(door).map(|at| &self.services[at]);
+    pub async fn stream(&self, worker: &Worker, client: &mut Client, doors: &[DoorKey]) {
+        let running = doors
+            .iter()
+            .find_map(|door| self.routes.stream(door))
+            .map(|at| &self.services[at]);
         if let Some(running) = running {
             running.service.stream(worker, client).await;
         }
@@ -195,11 +198,11 @@ impl Gateway {
         worker: &Worker,
         client: &mut Client,
         head: &RequestHead,
-        door: &DoorKey,
+        doors: &[DoorKey],
     ) -> Served {
         let asks = Asks::of(client, head);
         let host = head.headers.value(Name::Host).unwrap_or_default();
-        let found = self.routes.find(door, host, head.target(), asks);
+        let found = self.routes.find(doors, host, head.target(), asks);
         let mut visit = Visit::new(worker, client, head, self);
         match found {
             Ok(place) => {

@@ -89,8 +89,26 @@ impl Routes {
         Some(hosts.values().flatten().next()?.service)
     }
 
-    /// The place that a request is for, or the page that says that there is none.
+    /// The place that a request is for, or the page that says that there is none. Several doors may lead to one socket.
     pub fn find(
+        &self,
+        doors: &[DoorKey],
+        host: &[u8],
+        target: &[u8],
+        asks: Asks,
+    ) -> Result<Place, Page> {
+        let mut page = Page::NOT_FOUND;
+        for door in doors {
+            match self.behind(door, host, target, asks) {
+                Ok(place) => return Ok(place),
+                Err(Page::NOT_FOUND) => {}
+                Err(other) => page = other,
+            }
+        }
+        Err(page)
+    }
+
+    fn behind(
         &self,
         door: &DoorKey,
         host: &[u8],

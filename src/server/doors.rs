@@ -1,9 +1,9 @@
 //! The doors of a gateway-config as sockets: names looked up, addresses bound, certificates found.
 
-use std::collections::HashSet;
 use std::net::{SocketAddr, ToSocketAddrs, UdpSocket};
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 use tokio::sync::mpsc;
 
@@ -21,14 +21,30 @@ use crate::transport::listener;
 /// Name of the TLS profile that the keystore makes.
 pub const KEYSTORE_PROFILE: &str = "keystore";
 
+/// The doors that share one socket: two names may be of one address.
+pub type Keys = Arc<ArcSwap<Vec<DoorKey>>>;
+
+/// An address that is open.
+#[derive(Clone, Debug)]
+pub struct OpenDoor {
+    /// The address that was asked for.
+    at: SocketAddr,
+    tls: bool,
+    /// No HTTP is spoken.
+    pub raw: bool,
+    /// What leads to it.
+    pub keys: Keys,
+}
+
 /// Binds every door. A name that does not resolve and an address in use name the place that asked for them.
 pub fn open(
     gateway: &Gateway,
     locate: impl Fn(&Door) -> String,
 ) -> Result<Vec<Listening>, RunError> {
+    let mut known = Vec::new();
     let mut all = Vec::new();
     for door in gateway.doors() {
-        let opened = open_one(door).map_err(|(address, source)| RunError::Listen {
+        let opened = open_one(door, &mut known).map_err(|(address, source)| RunError::Listen {
             address: format!("{address} ({})", locate(door)),
             source,
         })?;
@@ -37,23 +53,51 @@ pub fn open(
     Ok(all)
 }
 
-/// Binds one door: every address of its name. The error says which address it is about.
-fn open_one(door: &Door) -> Result<Vec<Listening>, (String, std::io::Error)> {
-    let name = door.key.host.as_deref().unwrap_or("0.0.0.0");
-    let named = |error| (format!("{name}:{}", door.key.port), error);
-    let mut all = Vec::new();
-    for at in addresses(name, door.key.port).map_err(named)? {
+/// Opens one door: every address of its name, as far as it is not among those that are known, to which what is opened is
+/// added. The error says which address it is about.
+fn open_one(
+    door: &Door,
+    known: &mut Vec<OpenDoor>,
+) -> Result<Vec<Listening>, (String, std::io::Error)> {
+    let key = &door.key;
+    if known.iter().any(|open| open.keys.load().contains(key)) {
+        return Ok(Vec::new());
+    }
+    let name = key.host.as_deref().unwrap_or("0.0.0.0");
+    let named = |error| (format!("{name}:{}", key.port), error);
+    let mut fresh = Vec::new();
+    for at in addresses(name, key.port).map_err(named)? {
         let about = |error| (at.to_string(), error);
+        // A port that is chosen by the system is another one each time.
+        let same = known.iter().find(|open| open.at == at && at.port() != 0);
+        if let Some(open) = same {
+            if (open.tls, open.raw) != (key.tls, key.raw) {
+                let why =
+                    "Address already in use, in clear and inside TLS, or for HTTP and for streams";
+                return Err(about(std::io::Error::other(why)));
+            }
+            let mut keys = Vec::clone(&open.keys.load());
+            keys.push(key.clone());
+            open.keys.store(Arc::new(keys));
+            continue;
+        }
         let socket = listener::bind(at).map_err(about)?;
         let name = socket.local_addr().map_err(about)?;
-        all.push(Listening {
+        let open = OpenDoor {
+            at,
+            tls: key.tls,
+            raw: key.raw,
+            keys: Arc::new(ArcSwap::from_pointee(vec![key.clone()])),
+        };
+        known.push(open.clone());
+        fresh.push(Listening {
             name: name.to_string(),
-            tls: door.key.tls.then(|| KEYSTORE_PROFILE.to_owned()),
-            door: Some(door.key.clone()),
+            tls: key.tls.then(|| KEYSTORE_PROFILE.to_owned()),
+            door: Some(open),
             socket,
         });
     }
-    Ok(all)
+    Ok(fresh)
 }
 
 /// The addresses of a name: those of IPv4, or of IPv6 when there is no other.
@@ -104,7 +148,7 @@ pub struct Fresh {
 /// The doors that are open. A reload opens those that are new; one that nothing leads to any more stays open, and what comes in
 /// is answered with 404.
 pub struct Doors {
-    open: Mutex<HashSet<DoorKey>>,
+    open: Mutex<Vec<OpenDoor>>,
     workers: Vec<mpsc::Sender<Fresh>>,
     format: LogFormat,
     writer: Arc<LineWriter>,
@@ -116,7 +160,7 @@ pub const FRESH_MAX: usize = 64;
 impl Doors {
     /// The doors that were opened at the start, and who takes later ones.
     pub fn new(
-        open: impl IntoIterator<Item = DoorKey>,
+        open: impl IntoIterator<Item = OpenDoor>,
         workers: Vec<mpsc::Sender<Fresh>>,
         format: LogFormat,
         writer: Arc<LineWriter>,
@@ -131,12 +175,10 @@ impl Doors {
 
     /// Binds what a generation needs and is not open yet; an address that cannot be bound is an error at its place.
     pub fn bind(&self, gateway: &Gateway, diagnostics: &mut Diagnostics) -> Vec<Listening> {
+        let mut known = self.open.lock().clone();
         let mut fresh = Vec::new();
         for door in gateway.doors() {
-            if self.open.lock().contains(&door.key) {
-                continue;
-            }
-            match open_one(door) {
+            match open_one(door, &mut known) {
                 Ok(sockets) => fresh.extend(sockets),
                 Err((address, error)) => {
                     let code = DiagnosticCode::AddressUnusable;

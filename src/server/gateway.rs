@@ -3,8 +3,9 @@
 use std::net::SocketAddr;
 use std::rc::Rc;
 
+use super::doors::OpenDoor;
 use super::serve::{Open, Service};
-use crate::gateway::{DoorKey, Served};
+use crate::gateway::Served;
 use crate::observe::AccessRecord;
 use crate::transport::connection::Handler;
 use crate::transport::downstream::Client;
@@ -18,7 +19,7 @@ pub struct Doorman {
     /// What it has in common with other listeners.
     pub service: Rc<Service>,
     /// The door.
-    pub door: DoorKey,
+    pub door: OpenDoor,
 }
 
 impl Handler for Doorman {
@@ -39,10 +40,11 @@ impl Handler for Doorman {
             false => &service.counters.in_flight,
         };
         let open = Open::new(open);
+        let keys = self.door.keys.load_full();
         let served = match &generation.gateway {
             Some(gateway) => {
                 gateway
-                    .serve(&service.worker, &mut client, &head, &self.door)
+                    .serve(&service.worker, &mut client, &head, &keys)
                     .await
             }
             // The file has become one of another kind: nothing is behind the door any more.
@@ -100,7 +102,8 @@ impl Handler for Doorman {
         let _open = Open::new(&self.service.counters.tunnels_open);
         if let Some(gateway) = &generation.gateway {
             let worker = &self.service.worker;
-            Box::pin(gateway.stream(worker, &mut client, &self.door)).await;
+            let keys = self.door.keys.load_full();
+            Box::pin(gateway.stream(worker, &mut client, &keys)).await;
         }
         None
     }

@@ -12,7 +12,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::copies::Home;
 use super::counters::Counters;
-use super::doors::Fresh;
+use super::doors::{Fresh, OpenDoor};
 use super::gateway::Doorman;
 use super::generation::Generation;
 use super::heavy::Heavy;
@@ -20,7 +20,6 @@ use super::processors::Processors;
 use super::serve::Service;
 use super::tasks;
 use crate::endpoint::dispatch::auth::TokenFetches;
-use crate::gateway::DoorKey;
 use crate::observe::{EventLog, Lines, LogFormat, RequestIds};
 use crate::transport::limits::Limits;
 use crate::transport::listener::{self, Protocol};
@@ -66,7 +65,7 @@ pub struct Listening {
     /// The TLS profile of an HTTPS listener.
     pub tls: Option<String>,
     /// The door of a gateway-config; `None` for a listener of the mediation.
-    pub door: Option<DoorKey>,
+    pub door: Option<OpenDoor>,
     /// The socket.
     pub socket: TcpListener,
 }

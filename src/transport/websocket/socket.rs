@@ -19,7 +19,7 @@ use crate::transport::drain::Waiting;
 use crate::transport::worker::Worker;
 
 /// A larger buffer of frames is given up once it is written.
-const OUT_KEPT: usize = 16 * 1024;
+const OUT_KEPT: usize = 1024;
 
 /// What holds for a WebSocket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

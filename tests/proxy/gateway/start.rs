@@ -89,3 +89,32 @@ fn what_is_not_run_yet_says_so_at_the_start_and_to_clients() {
         proxy.complaints()
     );
 }
+
+#[test]
+fn two_names_of_one_address_share_it() {
+    let port = std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port();
+    // As the published page has it: one service bound to an address, the other one to a name of it.
+    let bound = format!("<accept-options><ws.bind>127.0.0.1:{port}</ws.bind></accept-options>");
+    let first = service(
+        "first",
+        &[&format!("ws://a.test:{port}/first")],
+        "echo",
+        &bound,
+    );
+    let second = service(
+        "second",
+        &[&format!("ws://localhost:{port}/second")],
+        "echo",
+        "",
+    );
+    let proxy = run(&(first + &second));
+    for (path, host) in [("/first", "a.test"), ("/second", "localhost")] {
+        let client = Client::connect(([127, 0, 0, 1], port).into());
+        Socket::open(client, &ask(path, &format!("{host}:{port}"), ""));
+    }
+    drop(proxy);
+}

@@ -12,7 +12,7 @@ use std::task::{Context, Poll, ready};
 use tokio::sync::Semaphore;
 
 /// Bytes of a slice.
-pub const SLICE: usize = 256 * 1024;
+pub const SLICE: usize = 64 * 1024;
 
 thread_local! {
     static TURN: Arc<Semaphore> = Arc::new(Semaphore::new(1));
@@ -26,6 +26,13 @@ pub struct Breath {
 }
 
 impl Breath {
+    /// Of a body that is known to be large: its first slice waits for its turn too.
+    pub fn of_large() -> Breath {
+        let mut breath = Breath::default();
+        breath.moved(SLICE);
+        breath
+    }
+
     /// So many bytes were moved.
     pub fn moved(&mut self, bytes: usize) {
         self.moved += bytes;

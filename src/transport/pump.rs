@@ -144,7 +144,7 @@ impl Pump {
             true => {
                 self.own = Some(Box::new(Own {
                     bytes: bytes.clone(),
-                    breath: Breath::default(),
+                    breath: Breath::of_large(),
                 }));
             }
             false => self.out.extend_from_slice(bytes),

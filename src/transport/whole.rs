@@ -5,7 +5,7 @@ use std::io;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use super::breath::Breath;
+use super::breath::{Breath, SLICE};
 use super::buffer::Buf;
 use super::downstream::{Client, within};
 use super::http1::framing::{Decoder, Framing, Next};
@@ -125,7 +125,10 @@ async fn take(
         Framing::Length(length) => Vec::with_capacity(length.min(64 * 1024) as usize),
         _ => Vec::new(),
     };
-    let mut breath = Breath::default();
+    let mut breath = match framing {
+        Framing::Length(length) if length > SLICE as u64 => Breath::of_large(),
+        _ => Breath::default(),
+    };
     loop {
         match decoder.next(buf).map_err(WholeError::Refused)? {
             Next::Data { len, .. } => {

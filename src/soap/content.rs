@@ -7,6 +7,7 @@
 
 mod build;
 mod finding;
+mod form_data;
 mod notation;
 #[cfg(test)]
 mod tests;
@@ -158,7 +159,8 @@ impl Content {
     pub fn can_be_read(content_type: &[u8]) -> Result<(), ContentError> {
         let media = super::envelope::media_type(content_type);
         let multipart = media.len() >= 10 && media[..10].eq_ignore_ascii_case(b"multipart/");
-        if multipart && Notation::of(content_type) != Notation::Related {
+        let known = [Notation::Related, Notation::FormData];
+        if multipart && !known.contains(&Notation::of(content_type)) {
             let media = String::from_utf8_lossy(media).chars().take(100).collect();
             return Err(ContentError::Unsupported(media));
         }

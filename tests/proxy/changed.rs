@@ -117,3 +117,28 @@ fn an_element_beside_the_payload_of_plain_xml_goes_into_the_envelope_too() {
         assert_eq!(soap12, format == "soap12", "{body}");
     }
 }
+
+#[test]
+fn a_form_in_parts_is_changed_and_keeps_its_files() {
+    let back = Backend::start(|_| Act::Write(crate::support::ok("<a/>")));
+    let put =
+        "<enrich><source type=\"inline\">new</source><target xpath=\"//title/text()\"/></enrich>";
+    let proxy = proxy(&back, put, "");
+    let form = "--b\r\nContent-Disposition: form-data; name=\"title\"\r\n\r\nold\r\n--b\r\nContent-Disposition: form-data; name=\"f\"; filename=\"f.bin\"\r\nContent-Type: application/octet-stream\r\n\r\n\u{1}\u{2}\r\n--b--\r\n";
+    let mut client = proxy.client();
+    client.send(format!(
+        "POST /x HTTP/1.1\r\nHost: h\r\nContent-Type: multipart/form-data; boundary=b\r\nContent-Length: {}\r\n\r\n{form}",
+        form.len()
+    ));
+    assert_eq!(client.answer().status, 200);
+    let seen = &back.seen()[0];
+    let media = seen.headers.value("Content-Type").unwrap();
+    let boundary = media
+        .strip_prefix("multipart/form-data; boundary=")
+        .unwrap()
+        .trim_matches('"');
+    let want = form
+        .replace("old", "new")
+        .replace("--b", &format!("--{boundary}"));
+    assert_eq!(String::from_utf8_lossy(&seen.body), want);
+}

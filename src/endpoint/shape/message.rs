@@ -91,18 +91,26 @@ fn payload(media: &MediaType, body: &[u8]) -> Result<String, String> {
             query::form_payload(&form).map_err(|e| e.to_string())
         }
         "" => Err("it has no Content-Type".to_owned()),
-        _ if Notation::of(media.essence.as_bytes()) == Notation::Json => json(body),
+        essence if mapped(essence) => as_xml(media, body),
         text if text.starts_with("text/") => Ok(query::text_payload(&decode(body, media)?)),
         other if other.starts_with("multipart/") => Err(format!("{other} cannot be converted")),
         _ => Ok(query::binary_payload(body)),
     }
 }
 
-/// What JSON is as XML, without the marks for the way back.
-fn json(body: &[u8]) -> Result<String, String> {
-    let format = Format::Other;
-    let media = Notation::Json.media_type().as_bytes();
-    let content = Content::new(body.to_vec(), Extent::Whole, format, media);
+fn mapped(essence: &str) -> bool {
+    [Notation::Json, Notation::FormData].contains(&Notation::of(essence.as_bytes()))
+}
+
+/// What JSON or a form in parts is as XML, without the marks for the way back.
+fn as_xml(media: &MediaType, body: &[u8]) -> Result<String, String> {
+    let media = media.to_string();
+    let content = Content::new(
+        body.to_vec(),
+        Extent::Whole,
+        Format::Other,
+        media.as_bytes(),
+    );
     let wanted = Wanted {
         notation: Some(Notation::Xml),
         limit: usize::MAX,

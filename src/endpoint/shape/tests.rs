@@ -212,7 +212,8 @@ fn what_is_no_xml_is_wrapped_or_mapped() {
         ("", "x", "Content-Type"),
         ("text/xml", "<a><b></a>", "line 1, column"),
         ("text/xml", PAYLOAD, "q:getQuote, not a SOAP envelope"),
-        ("multipart/form-data; boundary=b", "", "multipart/form-data"),
+        ("multipart/form-data; boundary=b", "x", "delimiter"),
+        ("multipart/mixed; boundary=b", "", "multipart/mixed"),
         ("multipart/related; boundary=b", "", "delimiter"),
     ] {
         let error = soap.request(&asked(media, None, body)).unwrap_err();

@@ -132,10 +132,10 @@ fn a_message_that_cannot_be_looked_into_is_a_fault_that_names_the_place() {
         ("text/xml", "<a/>", 500, "its root is `a`, no envelope"),
         ("text/xml", "<!DOCTYPE a><a/>", 500, "DOCTYPE"),
         (
-            "multipart/form-data",
+            "multipart/mixed",
             "{}",
             501,
-            "a message of the media type `multipart/form-data` is not read yet",
+            "a message of the media type `multipart/mixed` is not read yet",
         ),
     ] {
         let world = main_of(&line("//m:b"));

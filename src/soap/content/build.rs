@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 
-use super::{Attachment, Content, ContentError, ENVELOPES, Extent, Notation, View};
+use super::{Attachment, Content, ContentError, ENVELOPES, Extent, Notation, View, form_data};
 use crate::soap::charset;
 use crate::soap::convert::query;
 use crate::soap::envelope::{self, Format, SOAP11_NS};
@@ -28,6 +28,9 @@ impl Content {
             Notation::Json => json::read(&self.bytes, most)?,
             Notation::Form => query::form_payload(&String::from_utf8_lossy(&self.bytes))
                 .map_err(|e| ContentError::Malformed(e.to_string()))?,
+            Notation::FormData => {
+                form_data::read(&MediaType::parse(&self.content_type), &self.bytes)?
+            }
             Notation::Text => {
                 let charset = envelope::charset(&self.content_type);
                 let text = charset::decode(&self.bytes, charset)

@@ -16,6 +16,8 @@ pub enum Notation {
     Json,
     /// A form, `application/x-www-form-urlencoded`.
     Form,
+    /// A form in parts, `multipart/form-data`.
+    FormData,
     /// Text.
     Text,
     /// An envelope with parts beside it (`multipart/related`: MTOM, SOAP with attachments).
@@ -39,6 +41,7 @@ impl Notation {
             b"application/json" | b"text/json" => Notation::Json,
             b"application/x-www-form-urlencoded" => Notation::Form,
             b"multipart/related" => Notation::Related,
+            b"multipart/form-data" => Notation::FormData,
             other if xml(other) => Notation::Xml,
             other if other.ends_with(b"+json") => Notation::Json,
             other if other.starts_with(b"text/") => Notation::Text,
@@ -74,6 +77,7 @@ impl Notation {
             Notation::Xml => "application/xml",
             Notation::Json => "application/json",
             Notation::Form => "application/x-www-form-urlencoded",
+            Notation::FormData => "multipart/form-data",
             Notation::Text => "text/plain",
             Notation::Related => "multipart/related",
             Notation::Binary | Notation::Unknown => "application/octet-stream",

@@ -54,7 +54,7 @@ fn what_is_no_message_of_its_kind_is_refused() {
         ContentError::NoEnvelope("a".to_owned())
     );
     for (content_type, text) in [
-        ("multipart/form-data; boundary=b", "is not read yet"),
+        ("multipart/mixed; boundary=b", "is not read yet"),
         ("", "no Content-Type"),
         ("application/json", "no JSON"),
         ("multipart/related; boundary=b", "multipart"),

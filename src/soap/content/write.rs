@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use bytes::Bytes;
 
-use super::{Content, ContentError, Notation, View};
+use super::{Content, ContentError, Notation, View, form_data};
 use crate::soap::base64;
 use crate::soap::envelope::SOAP12_NS;
 use crate::soap::json;
@@ -95,6 +95,14 @@ impl View {
                 }
                 let media = media.charset(crate::soap::charset::Charset::Utf8);
                 Ok(made(media, form.unwrap_or_default().into_bytes(), wanted))
+            }
+            (Notation::FormData, payload) => {
+                let (media, bytes) = form_data::write(&self.tree, payload, wanted.seed)?;
+                // Whatever is asked for, without the boundary nobody could read it.
+                Ok(Written {
+                    content_type: Some(media.to_string()),
+                    body: bytes.into(),
+                })
             }
             (Notation::Text, payload) => {
                 let value = payload.map(|payload| self.tree.string_value(payload).into_owned());

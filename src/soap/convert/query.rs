@@ -119,7 +119,8 @@ pub fn form_payload(form: &str) -> Result<String, Unreadable> {
     Ok(out)
 }
 
-fn element_name(name: &str) -> String {
+/// The name of an element for a name that may be none.
+pub fn element_name(name: &str) -> String {
     let mut out: String = name
         .chars()
         .map(|c| match c {

@@ -1,7 +1,9 @@
 //! The names of a tree, each kept once: a node holds a number, and a name test of XPath compares two numbers.
 
-use std::collections::HashMap;
 use std::sync::Arc;
+
+use foldhash::HashMap;
+use foldhash::HashMapExt as _;
 
 use super::{NAME_MAX, Name};
 
@@ -39,7 +41,7 @@ pub(super) struct Parts {
     expanded: Expanded,
 }
 
-/// The tables of names.
+/// The tables of names. Hashed with a seed of the process, but quickly: every start tag asks here several times.
 #[derive(Clone, Debug)]
 pub(in crate::soap) struct Names {
     texts: Vec<Arc<str>>,

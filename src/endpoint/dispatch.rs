@@ -292,7 +292,7 @@ impl Dispatch<'_> {
             };
             if let (Some(again), Some(_place)) = (again, self.worker.hold_one()) {
                 drop(walk);
-                // Boxed, because a timer is aligned so widely that a future with one in it is slow to allocate.
+                // Boxed, so that the future of a message that does not wait has no room for a timer.
                 Box::pin(tokio::time::sleep(again.since(now))).await;
                 self.worker.look();
                 continue;

@@ -41,23 +41,9 @@ pub(super) const TYPE: ServiceType = ServiceType {
 };
 
 fn make(build: &mut Build<'_>) -> Option<Arc<dyn Service>> {
-    if let Some(message) = build.property("on.client.message") {
-        let code = DiagnosticCode::NotSupportedYet;
-        let text = "the property on.client.message is not supported yet";
-        let help = "what clients send is not looked at";
-        build
-            .diagnostics
-            .unsupported(code, message.span, text, help);
-    }
-    let Some(accept) = build.property("accept") else {
-        let message = "a service of type broadcast needs the property accept";
-        let help = "add <accept>tcp://host:port</accept>: the URI that the source connects to";
-        let code = DiagnosticCode::BadServiceShape;
-        build
-            .diagnostics
-            .error_help(code, build.def.span, message, help);
-        return None;
-    };
+    build.unheeded("on.client.message", "what clients send is not looked at");
+    let help = "add <accept>tcp://host:port</accept>: the URI that the source connects to";
+    let accept = build.required("accept", help)?;
     let source = match Uri::parse(&accept.value) {
         Ok(uri) if uri.scheme == "tcp" && uri.port.is_some() => uri,
         _ => {

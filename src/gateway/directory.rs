@@ -49,15 +49,7 @@ pub(super) const TYPE: ServiceType = ServiceType {
 };
 
 fn make(build: &mut Build<'_>) -> Option<Arc<dyn Service>> {
-    let code = DiagnosticCode::BadServiceShape;
-    let Some(directory) = build.property("directory") else {
-        let message = "a service of type directory needs the property directory";
-        let help = "add <directory>/base</directory>";
-        build
-            .diagnostics
-            .error_help(code, build.def.span, message, help);
-        return None;
-    };
+    let directory = build.required("directory", "add <directory>/base</directory>")?;
     let root = build.gateway.file(&["web", ""], &directory.value);
     if !root.is_dir() {
         let message = format!("there is no folder {}", root.display());

@@ -10,7 +10,6 @@ use super::greeting;
 use super::service::{Build, LocalBoxFuture, Service};
 use super::shape::Shape;
 use super::visit::Visit;
-use crate::codes::DiagnosticCode;
 use crate::config::gateway::model::ServiceDef;
 use crate::config::gateway::uri::Layer;
 use crate::transport::downstream::Client;
@@ -33,14 +32,7 @@ pub(super) const TYPE: ServiceType = ServiceType {
 };
 
 fn make(build: &mut Build<'_>) -> Option<Arc<dyn Service>> {
-    if let Some(repeat) = build.property("repeat") {
-        let code = DiagnosticCode::NotSupportedYet;
-        let message = "the property repeat is not supported yet";
-        let help = "every message is sent back once";
-        build
-            .diagnostics
-            .unsupported(code, repeat.span, message, help);
-    }
+    build.unheeded("repeat", "every message is sent back once");
     Some(Arc::new(Echo {
         terms: terms(build.def),
     }))

@@ -8,7 +8,6 @@ use super::ServiceType;
 use super::service::{Build, LocalBoxFuture, Service};
 use super::shape::{Connects, Shape};
 use super::visit::Visit;
-use crate::codes::DiagnosticCode;
 use crate::config::gateway::uri::Layer;
 
 /// Status when none is said.
@@ -31,15 +30,8 @@ fn make(build: &mut Build<'_>) -> Option<Arc<dyn Service>> {
         Ok(status @ (301 | 302 | 303 | 307 | 308)) => Ok(status),
         _ => Err(format!("{text} is none of 301, 302, 303, 307 and 308")),
     });
-    let Some(location) = build.property("location") else {
-        let message = "a service of type http.redirect needs the property location";
-        let help = "add <location>http://host:port/path</location>";
-        let code = DiagnosticCode::BadServiceShape;
-        build
-            .diagnostics
-            .error_help(code, build.def.span, message, help);
-        return None;
-    };
+    let help = "add <location>http://host:port/path</location>";
+    let location = build.required("location", help)?;
     let controls = build.properties().filter(|e| e.name == "cache-control");
     Some(Arc::new(Redirect {
         status: status.unwrap_or(FOUND),

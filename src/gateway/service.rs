@@ -130,6 +130,29 @@ impl<'b> Build<'b> {
         Some(found.text_spanned())
     }
 
+    /// The text of a property that the service cannot do without; `help` is how it is written.
+    pub fn required(&mut self, name: &str, help: &str) -> Option<Spanned<String>> {
+        let found = self.property(name);
+        if found.is_none() {
+            let kind = &self.def.kind.value;
+            let message = format!("a service of type {kind} needs the property {name}");
+            let code = DiagnosticCode::BadServiceShape;
+            self.diagnostics
+                .error_help(code, self.def.span, message, help);
+        }
+        found
+    }
+
+    /// Tells of a property that this version does not heed; `help` is what it does instead.
+    pub fn unheeded(&mut self, name: &str, help: &str) {
+        if let Some(property) = self.property(name) {
+            let code = DiagnosticCode::NotSupportedYet;
+            let message = format!("the property {name} is not supported yet");
+            self.diagnostics
+                .unsupported(code, property.span, message, help);
+        }
+    }
+
     /// A property read by a function; what it cannot read is an error at its place.
     pub fn read<T>(
         &mut self,

@@ -1,12 +1,12 @@
 //! Priority executors: how many messages of `enqueue` are worked on at the same time, and who is next (spec/mediation.md 6).
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 
 use super::parse::Parse;
 use crate::config::model::QueueDef;
+use crate::transport::gauge::{self, Gauge};
 
 /// Most messages that are worked on at the same time.
 const THREADS_MAX: u64 = 1024;
@@ -29,19 +29,19 @@ pub struct Executor {
 /// How many messages an executor has, over all workers.
 #[derive(Debug, Default)]
 pub struct Load {
-    running: AtomicU64,
-    waiting: AtomicU64,
+    running: Gauge,
+    waiting: Gauge,
 }
 
 impl Load {
     /// Messages that are worked on.
     pub fn running(&self) -> u64 {
-        self.running.load(Ordering::Relaxed)
+        self.running.now()
     }
 
     /// Messages that wait for their turn.
     pub fn waiting(&self) -> u64 {
-        self.waiting.load(Ordering::Relaxed)
+        self.waiting.now()
     }
 }
 
@@ -49,27 +49,14 @@ impl Load {
 #[derive(Debug)]
 pub struct Counted {
     load: Arc<Load>,
-    running: bool,
+    /// Where it is counted now.
+    one: gauge::Counted,
 }
 
 impl Counted {
     /// It is worked on from now on.
     pub fn run(&mut self) {
-        if !self.running {
-            self.load.waiting.fetch_sub(1, Ordering::Relaxed);
-            self.load.running.fetch_add(1, Ordering::Relaxed);
-            self.running = true;
-        }
-    }
-}
-
-impl Drop for Counted {
-    fn drop(&mut self) {
-        let count = match self.running {
-            true => &self.load.running,
-            false => &self.load.waiting,
-        };
-        count.fetch_sub(1, Ordering::Relaxed);
+        self.one = self.load.running.one();
     }
 }
 
@@ -141,11 +128,8 @@ impl Executor {
     /// Counts one more message, which waits.
     pub fn count(&self) -> Counted {
         let load = self.load();
-        load.waiting.fetch_add(1, Ordering::Relaxed);
-        Counted {
-            load,
-            running: false,
-        }
+        let one = load.waiting.one();
+        Counted { load, one }
     }
 
     /// Goes on counting where an executor of an older generation is.

@@ -206,9 +206,6 @@ impl List {
             fields: &[],
             sequences: &HashMap::new(),
         };
-        let looks = |mediator: &dyn Mediator| {
-            mediator.extent(&scene).is_some() || mediator.looks(&scene).is_some()
-        };
         let mut after = vec![After::Goes; mediators.len() + 1];
         for (at, mediator) in mediators.iter().enumerate().rev() {
             after[at] = match places.get(at).map(|place| &*place.value) {
@@ -226,7 +223,7 @@ impl List {
             };
         }
         let with_looks = |mediator: Box<dyn Mediator>| {
-            let looks = looks(&*mediator);
+            let looks = mediator.extent(&scene).is_some() || mediator.looks(&scene).is_some();
             (mediator, looks)
         };
         Self {

@@ -63,7 +63,7 @@ pub async fn reply(
     let bodiless = client.asked == Method::Head || matches!(head.status, 100..=199 | 204 | 304);
     match body {
         ReplyBody::Upstream(upstream, target) if head.status == 101 => {
-            // Boxed, because a timer is aligned so widely that a future with one in it is slow to allocate.
+            // Boxed, so that the future of an ordinary answer has no room for two directions.
             Box::pin(tunnel(worker, client, head, upstream, &target)).await
         }
         ReplyBody::Upstream(upstream, target) => {

@@ -76,7 +76,7 @@ async fn written(x: &mut Exchange, sender: &dyn Sender) -> Result<(), Fault> {
     }
     let own = asked.and_then(|_| x.axis2.value("ContentType"));
     let charset = x.axis2.value("CHARACTER_SET_ENCODING");
-    let settings = Settings {
+    let wanted = Wanted {
         notation: asked,
         content_type: own.filter(|own| !own.trim().is_empty()).map(str::to_owned),
         action: message::action(x).to_owned(),
@@ -87,10 +87,10 @@ async fn written(x: &mut Exchange, sender: &dyn Sender) -> Result<(), Fault> {
         limit: sender.message_bytes(),
     };
     let written = match content.is_large() {
-        false => settings.write(content),
+        false => content.write(&wanted),
         true => match x.take_content() {
             Some(content) => {
-                let (content, written) = beside(content, settings, sender).await?;
+                let (content, written) = beside(content, wanted, sender).await?;
                 x.keep_content(*content);
                 written
             }
@@ -159,41 +159,14 @@ fn includes(content: &Content) -> bool {
     media.parameter("type") == Some("application/xop+xml")
 }
 
-/// How the message is to be written, by itself.
-struct Settings {
-    notation: Option<Notation>,
-    content_type: Option<String>,
-    action: String,
-    charset: Charset,
-    mtom: bool,
-    attachments: bool,
-    seed: u64,
-    limit: usize,
-}
-
-impl Settings {
-    fn write(&self, content: &Content) -> Result<Written, ContentError> {
-        content.write(&Wanted {
-            notation: self.notation,
-            content_type: self.content_type.as_deref(),
-            action: &self.action,
-            charset: self.charset,
-            mtom: self.mtom,
-            attachments: self.attachments,
-            seed: self.seed,
-            limit: self.limit,
-        })
-    }
-}
-
 /// Writes a large message beside the worker.
 async fn beside(
     content: Box<Content>,
-    settings: Settings,
+    wanted: Wanted,
     sender: &dyn Sender,
 ) -> Result<(Box<Content>, Result<Written, ContentError>), Fault> {
     let (back, done) = elsewhere((content, None), true, sender, move |(content, written)| {
-        let now = settings.write(content);
+        let now = content.write(&wanted);
         if now.is_ok() {
             content.release();
         }

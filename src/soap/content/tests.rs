@@ -138,7 +138,7 @@ fn what_is_no_xml_stands_in_the_body_too() {
 fn written(content: &Content, notation: Option<Notation>) -> (String, String) {
     let wanted = Wanted {
         notation,
-        action: "urn:a",
+        action: "urn:a".to_owned(),
         limit: 1 << 20,
         ..Wanted::default()
     };
@@ -251,7 +251,7 @@ fn a_formatter_makes_another_notation_of_a_message() {
 fn a_media_type_of_its_own_gets_the_charset() {
     let content = read("<a/>", Extent::Whole, "application/xml");
     let wanted = Wanted {
-        content_type: Some("application/vnd.test+xml"),
+        content_type: Some("application/vnd.test+xml".to_owned()),
         charset: Charset::Latin1,
         limit: 100,
         ..Wanted::default()

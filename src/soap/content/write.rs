@@ -17,14 +17,14 @@ use crate::soap::xop;
 const PAYLOAD_NS: &str = "http://ws.apache.org/commons/ns/payload";
 
 /// How a message is to be written.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Wanted<'a> {
+#[derive(Clone, Debug, Default)]
+pub struct Wanted {
     /// In which notation; without one in that which it came in.
     pub notation: Option<Notation>,
     /// The `Content-Type` to send, with the charset added where it names none; without one what the notation has.
-    pub content_type: Option<&'a str>,
+    pub content_type: Option<String>,
     /// The action, which SOAP 1.2 has in its media type (RFC 3902).
-    pub action: &'a str,
+    pub action: String,
     /// The charset of XML.
     pub charset: Charset,
     /// Binary content goes into parts of its own: by reference from the envelope (MTOM).
@@ -51,7 +51,7 @@ impl Content {
     ///
     /// # Errors
     /// [`ContentError`].
-    pub fn write(&self, wanted: &Wanted<'_>) -> Result<Written, ContentError> {
+    pub fn write(&self, wanted: &Wanted) -> Result<Written, ContentError> {
         let view = self.view()?;
         let came = self.notation();
         let notation = wanted.notation.unwrap_or(came);
@@ -68,7 +68,7 @@ impl View {
         &self,
         came: Notation,
         notation: Notation,
-        wanted: &Wanted<'_>,
+        wanted: &Wanted,
     ) -> Result<Written, ContentError> {
         let payload = self.payload();
         let text = |notation: Notation, body: String| {
@@ -91,7 +91,7 @@ impl View {
                 let mut media = MediaType::new(notation.media_type());
                 // As recorded, a form says its action where SOAP 1.2 says it.
                 if !wanted.action.is_empty() {
-                    media = media.with("action", wanted.action);
+                    media = media.with("action", &wanted.action);
                 }
                 let media = media.charset(crate::soap::charset::Charset::Utf8);
                 Ok(made(media, form.unwrap_or_default().into_bytes(), wanted))
@@ -145,7 +145,7 @@ impl View {
         &self,
         came: Notation,
         notation: Notation,
-        wanted: &Wanted<'_>,
+        wanted: &Wanted,
     ) -> Result<Written, ContentError> {
         let mut namespace = self.namespace();
         let mut tree = std::borrow::Cow::Borrowed(&self.tree);
@@ -166,7 +166,7 @@ impl View {
         let media = MediaType::new(version.media_type());
         let mut media = labelled(media, wanted);
         if version == Notation::Soap12 && !wanted.action.is_empty() {
-            media = media.with("action", wanted.action);
+            media = media.with("action", &wanted.action);
         }
         let kept = !self.parts.is_empty() || wanted.attachments;
         if !wanted.mtom && !kept {
@@ -201,8 +201,8 @@ impl View {
     }
 }
 
-fn made(media: MediaType, body: Vec<u8>, wanted: &Wanted<'_>) -> Written {
-    let content_type = match wanted.content_type {
+fn made(media: MediaType, body: Vec<u8>, wanted: &Wanted) -> Written {
+    let content_type = match wanted.content_type.as_deref() {
         None => media.to_string(),
         Some(own) => {
             let mut own = MediaType::parse(own.as_bytes());
@@ -219,11 +219,11 @@ fn made(media: MediaType, body: Vec<u8>, wanted: &Wanted<'_>) -> Written {
     }
 }
 
-fn labelled(media: MediaType, wanted: &Wanted<'_>) -> MediaType {
+fn labelled(media: MediaType, wanted: &Wanted) -> MediaType {
     media.with("charset", wanted.charset.name())
 }
 
-fn encode(tree: &Tree, wanted: &Wanted<'_>) -> Vec<u8> {
+fn encode(tree: &Tree, wanted: &Wanted) -> Vec<u8> {
     tree.write_document(&WriteOptions {
         declaration: Declaration::AsRead,
         charset: wanted.charset,

@@ -31,6 +31,7 @@ mod testing;
 #[cfg(test)]
 mod tests;
 mod url;
+mod whole_pattern;
 
 use std::collections::HashMap;
 use std::sync::Arc;

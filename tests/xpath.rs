@@ -8,8 +8,9 @@
 
 use std::path::Path;
 
-use axon::soap::tree::{Kind, Tree};
-use axon::soap::xpath::stream::StreamPath;
+use axon::soap::scan::{HeaderScan, Limits as ScanLimits, Progress, Wanted};
+use axon::soap::tree::{Kind, Limits, Tree};
+use axon::soap::xpath::stream::{Anchor, StreamPath};
 use axon::soap::xpath::{
     Argument, Context, ErrorKind, Extension, Host, HostError, Item, Known, NoHost, Plain, Reach,
     Scope, Unknown, Value, ValueKind, Written, XPath, number,
@@ -28,7 +29,9 @@ const PREFIXES: &[(&str, &str)] = &[
     ("q", "u:q"),
 ];
 
-const VARIABLES: &[&str] = &["s", "n", "two", "b", "empty", "ns:v", "set"];
+const VARIABLES: &[&str] = &[
+    "s", "n", "two", "b", "empty", "ns:v", "set", "header", "body",
+];
 const GET_PROPERTY: u32 = 0;
 const NODE: u32 = 1;
 const UPPER: u32 = 2;
@@ -84,6 +87,20 @@ fn items(tree: &Tree) -> Value<'_> {
     Value::Nodes(found.map(Item::from).collect())
 }
 
+fn part<'x>(tree: &'x Tree, local: &str) -> Value<'x> {
+    let found = tree.child(tree.root().unwrap(), PREFIXES[1].1, local);
+    Value::Nodes(found.map(Item::from).into_iter().collect())
+}
+
+/// What the variables for parts of an envelope stand for.
+fn anchor(id: u32) -> Option<Anchor> {
+    match VARIABLES[id as usize] {
+        "header" => Some(Anchor::Header),
+        "body" => Some(Anchor::Body),
+        _ => None,
+    }
+}
+
 impl<'x> Host<'x> for Table {
     fn function(
         &self,
@@ -115,6 +132,8 @@ impl<'x> Host<'x> for Table {
             "b" => Value::Boolean(true),
             "ns:v" => Value::text("NV"),
             "set" => items(tree.unwrap()),
+            "header" => part(tree.unwrap(), "Header"),
+            "body" => part(tree.unwrap(), "Body"),
             _ => Value::text(""),
         })
     }
@@ -314,7 +333,7 @@ proptest! {
         let Value::Nodes(nodes) = xpath.evaluate(&context).unwrap() else {
             panic!("{path} is a set of nodes");
         };
-        if let Some(stream) = StreamPath::of(&xpath) {
+        if let Some(stream) = StreamPath::of(&xpath, anchor) {
             let found = stream.find(&text, usize::MAX, &[]).unwrap().unwrap();
             let values: Vec<_> = found.iter().map(|found| found.value.clone()).collect();
             let want: Vec<_> = nodes.iter().map(|item| item.text(&tree).into_owned()).collect();
@@ -334,6 +353,58 @@ proptest! {
             prop_assert_eq!(first.len(), nodes.len().min(1));
         } else {
             prop_assert!(path.contains("./"), "{} should be answered from the text", path);
+        }
+    }
+
+    #[test]
+    fn a_path_into_a_part_of_an_envelope_says_what_the_tree_says(
+        header in document(), body in document(), path in path(), part in 0..4usize, cut in any::<prop::sample::Index>(),
+        put in prop_oneof![Just(""), Just("<"), Just(">"), Just("/"), Just(":"), Just("\""), Just("<a/>"), Just("&"), Just(" ")],
+    ) {
+        let below = path.trim_start_matches('.').trim_start_matches('/');
+        let sign = if path.contains("//") && path.trim_start_matches('.').starts_with("//") { "//" } else { "/" };
+        let start = ["$header", "$body", "/soapenv:Envelope/soapenv:Header", "soapenv:Header"][part];
+        let path = format!("{start}{sign}{below}");
+        let xpath = XPath::compile(&path, &mut Table).unwrap();
+        let stream = StreamPath::of(&xpath, anchor).unwrap();
+        let text = format!(
+            "<s:Envelope xmlns:s='{}'><s:Header>{header}</s:Header><s:Body>{body}</s:Body></s:Envelope>",
+            PREFIXES[1].1
+        );
+        let nodes = |tree: &Tree| {
+            let context = Context { tree: Some(tree), node: tree.root().unwrap(), host: &Table };
+            let Value::Nodes(nodes) = xpath.evaluate(&context).unwrap() else {
+                panic!("{path} is a set of nodes");
+            };
+            nodes
+        };
+        let own = |tree: &Tree| -> Vec<String> {
+            nodes(tree).iter().map(|item| match item.node().filter(|node| tree.is_element(*node)) {
+                Some(element) => tree.own_text(element).into_owned(),
+                None => item.text(tree).into_owned(),
+            }).collect()
+        };
+        let tree = Tree::parse_str(&text).unwrap();
+        let found = stream.find(&text, usize::MAX, &[]).unwrap().unwrap();
+        let found: Vec<_> = found.into_iter().map(|found| found.own).collect();
+        prop_assert_eq!(found, own(&tree), "{}\n{}", path, text);
+
+        // The same text, and one with something wrong in it: what the quick look says a tree of the header says too.
+        let at = cut.index(text.len());
+        let wrong = format!("{}{put}{}", &text[..at], &text[at + usize::from(put.is_empty())..]);
+        for text in [&text, &wrong] {
+            let Some(seen) = stream.in_header(text.as_bytes()) else { continue };
+            prop_assert!(part != 1, "the body is not in the header");
+            let mut scan = HeaderScan::new(Wanted::default(), ScanLimits::default());
+            prop_assert!(matches!(scan.feed(text.as_bytes(), true), Progress::Done(_)), "{}", text);
+            let beginning = &text[..scan.stopped_at().unwrap()];
+            let tree = Tree::parse_beginning(beginning, None, &Limits::default());
+            let tree = tree.map_err(|error| TestCaseError::fail(format!("{error}\n{text}")))?;
+            let own = own(&tree);
+            prop_assert_eq!(seen.exists, !own.is_empty(), "{}\n{}", path, text);
+            if let Some(said) = seen.text {
+                prop_assert_eq!(said, own.concat(), "{}\n{}", path, text);
+            }
         }
     }
 

@@ -103,7 +103,7 @@ pub(super) fn build(def: &ApiDef, parse: &mut Parse<'_>, sequences: &mut Vec<Seq
             }
         }
         if let Some(agent) = &resource.user_agent {
-            rule.user_agent = parse.whole_regex(agent);
+            rule.user_agent = parse.whole_pattern(agent);
             if rule.user_agent.is_none() {
                 refused = Some("its user-agent cannot be used");
             }

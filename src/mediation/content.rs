@@ -12,7 +12,7 @@ use crate::codes::ErrorCode;
 use crate::exchange::{Body, Direction, Exchange, Fault};
 use crate::soap::coding::{self, Packed};
 use crate::soap::content::{Content, ContentError, Extent, Notation, View, Written};
-use crate::soap::envelope::Format;
+use crate::soap::envelope::{self, Format};
 use crate::soap::media::MediaType;
 use crate::transport::headers::Name;
 
@@ -29,6 +29,42 @@ pub(super) fn is_read(x: &Exchange, extent: Extent) -> bool {
 /// head are what came.
 pub(super) fn is_untouched(x: &Exchange) -> bool {
     x.content().is_none() && x.axis2.is_empty()
+}
+
+/// The first bytes of a SOAP request that nobody has read, as far as they are here, and at most so many; `None` for a
+/// message that is not simply its bytes.
+pub(super) fn beginning(x: &mut Exchange, most: usize) -> Option<&[u8]> {
+    if x.direction != Direction::Request || x.request_body != Body::Incoming {
+        return None;
+    }
+    let headers = &x.request.headers;
+    let content_type = headers.value(Name::ContentType)?;
+    if x.content().is_some()
+        || !is_soap_in_utf8(content_type)
+        || headers.find("Content-Encoding").is_some()
+    {
+        return None;
+    }
+    let client = x.client.as_mut()?;
+    if !client.body.is_untouched() {
+        return None;
+    }
+    // What is wrong with the body is told to who reads it.
+    let (bytes, _) = client.prefix().ok()?;
+    Some(&bytes[..bytes.len().min(most)])
+}
+
+fn is_soap_in_utf8(content_type: &[u8]) -> bool {
+    // As nearly everybody writes it.
+    let usual = [
+        &b"text/xml"[..],
+        b"text/xml; charset=utf-8",
+        b"text/xml; charset=UTF-8",
+        b"text/xml;charset=UTF-8",
+    ];
+    usual.contains(&content_type)
+        || Notation::of(content_type).is_soap()
+            && envelope::charset(content_type).is_none_or(|name| name.eq_ignore_ascii_case("utf-8"))
 }
 
 /// Makes [`Exchange::content`] hold at least that much of the current message. `place` is where the expression is

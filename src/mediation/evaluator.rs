@@ -1,19 +1,18 @@
 //! Conditions of `rewrite` and `conditionalRouter`: `match`, `equal`, `and`, `or`, `not` over header fields, parameters,
 //! parts of the URL and the message (spec/mediation.md 9). The elements may be in no namespace.
 
-use regex::Regex;
-
 use super::expression::Expression;
 use super::message;
 use super::parse::Parse;
 use super::url::{Fragment, Url};
+use super::whole_pattern::WholePattern;
 use crate::config::xml::Element;
 use crate::exchange::{Exchange, Fault};
 
 /// A condition.
 #[derive(Debug)]
 pub(super) enum Condition {
-    Match(Source, Regex),
+    Match(Source, WholePattern),
     Equal(Source, String),
     And(Vec<Condition>),
     Or(Vec<Condition>),
@@ -52,7 +51,7 @@ impl Condition {
             "match" => {
                 let source = source(element, parse);
                 let regex = parse.required(element, "regex");
-                let regex = regex.and_then(|regex| parse.whole_regex(regex));
+                let regex = regex.and_then(|regex| parse.whole_pattern(regex));
                 Some(Condition::Match(source?, regex?))
             }
             "equal" => {

@@ -37,7 +37,7 @@ use crate::soap::content::{Content, Extent, Finding, View};
 use crate::soap::json::path::{JsonPath, JsonPathError};
 use crate::soap::tree::Tree;
 pub use crate::soap::xpath::Value;
-use crate::soap::xpath::stream::StreamPath;
+use crate::soap::xpath::stream::{Seen, StreamPath};
 use crate::soap::xpath::{Context, ErrorKind, XPath, XPathError};
 use host::MessageHost;
 use scope::{Entry, MessageScope};
@@ -146,7 +146,8 @@ impl Expression {
         let mut scope = MessageScope::new(prefixes);
         let compiled = match XPath::compile(text, &mut scope) {
             Ok(xpath) => {
-                let stream = StreamPath::of(&xpath).map(Box::new);
+                let anchor = |id: u32| scope.table.get(id as usize)?.anchor();
+                let stream = StreamPath::of(&xpath, anchor).map(Box::new);
                 Compiled::XPath(Box::new(xpath), stream)
             }
             Err(error) => match error.kind {
@@ -397,6 +398,18 @@ impl Expression {
             host: &host,
         };
         xpath.evaluate(&context)
+    }
+
+    /// What it finds in the SOAP header of a request of which nobody has read anything, when the bytes that are here, at
+    /// most so many, tell.
+    pub(super) fn glance(&self, x: &mut Exchange, most: usize) -> Option<Seen> {
+        let Compiled::XPath(_, Some(stream)) = &*self.compiled else {
+            return None;
+        };
+        match self.need {
+            Need::Header => stream.in_header(content::beginning(x, most)?),
+            _ => None,
+        }
     }
 
     /// Evaluates what looks into the message and has the message remember what was found, for whoever asks next.

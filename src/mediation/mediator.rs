@@ -94,6 +94,12 @@ pub trait Mediator: Debug + Send + Sync {
         None
     }
 
+    /// Does its part on a message that was not read yet where a look at the bytes that are here, at most so many, tells it all
+    /// it asks for. `None`: it has to be read, for [`mediate`](Self::mediate).
+    fn glance<'a>(&'a self, _: &mut Exchange, _: &Scene<'a>, _most: usize) -> Option<Step<'a>> {
+        None
+    }
+
     /// Of the expressions that it evaluates, those whose values are worth having been found before in a large message.
     fn asks<'a>(&'a self, scene: &Scene<'a>) -> Vec<&'a Expression> {
         self.looks(scene).into_iter().collect()

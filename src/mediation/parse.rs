@@ -15,6 +15,7 @@ use super::executor::Executor;
 use super::expression::Expression;
 use super::mediator::{List, Mediator, refuse};
 use super::store::Store;
+use super::whole_pattern::WholePattern;
 use super::{Sequence, SequenceId, Template, mediator};
 use crate::codes::{DiagnosticCode, ErrorCode};
 use crate::config::SYNAPSE_NS;
@@ -433,6 +434,12 @@ impl<'p> Parse<'p> {
     /// A regular expression that has to match a whole text, as in Java's `matches`.
     pub fn whole_regex(&mut self, text: &Spanned<String>) -> Option<Regex> {
         self.compile(text, &format!(r"\A(?:{})\z", text.value))
+    }
+
+    /// The same for who only asks whether it matches.
+    pub fn whole_pattern(&mut self, text: &Spanned<String>) -> Option<WholePattern> {
+        let regex = self.whole_regex(text)?;
+        Some(WholePattern::new(&text.value, regex))
     }
 
     /// A regular expression that is looked for inside a text.

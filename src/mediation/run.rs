@@ -241,10 +241,17 @@ impl<'a> Run<'a> {
             {
                 trace.passed(Passed::Mediator(&place.value, place.span));
             }
-            if looks && (content::is_large(x) || self.looks_further(mediator, x)) {
-                return Ok(Wait::Work(Work::Look(mediator)));
-            }
-            match mediator.mediate(x, &self.scene) {
+            let step = match looks && (content::is_large(x) || self.looks_further(mediator, x)) {
+                false => mediator.mediate(x, &self.scene),
+                true => {
+                    let most = self.cx.sender.header_bytes();
+                    match mediator.glance(x, &self.scene, most) {
+                        Some(step) => step,
+                        None => return Ok(Wait::Work(Work::Look(mediator))),
+                    }
+                }
+            };
+            match step {
                 Step::Next => {}
                 step => {
                     if let Some(wait) = self.enact(step, x)? {

@@ -58,6 +58,11 @@ pub trait Sender {
         16 * 1024 * 1024
     }
 
+    /// Most bytes of a message up to the end of its SOAP header (`[limits] soap_header_bytes`).
+    fn header_bytes(&self) -> usize {
+        256 * 1024
+    }
+
     /// A number by chance, for the boundaries and ids of what is written.
     fn chance(&self) -> u64 {
         0

@@ -395,6 +395,10 @@ impl Sender for Bound<'_> {
         self.dispatch.worker.limits.message_bytes
     }
 
+    fn header_bytes(&self) -> usize {
+        self.dispatch.worker.limits.soap_header_bytes
+    }
+
     fn chance(&self) -> u64 {
         self.dispatch.worker.random()
     }

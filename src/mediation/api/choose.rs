@@ -6,11 +6,10 @@
 //!
 //! Where none may, HTTP's own rules say why: 404, 405 with `Allow`, 415 (RFC 9110 sections 15.5.5, 15.5.6, 15.5.16).
 
-use regex::Regex;
-
 use super::pattern::{Pattern, Values};
 use crate::config::model::{Methods, Transports};
 use crate::exchange::{Body, Exchange};
+use crate::mediation::whole_pattern::WholePattern;
 use crate::soap::envelope::media_type;
 use crate::transport::headers::Name;
 
@@ -21,7 +20,7 @@ pub(super) struct Rule {
     pub(super) paths: Paths,
     pub(super) transports: Transports,
     pub(super) content_type: Option<String>,
-    pub(super) user_agent: Option<Regex>,
+    pub(super) user_agent: Option<WholePattern>,
 }
 
 /// Which paths.

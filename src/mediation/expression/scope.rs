@@ -2,6 +2,7 @@
 
 use crate::config::SYNAPSE_NS;
 use crate::mediation::message::Place;
+use crate::soap::xpath::stream::Anchor;
 use crate::soap::xpath::{Argument, Extension, Known, Reach, Scope, Unknown, ValueKind, Written};
 
 /// One function or variable of an expression.
@@ -26,6 +27,18 @@ pub(super) enum Entry {
     Envelope,
     Header,
     Body,
+}
+
+impl Entry {
+    /// The part of the message that a variable stands for.
+    pub(super) fn anchor(&self) -> Option<Anchor> {
+        match self {
+            Entry::Envelope => Some(Anchor::Envelope),
+            Entry::Header => Some(Anchor::Header),
+            Entry::Body => Some(Anchor::Body),
+            _ => None,
+        }
+    }
 }
 
 /// Synapse's names at one place of a configuration.

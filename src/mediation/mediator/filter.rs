@@ -1,12 +1,11 @@
 //! `filter`: by a condition (`xpath`), or by a value that a regular expression has to match whole (`source`, `regex`).
 
-use regex::Regex;
-
 use super::{List, Mediator, Scene, Step, most};
 use crate::config::xml::Element;
 use crate::exchange::{Exchange, Fault};
 use crate::mediation::expression::Expression;
 use crate::mediation::parse::{Parse, SequenceRef};
+use crate::mediation::whole_pattern::WholePattern;
 
 #[derive(Debug)]
 struct Filter {
@@ -18,7 +17,7 @@ struct Filter {
 #[derive(Debug)]
 enum Condition {
     XPath(Expression),
-    Matches(Expression, Regex),
+    Matches(Expression, WholePattern),
 }
 
 /// Mediators of the element itself, or a sequence by name.
@@ -69,7 +68,7 @@ fn condition(element: &Element, parse: &mut Parse<'_>) -> Option<Condition> {
     let source = parse.required(element, "source");
     let regex = parse.required(element, "regex");
     let source = source.and_then(|source| parse.expression(element, source));
-    let regex = regex.and_then(|regex| parse.whole_regex(regex));
+    let regex = regex.and_then(|regex| parse.whole_pattern(regex));
     Some(Condition::Matches(source?, regex?))
 }
 
@@ -122,6 +121,20 @@ impl Mediator for Filter {
             Err(fault) => return Step::Fail(fault),
         };
         branch.step(x, scene)
+    }
+
+    fn glance<'a>(&'a self, x: &mut Exchange, scene: &Scene<'a>, most: usize) -> Option<Step<'a>> {
+        let keys = [self.then.expression(), self.otherwise.expression()];
+        if keys.iter().any(Option::is_some) {
+            return None;
+        }
+        let seen = self.condition.expression().glance(x, most)?;
+        let holds = match &self.condition {
+            Condition::XPath(_) => seen.exists,
+            Condition::Matches(_, regex) => regex.is_match(&seen.text?),
+        };
+        let branch = if holds { &self.then } else { &self.otherwise };
+        Some(branch.step(x, scene))
     }
 
     fn looks<'a>(&'a self, _: &Scene<'a>) -> Option<&'a Expression> {

@@ -5,8 +5,6 @@
 
 use std::sync::Arc;
 
-use regex::Regex;
-
 use super::filter::Branch;
 use super::send::Send;
 use super::{List, Mediator, Scene, Step, most};
@@ -18,6 +16,7 @@ use crate::mediation::expression::Expression;
 use crate::mediation::message;
 use crate::mediation::parse::Parse;
 use crate::mediation::url::Url;
+use crate::mediation::whole_pattern::WholePattern;
 
 /// Most routes of one router.
 const ROUTES_MAX: usize = 1000;
@@ -40,7 +39,7 @@ enum When {
     Always,
     Holds(Condition),
     Exists(Expression),
-    Matches(Expression, Regex),
+    Matches(Expression, WholePattern),
 }
 
 /// One mediator in two lists.
@@ -127,7 +126,9 @@ pub(super) fn parse_router(element: &Element, parse: &mut Parse<'_>) -> Option<B
         parse.only(route, &["expression", "match", "breakRouter"], &["target"]);
         let expression = route.attribute("expression");
         let expression = expression.map(|text| parse.expression(route, text));
-        let pattern = route.attribute("match").map(|text| parse.whole_regex(text));
+        let pattern = route
+            .attribute("match")
+            .map(|text| parse.whole_pattern(text));
         let when = match (expression, pattern) {
             (None, None) => Some(When::Always),
             (Some(Some(expression)), None) => Some(When::Exists(expression)),

@@ -1,17 +1,16 @@
 //! `switch`: the first case whose regular expression matches the whole value, else the first `default`.
 
-use regex::Regex;
-
 use super::{List, Mediator, Scene, Step};
 use crate::config::xml::Element;
 use crate::exchange::Exchange;
 use crate::mediation::expression::Expression;
 use crate::mediation::parse::Parse;
+use crate::mediation::whole_pattern::WholePattern;
 
 #[derive(Debug)]
 struct Switch {
     source: Expression,
-    cases: Vec<(Regex, List)>,
+    cases: Vec<(WholePattern, List)>,
     default: List,
 }
 
@@ -24,7 +23,7 @@ pub(super) fn parse(element: &Element, parse: &mut Parse<'_>) -> Option<Box<dyn 
     for case in element.elements().filter(|e| e.is("case")) {
         // An empty one matches the empty text (recorded).
         let regex = parse.present(case, "regex");
-        let regex = regex.and_then(|regex| parse.whole_regex(regex));
+        let regex = regex.and_then(|regex| parse.whole_pattern(regex));
         let list = parse.list(case);
         match regex {
             Some(regex) => cases.push((regex, list)),
@@ -43,14 +42,24 @@ pub(super) fn parse(element: &Element, parse: &mut Parse<'_>) -> Option<Box<dyn 
     }))
 }
 
+impl Switch {
+    fn case(&self, value: &str) -> Step<'_> {
+        let case = self.cases.iter().find(|(regex, _)| regex.is_match(value));
+        Step::Enter(case.map_or(&self.default, |(_, list)| list))
+    }
+}
+
 impl Mediator for Switch {
     fn mediate<'a>(&'a self, x: &mut Exchange, _: &Scene<'a>) -> Step<'a> {
-        let value = match self.source.string(x) {
-            Ok(value) => value,
-            Err(fault) => return Step::Fail(fault),
-        };
-        let case = self.cases.iter().find(|(regex, _)| regex.is_match(&value));
-        Step::Enter(case.map_or(&self.default, |(_, list)| list))
+        match self.source.string(x) {
+            Ok(value) => self.case(&value),
+            Err(fault) => Step::Fail(fault),
+        }
+    }
+
+    fn glance<'a>(&'a self, x: &mut Exchange, _: &Scene<'a>, most: usize) -> Option<Step<'a>> {
+        let seen = self.source.glance(x, most)?;
+        Some(self.case(&seen.text?))
     }
 
     fn looks<'a>(&'a self, _: &Scene<'a>) -> Option<&'a Expression> {

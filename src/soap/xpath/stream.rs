@@ -4,6 +4,9 @@
 //! content-based routing mostly asks for. The text is read once and left as soon as the answer is there; a tree of the
 //! same message would give the same answer. What stands behind the answer is not looked at.
 
+mod header;
+mod recall;
+
 use std::borrow::Cow;
 
 use quick_xml::Reader;
@@ -15,6 +18,9 @@ use super::expr::{Axis, Expr, Start, Step, Test};
 use crate::soap::scan::{Cursor, reference};
 use crate::soap::tree::{Kind, Limits, ParseError, XML_NS, place, resolve};
 
+pub use header::Seen;
+use recall::PathId;
+
 /// Most steps of such a path: one bit each.
 const STEPS_MAX: usize = 62;
 
@@ -23,8 +29,21 @@ const STEPS_MAX: usize = 62;
 pub struct StreamPath {
     steps: Vec<Move>,
     end: End,
-    /// True where the path starts at the document element.
-    relative: bool,
+    anchor: Anchor,
+    id: PathId,
+}
+
+/// Where a path starts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Anchor {
+    /// At the document.
+    Document,
+    /// At the document element.
+    Envelope,
+    /// At the `Header` of an envelope.
+    Header,
+    /// At the `Body` of an envelope.
+    Body,
 }
 
 #[derive(Clone, Debug)]
@@ -57,14 +76,16 @@ pub struct Found {
 }
 
 impl StreamPath {
-    /// The path of an expression, when it is one of this kind.
-    pub fn of(xpath: &XPath) -> Option<StreamPath> {
+    /// The path of an expression, when it is one of this kind; `variable` tells of a variable of the host, by its number,
+    /// which part of the message it is.
+    pub fn of(xpath: &XPath, variable: impl FnOnce(u32) -> Option<Anchor>) -> Option<StreamPath> {
         let Expr::Path(path) = &xpath.root else {
             return None;
         };
-        let relative = match path.start {
-            Start::Root => false,
-            Start::Context => true,
+        let anchor = match &path.start {
+            Start::Root => Anchor::Document,
+            Start::Context => Anchor::Envelope,
+            Start::Expr(Expr::Extension(call)) if call.arguments.is_none() => variable(call.id)?,
             Start::Expr(_) => return None,
         };
         let (last, before) = path.steps.split_last()?;
@@ -86,7 +107,8 @@ impl StreamPath {
         elements.then_some(StreamPath {
             steps,
             end,
-            relative,
+            anchor,
+            id: PathId::next(),
         })
     }
 
@@ -119,7 +141,7 @@ impl StreamPath {
     }
 
     /// The states that follow from those of a parent for an element of that name.
-    fn next(&self, states: u64, namespace: &str, local: &str) -> u64 {
+    fn next(&self, states: u64, namespace: &[u8], local: &[u8]) -> u64 {
         let mut next = 0;
         for (at, step) in self.steps.iter().enumerate() {
             let here = 1u64 << at;
@@ -171,14 +193,14 @@ fn is_name(test: &Test) -> bool {
     matches!(test, Test::Any | Test::Namespace(_) | Test::Name { .. })
 }
 
-fn passes(test: &Test, namespace: &str, local: &str) -> bool {
+fn passes(test: &Test, namespace: &[u8], local: &[u8]) -> bool {
     match test {
         Test::Any => true,
-        Test::Namespace(wanted) => &**wanted == namespace,
+        Test::Namespace(wanted) => wanted.as_bytes() == namespace,
         Test::Name {
             namespace: wanted,
             local: name,
-        } => &**name == local && &**wanted == namespace,
+        } => name.as_bytes() == local && wanted.as_bytes() == namespace,
         _ => false,
     }
 }
@@ -211,6 +233,10 @@ struct Run<'p, 't> {
     foreign: bool,
     /// It has been seen.
     rooted: bool,
+    /// Its namespace.
+    soap: Option<String>,
+    /// The part of the envelope has been seen that the path starts at.
+    parted: bool,
 }
 
 impl<'p, 't> Run<'p, 't> {
@@ -220,9 +246,9 @@ impl<'p, 't> Run<'p, 't> {
         most: usize,
         roots: &'p [(&'p str, &'p str)],
     ) -> Self {
-        let start = match path.relative {
-            true => 0,
-            false => path.stay(1),
+        let start = match path.anchor {
+            Anchor::Document => path.stay(1),
+            _ => 0,
         };
         Run {
             path,
@@ -241,6 +267,8 @@ impl<'p, 't> Run<'p, 't> {
             roots,
             foreign: false,
             rooted: false,
+            soap: None,
+            parted: false,
         }
     }
 
@@ -343,13 +371,19 @@ impl<'p, 't> Run<'p, 't> {
             self.foreign = true;
             return Ok(());
         }
-        let states = match (root, self.path.relative) {
-            (true, true) => self.path.stay(1),
+        let part = self.begins_part(namespace, local);
+        let states = match (root, self.path.anchor) {
+            (true, Anchor::Envelope) => self.path.stay(1),
+            _ if part => self.path.stay(1),
             _ => {
                 let parent = self.levels.last().map_or(0, |level| level.states);
-                self.path.next(parent, namespace, local)
+                self.path
+                    .next(parent, namespace.as_bytes(), local.as_bytes())
             }
         };
+        let soap = root.then(|| namespace.to_owned());
+        self.parted |= part;
+        self.soap = soap.or(self.soap.take());
         let found = match (&self.path.end, self.path.is_end(states)) {
             (End::Element, true) => self.add(Found {
                 element: true,
@@ -364,7 +398,7 @@ impl<'p, 't> Run<'p, 't> {
                     continue;
                 }
                 let (namespace, local) = self.expanded(name, false, start)?;
-                if passes(test, namespace, local) {
+                if passes(test, namespace.as_bytes(), local.as_bytes()) {
                     let value = resolved(value, Kind::Attribute).into_owned();
                     self.add(Found {
                         own: value.clone(),
@@ -382,6 +416,17 @@ impl<'p, 't> Run<'p, 't> {
             text: None,
         });
         Ok(())
+    }
+
+    /// True for the element of that name when it is the part of the envelope that the path starts at.
+    fn begins_part(&self, namespace: &str, local: &str) -> bool {
+        let part = match self.path.anchor {
+            Anchor::Header => "Header",
+            Anchor::Body => "Body",
+            Anchor::Document | Anchor::Envelope => return false,
+        };
+        let inside = self.levels.len() == 2 && !self.parted;
+        inside && local == part && self.soap.as_deref() == Some(namespace)
     }
 
     fn add(&mut self, found: Found) -> Option<usize> {

@@ -18,6 +18,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use smallvec::SmallVec;
+use tokio::sync::oneshot;
 
 use crate::codes::ErrorCode;
 use crate::soap::blocks::HeaderBlocks;
@@ -291,6 +292,8 @@ pub struct Exchange {
     pub entries: Option<Arc<Entries>>,
     /// Copies of the request that were sent instead of it and whose answers come one by one.
     pub copies: Option<Box<Copies>>,
+    /// Told when the request is written to a back end, or cannot be.
+    pub departed: Option<oneshot::Sender<()>>,
     /// How many messages it is a copy of a copy of.
     pub depth: u8,
     /// How often it was split into copies.
@@ -354,6 +357,7 @@ impl Exchange {
             upstream: None,
             entries: None,
             copies: None,
+            departed: None,
             depth: 0,
             splits: 0,
             line: Box::default(),

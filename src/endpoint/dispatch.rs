@@ -224,7 +224,13 @@ impl Dispatch<'_> {
                             true => match self.outgoing(x, &tried, &mut walk, &facts, None) {
                                 Ok(Ok(outgoing)) => {
                                     let body = outgoing.try_body(&x.request_body, needs.repeat);
-                                    let this = self.try_of(x.depth, tried.leaf, &outgoing, body);
+                                    let this = self.try_of(
+                                        x.depth,
+                                        x.departed.take(),
+                                        tried.leaf,
+                                        &outgoing,
+                                        body,
+                                    );
                                     let client = x.client.as_deref_mut();
                                     let answer = upstream::attempt(self.worker, client, &this);
                                     let answer = answer.await;

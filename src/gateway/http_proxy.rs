@@ -1,7 +1,7 @@
 //! `http.proxy`: requests go to a web server, the path of the accept URI replaced by that of the connect URI
 //! (spec/kaazing.md 3.5).
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
 use super::ServiceType;
@@ -194,6 +194,7 @@ pub(super) async fn send(
         framing,
         deadline: visit.worker.limits.response,
         connected: Cell::new(None),
+        departed: RefCell::default(),
         depth: 1,
         connections: None,
     };

@@ -3,7 +3,7 @@
 //! Says how far it got, because whether a message may be sent again depends on that (design.md 15). A pooled connection
 //! that dies before the first byte of an answer is replaced by a fresh one once, and that is no failure.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::io;
 use std::task::{Context, Poll, ready};
@@ -12,6 +12,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use tokio::net::TcpStream;
+use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::alarm::Alarm;
@@ -149,6 +150,8 @@ pub struct Try<'a> {
     pub deadline: Duration,
     /// Set here when a connection was made: how long that took.
     pub connected: Cell<Option<Duration>>,
+    /// Told when the request is written.
+    pub departed: RefCell<Option<oneshot::Sender<()>>>,
     /// How many calls inside the process have led to it, with this one.
     pub depth: u8,
     /// Counts the connections that this try opens.
@@ -609,6 +612,10 @@ fn poll_both(
                     progress.sent.set(Some(Instant::now()));
                 }
                 progress.stage.set(progress.stage.get().max(Stage::Sent));
+                if let Some(departed) = this.departed.take() {
+                    // Who does not wait any more does not need it.
+                    let _ = departed.send(());
+                }
             }
             Poll::Ready(Err(PumpError::Write(error))) => {
                 // An answer may have been sent before the back end stopped reading: look for it.

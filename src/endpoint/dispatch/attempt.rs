@@ -1,10 +1,11 @@
 //! One try of one endpoint: what comes before it and what comes of it.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::facts::{self, RequestFacts};
@@ -122,6 +123,7 @@ impl<'a> Dispatch<'a> {
     pub(super) fn try_of<'t>(
         &self,
         depth: u8,
+        departed: Option<oneshot::Sender<()>>,
         leaf: &'t Leaf,
         outgoing: &'t Outgoing,
         body: TryBody<'t>,
@@ -135,6 +137,7 @@ impl<'a> Dispatch<'a> {
             framing: outgoing.framing,
             deadline: leaf.timeout.unwrap_or(self.worker.limits.response),
             connected: Cell::default(),
+            departed: RefCell::new(departed),
             depth: depth.saturating_add(1),
             connections: leaf.load.as_ref().map(|load| &load.connections),
         }

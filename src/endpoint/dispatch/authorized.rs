@@ -42,7 +42,7 @@ impl Dispatch<'_> {
                 Err(left_out) => return Ok(Err(left_out)),
             };
             let body = outgoing.try_body(&x.request_body, keep);
-            let this = self.try_of(x.depth, leaf, &outgoing, body);
+            let this = self.try_of(x.depth, x.departed.take(), leaf, &outgoing, body);
             let answer = upstream::attempt(self.worker, x.client.as_deref_mut(), &this).await;
             let took = this.connected.get();
             let (answer, sent) = match self.back(x, leaf, outgoing, took, answer) {

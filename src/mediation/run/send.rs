@@ -1,5 +1,10 @@
 //! Sends the current message: to an endpoint, on to another one, back to the client.
 
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+use tokio::time::timeout;
+
 use super::{After, Ended, Handlers, Run, Wait};
 use crate::codes::ErrorCode;
 use crate::exchange::{Body, Direction, Exchange, Fault};
@@ -10,6 +15,9 @@ use crate::soap::content::Extent;
 
 /// Most times that the answer to one message is sent on.
 const HOPS_MAX: u32 = 32;
+/// How long a flow waits for a message that it sends one way to be written: a back end that is slow to take it delays
+/// nobody further.
+const DEPARTURE_MAX: Duration = Duration::from_millis(20);
 
 impl Run<'_> {
     /// Does what a `send` says.
@@ -32,8 +40,13 @@ impl Run<'_> {
                 return Ok(());
             }
             x.receive = receive.map(|id| id.0);
-            let copy = x.copy();
-            return self.aside(vec![(copy, Way::Send(send.to))], false, x);
+            let mut copy = x.copy();
+            let (tell, departed) = oneshot::channel();
+            copy.departed = Some(tell);
+            self.aside(vec![(copy, Way::Send(send.to))], false, x)?;
+            // Messages leave in the order of their sends, and whoever is told 202 finds his on its way.
+            let _ = timeout(DEPARTURE_MAX, departed).await;
+            return Ok(());
         }
         if self.is_used_again() {
             self.whole(x).await?;

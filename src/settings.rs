@@ -37,6 +37,8 @@ pub struct Settings {
     pub retry: Retry,
     /// `[default_endpoint]`.
     pub default_endpoint: DefaultEndpoint,
+    /// `[requests]`.
+    pub requests: Requests,
     /// `[answers]`.
     pub answers: Answers,
     /// `[sessions]`.
@@ -128,6 +130,13 @@ pub struct Retry {
 pub struct DefaultEndpoint {
     /// Targets that a message may name: `host:port` or a network.
     pub allow: Vec<String>,
+}
+
+/// `[requests]`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Requests {
+    /// `format="get"` sends the parameters as the originals do: as a form in the body of the GET.
+    pub get_form: bool,
 }
 
 /// `[answers]`.

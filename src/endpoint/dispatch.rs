@@ -112,6 +112,8 @@ pub struct SendPolicy {
     pub retry_non_idempotent: bool,
     /// Targets that a message may name for itself (design 16).
     pub allowed: super::allow::AllowList,
+    /// `[requests] get_form`.
+    pub get_form: bool,
     /// `[answers] own_media_type`.
     pub relabel_answers: bool,
 }

@@ -220,6 +220,7 @@ impl Generation {
         let policy = SendPolicy {
             retry_non_idempotent: settings.retry.non_idempotent,
             allowed,
+            get_form: settings.requests.get_form,
             relabel_answers: settings.answers.own_media_type,
         };
         let count = |severity| {

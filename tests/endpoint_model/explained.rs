@@ -254,6 +254,7 @@ fn explained(world: &dyn Numbered, message: &Message, now: u64) -> Way {
         copies: RefCell::default(),
     };
     let policy = SendPolicy {
+        get_form: false,
         retry_non_idempotent: true,
         allowed: AllowList::for_network(true, Vec::new()),
         relabel_answers: false,

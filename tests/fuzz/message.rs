@@ -179,6 +179,7 @@ fn shapes(content_type: &[u8], body: &[u8]) {
             continue;
         };
         let asked = Asked {
+            get_form: body.len() % 2 == 1,
             content_type: Some(content_type),
             soap_action: None,
             content_encoding: None,

@@ -107,6 +107,7 @@ impl Dispatch<'_> {
             body,
             to: &to,
             preserve: set("PRESERVE_WS_ADDRESSING") || set("preserveProcessedHeaders"),
+            get_form: self.policy.get_form,
             limit: self.worker.limits.message_bytes,
             chance: [self.worker.random(), self.worker.random()],
         };

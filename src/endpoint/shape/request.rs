@@ -29,6 +29,8 @@ pub struct Asked<'a> {
     pub to: &'a str,
     /// The addressing blocks that came in stay (`PRESERVE_WS_ADDRESSING`, `preserveProcessedHeaders`).
     pub preserve: bool,
+    /// The parameters of a GET are its body, as in the originals (`[requests] get_form`).
+    pub get_form: bool,
     /// Most bytes of what is made.
     pub limit: usize,
     /// For ids and boundaries.
@@ -139,9 +141,16 @@ impl Shape {
             ));
         }
         if self.format == Some(MessageFormat::Get) {
-            shaped.query = convert::query::from_payload(&read).map_err(|e| e.to_string())?;
-            shaped.body = NewBody::Empty;
-            shaped.content_type = Field::Remove;
+            if asked.get_form {
+                let form = convert::query::form_of(&read).map_err(|e| e.to_string())?;
+                shaped.body = NewBody::Bytes(form.into_bytes());
+                let action = envelope::action(asked.soap_action, asked.content_type);
+                shaped.content_type = Field::Set(form_type(action));
+            } else {
+                shaped.query = convert::query::from_payload(&read).map_err(|e| e.to_string())?;
+                shaped.body = NewBody::Empty;
+                shaped.content_type = Field::Remove;
+            }
             return Ok(shaped);
         }
         let said = addressing::value(&read, "Action");
@@ -310,4 +319,13 @@ pub fn uuid(chance: [u64; 2]) -> String {
         low >> 48,
         low & 0xffff_ffff_ffff
     )
+}
+
+/// The media type of a form that stands for a message with that action (recorded).
+fn form_type(action: &str) -> String {
+    let form = MediaType::new("application/x-www-form-urlencoded").with("charset", "UTF-8");
+    match action {
+        "" => form.to_string(),
+        action => form.with("action", action).to_string(),
+    }
 }

@@ -22,6 +22,7 @@ fn with(def: FormatDef) -> Shape {
 
 fn asked<'a>(content_type: &'a str, action: Option<&'a str>, body: &'a str) -> Asked<'a> {
     Asked {
+        get_form: false,
         content_type: Some(content_type.as_bytes()),
         soap_action: action.map(str::as_bytes),
         content_encoding: None,
@@ -137,6 +138,21 @@ fn a_get_has_the_payload_as_its_query() {
         ),
         (Some("GET"), "symbol=IBM", &NewBody::Empty, &Field::Remove)
     );
+}
+
+#[test]
+fn a_get_has_the_payload_as_a_form_where_that_is_wanted() {
+    let payload = "<a><b>IBM</b><c>1 2&amp;3</c><d><e>x</e></d><f/></a>";
+    let body = envelope(SOAP11_NS, "", payload);
+    let request = Asked {
+        get_form: true,
+        ..asked("text/xml", Some("\"urn:a\""), &body)
+    };
+    let shaped = shape(MessageFormat::Get).request(&request).unwrap();
+    assert_eq!((shaped.method, &*shaped.query), (Some("GET"), ""));
+    assert_eq!(text(&shaped), "b=IBM&c=1 2%263&d=&f=");
+    let media = "application/x-www-form-urlencoded; charset=UTF-8; action=\"urn:a\"";
+    assert_eq!(shaped.content_type, set(media));
 }
 
 #[test]

@@ -27,6 +27,42 @@ pub fn from_payload(outline: &Outline<'_>) -> Result<String, Unreadable> {
     Ok(query.text)
 }
 
+/// The payload's children as the originals send them with a GET: a form of the first level only, in which an element
+/// with others inside has no value (recorded). Percent-encoded is what would not be read back.
+pub fn form_of(outline: &Outline<'_>) -> Result<String, Unreadable> {
+    let mut around = vec![&outline.root];
+    if let Some(envelope) = &outline.envelope {
+        let Some(child) = envelope.body.children.first() else {
+            return Ok(String::new());
+        };
+        around.extend([&envelope.body.element, child]);
+    }
+    let mut form = String::new();
+    for (count, child) in outline.children(&around)?.iter().enumerate() {
+        if count >= PARAMETERS_MAX {
+            return Err(Unreadable::Limit("a form of more than 1,000 parameters"));
+        }
+        if count > 0 {
+            form.push('&');
+        }
+        form.push_str(child.local());
+        form.push('=');
+        let content = outline.slice(&child.inner);
+        if content.contains("</") || content.contains("/>") {
+            continue;
+        }
+        for c in text(content).chars() {
+            match c {
+                '&' | '=' | '%' | '+' | '#' | '\0'..='\x1f' | '\x7f'.. => {
+                    encode(c.encode_utf8(&mut [0; 4]), &mut form);
+                }
+                c => form.push(c),
+            }
+        }
+    }
+    Ok(form)
+}
+
 #[derive(Default)]
 struct Query {
     text: String,

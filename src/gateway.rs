@@ -35,7 +35,6 @@ pub use service::{LocalBoxFuture, Service};
 pub use visit::Served;
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use arc_swap::ArcSwap;
 
@@ -169,7 +168,7 @@ impl Gateway {
                 offers.extend(own.map(|uri| Offer {
                     public: public.to_string(),
                     uri: uri.to_string(),
-                    load: running.load.load(Ordering::Relaxed),
+                    load: running.load.now(),
                 }));
             }
         }

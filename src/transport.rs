@@ -9,7 +9,6 @@ pub mod connection;
 pub mod downstream;
 pub mod drain;
 pub mod gate;
-pub mod gauge;
 pub mod head;
 pub mod headers;
 pub mod http1;

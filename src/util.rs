@@ -2,4 +2,5 @@
 
 pub mod base64;
 pub mod clock;
+pub mod gauge;
 pub mod http_date;

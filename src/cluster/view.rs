@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use aws_lc_rs::digest::{SHA256, digest};
 use serde::{Deserialize, Serialize};
 
 use crate::config::gateway::uri::Uri;
+use crate::util::gauge::Gauge;
 
 /// A member that was not heard of for so long is not offered.
 pub const SILENT: Duration = Duration::from_secs(2);
@@ -26,7 +26,7 @@ pub struct Offer {
     /// The member's own.
     pub uri: String,
     /// Its open WebSockets.
-    pub load: usize,
+    pub load: u64,
 }
 
 /// The same, ready to be chosen.
@@ -39,12 +39,12 @@ pub struct Offered {
     /// The service of this process that accepts it; `None` for one of another member.
     pub here: Option<String>,
     /// Its open WebSockets.
-    pub load: Arc<AtomicUsize>,
+    pub load: Gauge,
 }
 
 impl Offered {
     /// An offer of a URI.
-    pub fn new(uri: Uri, here: Option<String>, load: Arc<AtomicUsize>) -> Offered {
+    pub fn new(uri: Uri, here: Option<String>, load: Gauge) -> Offered {
         let hash = digest(&SHA256, uri.to_string().as_bytes());
         let bytes = hash.as_ref().iter().take(MARK_BYTES);
         Offered {
@@ -56,8 +56,8 @@ impl Offered {
     }
 
     /// Its open WebSockets.
-    pub fn load(&self) -> usize {
-        self.load.load(Ordering::Relaxed)
+    pub fn load(&self) -> u64 {
+        self.load.now()
     }
 }
 
@@ -161,7 +161,7 @@ fn take_offers(view: &mut View, state: &State) {
         if !uri.matches_but_host(&public) {
             continue;
         }
-        let load = Arc::new(AtomicUsize::new(offer.load));
+        let load = Gauge::at(offer.load);
         let list = view.offered.entry(key(&public)).or_default();
         list.push(Arc::new(Offered::new(uri, None, load)));
     }

@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use crate::transport::gauge::Gauge;
 use crate::transport::upstream::TryError;
 use crate::util::clock::Tick;
+use crate::util::gauge::Gauge;
 
 /// After this time without an answer the mean has lost two thirds of what it was: a child that was slow is asked again.
 const FADES_MS: f64 = 10_000.0;

@@ -17,7 +17,7 @@ use super::candidates::{self, Choice};
 use super::greeting::{self, Kind};
 use super::http_proxy;
 use super::page::Page;
-use super::service::{Build, LocalBoxFuture, Open, Service};
+use super::service::{Build, LocalBoxFuture, Service};
 use super::shape::Shape;
 use super::visit::Visit;
 use crate::cluster::{self, Offered};
@@ -231,7 +231,7 @@ impl Balancer {
         let path = with_query(uri.path_or_root().to_owned(), visit.query());
         let mut answer = http_proxy::send(visit, &target, path.as_bytes(), true).await?;
         visit.grant(&mut answer.head);
-        let _open = Open::new(&member.load);
+        let _open = member.load.one();
         let body = ReplyBody::Upstream(answer.upstream, target);
         visit.reply(&answer.head, body).await;
         Ok(())

@@ -3,11 +3,11 @@
 //! Pure but for the counts of open WebSockets, which are read when they are asked for.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
 
 use crate::cluster::Offered;
 use crate::config::gateway::model::GatewayDef;
 use crate::config::gateway::uri::Uri;
+use crate::util::gauge::Gauge;
 
 /// How one of several members is chosen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -35,12 +35,13 @@ impl Choice {
     }
 }
 
-/// A count of open WebSockets that a service keeps across reloads.
-pub(super) type Load = Arc<AtomicUsize>;
-
 /// The candidates of this file for an accept URI of a balancer: the accept URIs of services that name it in `balance`
 /// and differ from it in nothing but the host.
-pub(super) fn of(def: &GatewayDef, public: &Uri, load: impl Fn(&str) -> Load) -> Vec<Arc<Offered>> {
+pub(super) fn of(
+    def: &GatewayDef,
+    public: &Uri,
+    load: impl Fn(&str) -> Gauge,
+) -> Vec<Arc<Offered>> {
     let mut found = Vec::new();
     for service in &def.services {
         if !service.balances.iter().any(|b| b.value.is_same(public)) {
@@ -88,16 +89,16 @@ pub(super) fn pick(choice: Choice, candidates: &[Arc<Offered>], chance: u64) -> 
 mod tests {
     use super::*;
 
-    fn candidates(loads: &[usize]) -> Vec<Arc<Offered>> {
-        let of = |(at, load): (usize, &usize)| {
+    fn candidates(loads: &[u64]) -> Vec<Arc<Offered>> {
+        let of = |(at, load): (usize, &u64)| {
             let uri = Uri::parse(&format!("ws://node{at}:1/")).unwrap();
-            Arc::new(Offered::new(uri, None, Arc::new(AtomicUsize::new(*load))))
+            Arc::new(Offered::new(uri, None, Gauge::at(*load)))
         };
         loads.iter().enumerate().map(of).collect()
     }
 
     /// How often each is chosen over evenly spread chances.
-    fn shares(choice: Choice, loads: &[usize]) -> Vec<usize> {
+    fn shares(choice: Choice, loads: &[u64]) -> Vec<usize> {
         let candidates = candidates(loads);
         let mut counts = vec![0; loads.len()];
         for high in 0..12_u64 {

@@ -2,12 +2,12 @@
 
 use std::collections::HashMap;
 
-use super::candidates::Load;
 use crate::config::gateway::model::GatewayDef;
+use crate::util::gauge::Gauge;
 
 /// The counts by name of the service.
 #[derive(Debug, Default)]
-pub(super) struct Loads(HashMap<String, Load>);
+pub(super) struct Loads(HashMap<String, Gauge>);
 
 impl Loads {
     /// Counts for the services of a file; those of services that were there before go on.
@@ -23,7 +23,7 @@ impl Loads {
     }
 
     /// The count of a service; one of its own for a name that nobody has.
-    pub fn named(&self, name: &str) -> Load {
+    pub fn named(&self, name: &str) -> Gauge {
         self.0.get(name).cloned().unwrap_or_default()
     }
 }

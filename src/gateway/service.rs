@@ -3,9 +3,7 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
-use super::candidates::Load;
 use super::door::DoorKey;
 use super::loads::Loads;
 use super::origin::Origins;
@@ -20,6 +18,7 @@ use crate::config::xml::Element;
 use crate::transport::downstream::Client;
 use crate::transport::tls::ClientTls;
 use crate::transport::worker::Worker;
+use crate::util::gauge::Gauge;
 
 /// A future of the data plane, which stays on its thread.
 pub type LocalBoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
@@ -74,7 +73,7 @@ pub(super) struct Running {
     /// Its answers say `Server`.
     pub shows_server: bool,
     /// Its open WebSockets.
-    pub load: Load,
+    pub load: Gauge,
     /// What it does.
     pub service: Arc<dyn Service>,
 }
@@ -82,25 +81,8 @@ pub(super) struct Running {
 impl Running {
     /// Serves a request for a WebSocket and counts it for as long as it is open.
     pub async fn websocket(&self, visit: &mut Visit<'_>) {
-        let _open = Open::new(&self.load);
+        let _open = self.load.one();
         self.service.websocket(visit).await;
-    }
-}
-
-/// Counts one until it is dropped.
-pub(super) struct Open<'a>(&'a Load);
-
-impl<'a> Open<'a> {
-    /// Counts it from now on.
-    pub fn new(load: &'a Load) -> Open<'a> {
-        load.fetch_add(1, Ordering::Relaxed);
-        Open(load)
-    }
-}
-
-impl Drop for Open<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

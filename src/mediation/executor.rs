@@ -6,7 +6,7 @@ use parking_lot::Mutex;
 
 use super::parse::Parse;
 use crate::config::model::QueueDef;
-use crate::transport::gauge::{self, Gauge};
+use crate::util::gauge::{self, Gauge};
 
 /// Most messages that are worked on at the same time.
 const THREADS_MAX: u64 = 1024;

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 
 use super::doors::OpenDoor;
-use super::serve::{Open, Service};
+use super::serve::Service;
 use crate::gateway::Served;
 use crate::observe::AccessRecord;
 use crate::transport::connection::Handler;
@@ -13,6 +13,7 @@ use crate::transport::head::{RequestHead, Version};
 use crate::transport::headers::Name;
 use crate::transport::http1::strict::Refused;
 use crate::transport::tls::{ServerTls, TlsError};
+use crate::util::gauge::Open;
 
 /// What serves one door on one worker.
 pub struct Doorman {

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 
 use arc_swap::{ArcSwap, Cache};
 use smallvec::SmallVec;
@@ -30,6 +30,7 @@ use crate::transport::http1::strict::Refused;
 use crate::transport::reply::{Replied, ReplyBody, reply};
 use crate::transport::tls::{ServerTls, TlsError};
 use crate::transport::worker::Worker;
+use crate::util::gauge::Open;
 
 /// The service of one worker.
 pub struct Service {
@@ -217,23 +218,6 @@ impl Service {
             };
             lines.append(|out| record.write(*format, out));
         }
-    }
-}
-
-/// Counts something as open until it is dropped.
-pub struct Open<'a>(&'a AtomicU64);
-
-impl<'a> Open<'a> {
-    /// Counts it from now on.
-    pub fn new(counter: &'a AtomicU64) -> Self {
-        add(counter, 1);
-        Self(counter)
-    }
-}
-
-impl Drop for Open<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::gauge::Gauge;
+use crate::util::gauge::Gauge;
 
 /// The bounds of a gate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -19,7 +19,6 @@ use super::alarm::Alarm;
 use super::buffer::Buf;
 use super::downstream::Client;
 use super::gate::Place;
-use super::gauge::{Counted, Gauge};
 use super::head::{Method, ResponseHead};
 use super::http1::framing::{Decoder, Framing};
 use super::http1::parse::{self, ResponseParsed};
@@ -33,6 +32,7 @@ use super::target::Target;
 use super::tls;
 use super::worker::Worker;
 use crate::codes::ErrorCode;
+use crate::util::gauge::{Counted, Gauge};
 
 /// A connection to a back end, with the answer that is being read from it.
 #[derive(Debug)]

@@ -13,9 +13,9 @@ use axon::endpoint::tree::{HashRule, NodeKind};
 use axon::endpoint::{Builder, Endpoints, NodeId};
 use axon::exchange::Exchange;
 use axon::transport::gate::Place;
-use axon::transport::gauge::Counted;
 use axon::transport::target::Target;
 use axon::util::clock::Tick;
+use axon::util::gauge::Counted;
 
 use crate::model::{Fault, Message};
 use crate::world::Random;

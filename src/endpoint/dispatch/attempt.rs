@@ -21,8 +21,8 @@ use crate::endpoint::walk::{Retry, SessionEffect, TryOf, Walk};
 use crate::exchange::{Body, Exchange, Fault, Properties, SessionPart, TryRecord};
 use crate::soap::scan::Text;
 use crate::transport::gate::{Gate, Overload, Place};
-use crate::transport::gauge::Counted;
 use crate::transport::upstream::{self, Answer, Try, TryBody, TryError};
+use crate::util::gauge::Counted;
 
 /// A try that has begun.
 pub(super) struct Begun<'a> {

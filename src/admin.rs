@@ -24,7 +24,8 @@ pub use access::Token;
 pub use control::{BoxFuture, Control, SessionError, SwitchError, SwitchOrder, Verb};
 pub use listen::{Admin, AdminAddr, BindError};
 pub use view::{
-    CauseView, CertificateView, ChangeView, EndpointView, EntryView, ExecutorView, KeptView,
-    ListenerView, OperationView, OrderView, PlaceView, ProcessorView, ReloadView, SettingView,
-    StateCounts, StatsView, StatusView, StoreView, TimelineView, TlsProfileView, TlsView,
+    BalancerView, CauseView, CertificateView, ChangeView, ClusterView, DifferenceView,
+    EndpointView, EntryView, ExecutorView, KeptView, ListenerView, MemberView, OperationView,
+    OrderView, PlaceView, ProcessorView, ReloadView, SettingView, StateCounts, StatsView,
+    StatusView, StoreView, TargetView, TimelineView, TlsProfileView, TlsView,
 };

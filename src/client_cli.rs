@@ -1,9 +1,10 @@
-//! The verbs that talk to a running axon: `status`, `reload`, `endpoint`, `session`, `why`, `events`, `health`.
+//! The verbs that talk to a running axon: `status`, `reload`, `endpoint`, `session`, `cluster`, `why`, `events`, `health`.
 //!
 //! Exit codes: 0 done, 1 refused or a problem found, 2 usage (clap's), 3 the administration address cannot be
 //! reached, 4 done but degraded (something is not active, or an older configuration serves), 5 no answer in time.
 
 mod call;
+mod cluster;
 mod explain;
 mod process;
 mod show;
@@ -16,6 +17,7 @@ use crate::admin::explain::{ExplainRequest, ExplainView};
 use crate::admin::sessions::SessionList;
 use crate::admin::{AdminAddr, EndpointView, ReloadView, StatusView, TimelineView};
 use call::{Call, CallError, Reply};
+use cluster::ClusterVerb;
 
 /// A verb for a running axon.
 #[derive(Debug, Subcommand)]
@@ -35,6 +37,12 @@ pub enum ClientVerb {
         /// What to do
         #[command(subcommand)]
         verb: SessionVerb,
+    },
+    /// Show the cluster, or have balancers leave this member out
+    Cluster {
+        /// What to do
+        #[command(subcommand)]
+        verb: ClusterVerb,
     },
     /// Have /ready say no, so that no more traffic is sent here
     Drain {
@@ -245,6 +253,7 @@ pub fn run(verb: &ClientVerb) -> u8 {
             EndpointVerb::ResetStats(args) => args.call(":reset-stats"),
         },
         ClientVerb::Session { verb } => session_call(verb),
+        ClientVerb::Cluster { verb } => verb.call(),
         ClientVerb::Drain {
             undo,
             wait,
@@ -271,7 +280,13 @@ pub fn run(verb: &ClientVerb) -> u8 {
         }
     };
     match call.run(&target.admin, target.token_file.as_deref()) {
-        Ok(reply) => report(verb, &reply, target.format),
+        Ok(reply) => {
+            let own = match verb {
+                ClientVerb::Cluster { verb } => verb.output(),
+                _ => None,
+            };
+            report(verb, &reply, own.unwrap_or(target.format))
+        }
         Err(error) => failed(&error),
     }
 }
@@ -442,6 +457,7 @@ fn report(verb: &ClientVerb, reply: &Reply, format: Output) -> u8 {
             0
         }),
         ClientVerb::Session { .. } => Ok(0),
+        ClientVerb::Cluster { verb } => verb.report(reply, human),
         ClientVerb::Endpoint {
             verb: EndpointVerb::Stats { .. },
         } => {

@@ -36,19 +36,18 @@ pub use visit::Served;
 
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
-
 use self::loads::Loads;
 use self::origin::Origins;
 use self::route::Routes;
 use self::service::{Build, Running};
 use self::shape::Shape;
 use self::visit::Visit;
-use crate::cluster::{Offer, View};
+use crate::cluster::{Description, Offer, Says, Standing, View};
 use crate::codes::DiagnosticCode;
 use crate::config::diagnostic::Diagnostics;
 use crate::config::gateway::meant;
 use crate::config::gateway::model::{GatewayDef, ServiceDef};
+use crate::config::source::Span;
 use crate::transport::downstream::Client;
 use crate::transport::head::{Method, RequestHead};
 use crate::transport::headers::Name;
@@ -91,7 +90,10 @@ pub struct Gateway {
     routes: Routes,
     doors: Vec<Door>,
     loads: Loads,
-    cluster: Arc<ArcSwap<View>>,
+    standing: Standing,
+    description: Arc<Description>,
+    namespace: String,
+    span: Span,
 }
 
 /// What services need to know of the world around the process.
@@ -99,8 +101,8 @@ pub struct Gateway {
 pub struct Outside {
     /// How back ends inside TLS are known.
     pub trust: Arc<ClientTls>,
-    /// The other members of the cluster.
-    pub cluster: Arc<ArcSwap<View>>,
+    /// Where this process stands in the cluster.
+    pub standing: Standing,
 }
 
 impl Gateway {
@@ -135,7 +137,10 @@ impl Gateway {
             doors: door::doors(def, &services),
             services,
             loads,
-            cluster: outside.cluster.clone(),
+            standing: outside.standing.clone(),
+            description: Arc::new(Description::of(def)),
+            namespace: def.namespace.clone(),
+            span: def.span,
         }
     }
 
@@ -153,11 +158,31 @@ impl Gateway {
 
     /// The other members of the cluster, as far as they are known.
     fn cluster(&self) -> arc_swap::Guard<Arc<View>> {
-        self.cluster.load()
+        self.standing.view.load()
+    }
+
+    /// The namespace that the file is written in, and where it says so.
+    pub fn namespace(&self) -> (&str, Span) {
+        (&self.namespace, self.span)
+    }
+
+    /// How many services it has.
+    pub fn service_count(&self) -> usize {
+        self.services.len()
+    }
+
+    /// What this process tells the other members of the cluster.
+    pub fn says(&self) -> Says {
+        Says {
+            offers: self.offers(),
+            open: self.services.iter().map(|r| r.load.now()).sum(),
+            draining: self.standing.draining.is_on(),
+            description: self.description.clone(),
+        }
     }
 
     /// What this process offers to balancers of other members.
-    pub fn offers(&self) -> Vec<Offer> {
+    fn offers(&self) -> Vec<Offer> {
         let mut offers = Vec::new();
         for running in self.services.iter().filter(|r| r.service.is_available()) {
             for public in &running.balances {
@@ -175,10 +200,10 @@ impl Gateway {
         offers
     }
 
-    /// True unless the service knows that it could not serve anybody.
+    /// True unless balancers are to leave the service out: it knows that it could not serve anybody, or somebody ordered it.
     fn is_available(&self, service: &str) -> bool {
-        self.running(service)
-            .is_some_and(|r| r.service.is_available())
+        let serves = |running: &Running| running.service.is_available();
+        !self.standing.draining.is_on() && self.running(service).is_some_and(serves)
     }
 
     /// The service of that name.

@@ -5,7 +5,7 @@ use std::pin::Pin;
 
 use super::explain::{ExplainRequest, ExplainView};
 use super::sessions::{SessionList, SessionQuery};
-use super::view::{EndpointView, ReloadView, StatsView, StatusView, TlsView};
+use super::view::{ClusterView, EndpointView, ReloadView, StatsView, StatusView, TlsView};
 use crate::observe::{Entry, Event, Follower, MetricsSnapshot, TooManyReaders};
 
 /// A future that may be sent to another thread of the control plane.
@@ -38,6 +38,10 @@ pub trait Control: Send + Sync {
     fn reload(&self) -> BoxFuture<'_, ReloadView>;
     /// Has `/ready` say no, or yes again, so that whoever sends traffic here stops; what comes all the same is served.
     fn drain(&self, on: bool, order: &SwitchOrder);
+    /// What is known of the cluster; `None` without one.
+    fn cluster(&self) -> Option<ClusterView>;
+    /// Has balancers leave this member out, or offer it again; what is open goes on. `None` without a cluster.
+    fn drain_member(&self, on: bool, order: &SwitchOrder) -> Option<ClusterView>;
     /// Begins the stop, as SIGTERM does.
     fn stop(&self, order: &SwitchOrder);
     /// Whether traffic may be sent here; the reasons when not.

@@ -7,7 +7,9 @@ use parking_lot::Mutex;
 use super::control::{BoxFuture, Control, SessionError, SwitchError, SwitchOrder, Verb};
 use super::explain::{ExplainRequest, ExplainView};
 use super::sessions::{SessionList, SessionQuery};
-use super::view::{EndpointView, ReloadView, StateCounts, StatsView, StatusView, TlsView};
+use super::view::{
+    ClusterView, EndpointView, MemberView, ReloadView, StateCounts, StatsView, StatusView, TlsView,
+};
 use crate::observe::{
     Entry, Event, EventLog, Follower, LogFormat, MetricsSnapshot, TooManyReaders,
 };
@@ -21,6 +23,8 @@ pub struct Double {
     pub not_ready: Mutex<Vec<String>>,
     /// Whether a reload is refused.
     pub reject: bool,
+    /// The member of the cluster drains.
+    pub draining: std::sync::atomic::AtomicBool,
     /// What the followers get.
     pub log: std::sync::OnceLock<Arc<EventLog>>,
 }
@@ -136,6 +140,29 @@ impl Control for Double {
             generation: 8,
             ..ReloadView::default()
         }))
+    }
+
+    fn cluster(&self) -> Option<ClusterView> {
+        let draining = self.draining.load(std::sync::atomic::Ordering::Relaxed);
+        let state = if draining { "draining" } else { "online" };
+        Some(ClusterView {
+            name: "c".into(),
+            member: "tcp://127.0.0.1:5942".into(),
+            members: vec![MemberView {
+                name: "tcp://127.0.0.1:5942".into(),
+                own: true,
+                state: state.into(),
+                ..MemberView::default()
+            }],
+            ..ClusterView::default()
+        })
+        .filter(|_| !self.reject)
+    }
+
+    fn drain_member(&self, on: bool, _: &SwitchOrder) -> Option<ClusterView> {
+        self.draining
+            .store(on, std::sync::atomic::Ordering::Relaxed);
+        self.cluster()
     }
 
     fn drain(&self, on: bool, _: &SwitchOrder) {

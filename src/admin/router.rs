@@ -1,5 +1,7 @@
 //! Which request does what. Looking is GET or HEAD, changing is POST; everything else is 405.
 
+mod cluster;
+
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -40,6 +42,7 @@ const INDEX: &str = "axon administration\n\n\
     POST /api/v1/explain   {\"method\",\"url\",\"headers\":[\"N: v\"],\"body\",\"fail\":[\"CHILD=CODE\"]}\n\
     GET  /api/v1/endpoints/{path}/events[?since_ms=&limit=]\n\
     GET  /api/v1/tls\n\
+    GET  /api/v1/cluster   POST /api/v1/cluster:drain   :undrain\n\
     GET  /api/v1/events[?limit=]   (Accept: text/event-stream or application/x-ndjson follows, Last-Event-ID resumes)\n\n\
     Changes need the header X-Axon-Request: 1 (or the token).\n";
 
@@ -160,6 +163,7 @@ impl Router {
             "/api/v1/endpoints" => self.endpoints(query),
             "/api/v1/sessions" => self.sessions(query),
             "/api/v1/tls" => json(StatusCode::OK, &self.control.tls()),
+            "/api/v1/cluster" => self.cluster(),
             "/api/v1/events" => {
                 let limit = parameter(query, "limit").and_then(|n| n.parse().ok());
                 let limit = limit.unwrap_or(EVENTS_DEFAULT).min(EVENTS_MAX);
@@ -192,6 +196,9 @@ impl Router {
         }
         if let Some(raw) = path.strip_prefix("/api/v1/sessions/") {
             return self.move_session(raw, body);
+        }
+        if let Some(what) = path.strip_prefix(cluster::ORDER) {
+            return self.order_member(what, body);
         }
         if let Some(what) = path.strip_prefix("/api/v1/process:") {
             return self.process(what, body);

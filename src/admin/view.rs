@@ -1,10 +1,12 @@
 //! What the API shows. Field order is the order in the JSON; times are RFC 3339, durations milliseconds.
 //! The client verbs read the same types back, so the two ends cannot drift apart.
 
+mod cluster;
 mod tls;
 
 use serde::{Deserialize, Serialize};
 
+pub use cluster::{BalancerView, ClusterView, DifferenceView, MemberView, TargetView};
 pub use tls::{CertificateView, TlsProfileView, TlsView};
 
 /// `GET /api/v1/status`.

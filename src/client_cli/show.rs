@@ -10,11 +10,11 @@ use crate::admin::{EndpointView, PlaceView, ReloadView, StatusView};
 /// Glyph and word of a state.
 pub fn glyph(state: &str) -> &'static str {
     match state {
-        "active" => "●",
-        "timeout" => "◐",
-        "suspended" => "○",
+        "active" | "online" => "●",
+        "timeout" | "joining" => "◐",
+        "suspended" | "down" => "○",
         "off" => "⏸",
-        "drain" => "◌",
+        "drain" | "draining" => "◌",
         _ => "?",
     }
 }

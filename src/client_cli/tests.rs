@@ -52,6 +52,10 @@ fn exit_codes_say_done_refused_and_degraded() {
         (&["endpoint", "list"], 0),
         (&["endpoint", "list", "quotes/#0", "--format", "json"], 0),
         (&["endpoint", "list", "nobody"], 1),
+        (&["cluster", "status"], 0),
+        (&["cluster", "status", "--json"], 0),
+        (&["cluster", "drain", "--reason", "patching"], 0),
+        (&["cluster", "undrain"], 0),
         (
             &["endpoint", "off", "quotes/söder b", "--reason", "patching"],
             0,

@@ -7,7 +7,9 @@ use std::time::Duration;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::UdpSocket;
 
+use super::member::Plan;
 use super::seal::Key;
+use super::strangers::{Strangers, Why};
 
 /// How often a member says where it is.
 const EVERY: Duration = Duration::from_secs(1);
@@ -24,16 +26,17 @@ pub(super) struct Group {
     cluster: String,
     own: SocketAddr,
     key: Option<Arc<Key>>,
+    strangers: Arc<Strangers>,
 }
 
 impl Group {
     /// Joins on the network of the own address.
     pub fn join(
         group: SocketAddrV4,
-        own: SocketAddr,
-        cluster: &str,
-        key: Option<Arc<Key>>,
+        plan: &Plan,
+        strangers: Arc<Strangers>,
     ) -> std::io::Result<Group> {
+        let (own, cluster) = (plan.address, &plan.cluster);
         let socket = Socket::new(Domain::IPV4, Type::DGRAM, Some(Protocol::UDP))?;
         // Several members may live on one machine.
         socket.set_reuse_address(true)?;
@@ -48,7 +51,7 @@ impl Group {
         socket.set_multicast_if_v4(&interface)?;
         socket.set_multicast_loop_v4(true)?;
         let plain = format!("{GREETING} {own} {cluster}");
-        let announcement = match &key {
+        let announcement = match &plan.key {
             Some(key) => key.seal(plain.as_bytes()).unwrap_or_default(),
             None => plain.into_bytes(),
         };
@@ -56,9 +59,10 @@ impl Group {
             socket: UdpSocket::from_std(socket.into())?,
             group: group.into(),
             announcement,
-            cluster: cluster.to_owned(),
+            cluster: cluster.clone(),
             own,
-            key,
+            key: plan.key.clone(),
+            strangers,
         })
     }
 
@@ -71,8 +75,8 @@ impl Group {
                 // Who is not there to hear it is found with the next one.
                 _ = every.tick() => { let _ = self.socket.send_to(&self.announcement, self.group).await; }
                 read = self.socket.recv_from(&mut buffer) => {
-                    if let Ok((length, _)) = read
-                        && let Some(address) = self.heard(&buffer[..length])
+                    if let Ok((length, from)) = read
+                        && let Some(address) = self.heard(&buffer[..length], from)
                     {
                         return address;
                     }
@@ -81,15 +85,33 @@ impl Group {
         }
     }
 
-    fn heard(&self, datagram: &[u8]) -> Option<SocketAddr> {
+    fn heard(&self, datagram: &[u8], from: SocketAddr) -> Option<SocketAddr> {
+        let opened;
         let plain = match &self.key {
-            Some(key) => key.open(datagram)?,
-            None => datagram.to_vec(),
+            None => datagram,
+            Some(key) => match key.open(datagram) {
+                Some(plain) => {
+                    opened = plain;
+                    &opened[..]
+                }
+                None => {
+                    self.strangers.hear(from, Why::Key);
+                    return None;
+                }
+            },
         };
-        let text = String::from_utf8(plain).ok()?;
+        let text = std::str::from_utf8(plain).ok()?;
         let mut words = text.splitn(3, ' ');
         let (greeting, address, cluster) = (words.next()?, words.next()?, words.next()?);
         let address: SocketAddr = address.parse().ok()?;
-        (greeting == GREETING && cluster == self.cluster && address != self.own).then_some(address)
+        if greeting != GREETING {
+            return None;
+        }
+        if cluster != self.cluster {
+            let name = Some(cluster.to_owned());
+            self.strangers.hear(address, Why::Cluster(name));
+            return None;
+        }
+        (address != self.own).then_some(address)
     }
 }

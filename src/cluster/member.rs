@@ -1,19 +1,23 @@
 //! This member: joins, tells what it offers, keeps the [`View`] up to date, and says when it leaves.
 
+use std::future::Future;
 use std::net::{SocketAddr, SocketAddrV4};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use chitchat::{
-    Chitchat, ChitchatConfig, ChitchatHandle, ChitchatId, FailureDetectorConfig, spawn_chitchat,
+    Chitchat, ChitchatConfig, ChitchatHandle, ChitchatId, FailureDetectorConfig, NodeState,
+    spawn_chitchat,
 };
-use tokio::sync::watch;
 
+use super::description::Description;
 use super::discovery::Group;
 use super::seal::Key;
+use super::strangers::Strangers;
 use super::transport::Sealed;
-use super::view::{Offer, State, View, Watcher};
+use super::view::{Offer, View};
+use super::watcher::{Moment, Own, State, Watcher};
 use crate::observe::stamp::unix_ms;
 use crate::observe::{Event, EventLog};
 
@@ -22,14 +26,28 @@ const EVERY: Duration = Duration::from_millis(200);
 /// How long a member that is gone is remembered.
 const REMEMBERED: Duration = Duration::from_secs(60);
 /// Rounds of gossip that a member that leaves stays for, so that others hear of it.
-const LAST_ROUNDS: u32 = 3;
+const LAST_ROUNDS: u32 = 2;
+/// Longest time that leaving takes.
+pub const LEAVING_TIME: Duration = Duration::from_secs(1);
+/// Most members that are told at once that this one leaves; others hear it from them.
+const TOLD_AT_ONCE: usize = 16;
+/// How long it is waited before an address that could not be used is tried again.
+const AGAIN: Duration = Duration::from_secs(1);
 /// Key of what a member offers.
 const OFFERS: &str = "offers";
 /// Key that says that a member stops.
 const LEAVING: &str = "leaving";
+/// Key that says whether a member drains.
+const DRAINING: &str = "draining";
+/// Key of how many WebSockets a member has open.
+const OPEN: &str = "open";
+/// Key of how a member is configured.
+const CONFIG: &str = "config";
+/// Key of the version of axon.
+const VERSION: &str = "version";
 
 /// What a member is made of.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plan {
     /// Name of the cluster: members of other names do not join.
     pub cluster: String,
@@ -43,33 +61,55 @@ pub struct Plan {
     pub key: Option<Arc<Key>>,
 }
 
-/// What this process offers to balancers of other members.
-pub trait Local: Send + Sync {
-    /// All of it, as it is now.
-    fn offers(&self) -> Vec<Offer>;
+impl Plan {
+    /// The member's name: `tcp://IP:PORT`.
+    pub fn name(&self) -> String {
+        format!("tcp://{}", self.address)
+    }
 }
 
-/// Takes part until the stop begins.
+/// What this process says of itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Says {
+    /// What it offers to balancers of other members.
+    pub offers: Vec<Offer>,
+    /// Its open WebSockets.
+    pub open: u64,
+    /// Balancers are to leave it out.
+    pub draining: bool,
+    /// How it is configured.
+    pub description: Arc<Description>,
+}
+
+/// What this process tells the other members.
+pub trait Local: Send + Sync {
+    /// All of it, as it is now.
+    fn says(&self) -> Says;
+}
+
+/// Takes part until `leave` is ready, then says that it leaves.
 pub async fn run(
-    plan: Plan,
-    local: Arc<dyn Local>,
-    view: Arc<ArcSwap<View>>,
-    events: Arc<EventLog>,
-    mut stopping: watch::Receiver<bool>,
+    plan: &Plan,
+    local: &dyn Local,
+    view: &ArcSwap<View>,
+    events: &EventLog,
+    leave: impl Future<Output = ()>,
 ) {
+    tokio::pin!(leave);
     let tell = |text: String| {
         events.emit(Event {
             text: Some(text),
             ..Event::new("cluster.member")
         });
     };
-    let handle = match join(&plan).await {
-        Ok(handle) => handle,
-        Err(error) => return tell(format!("the cluster cannot be joined: {error}")),
+    let strangers = Arc::new(Strangers::default());
+    let handle = tokio::select! {
+        handle = joined(plan, &strangers, &tell) => handle,
+        () = &mut leave => return,
     };
     let group = match plan.multicast {
         None => None,
-        Some(at) => match Group::join(at, plan.address, &plan.cluster, plan.key.clone()) {
+        Some(at) => match Group::join(at, plan, strangers.clone()) {
             Ok(group) => Some(group),
             Err(error) => {
                 tell(format!(
@@ -80,9 +120,8 @@ pub async fn run(
         },
     };
     let begun = Instant::now();
-    let own = name(plan.address);
     let mut watcher = Watcher::default();
-    let mut told = Vec::new();
+    let mut told = None;
     let mut every = tokio::time::interval(EVERY);
     loop {
         tokio::select! {
@@ -92,24 +131,45 @@ pub async fn run(
                 let _ = handle.gossip(found);
                 continue;
             }
-            _ = stopping.wait_for(|stop| *stop) => break,
+            () = &mut leave => break,
         }
-        let offers = local.offers();
-        if offers != told {
-            let text = serde_json::to_string(&offers).unwrap_or_default();
-            handle
-                .with_chitchat(|c| c.self_node_state().set(OFFERS, &text))
-                .await;
-            told = offers;
-        }
-        let states = handle.with_chitchat(|c| states(c)).await;
-        let look = watcher.look(&own, &states, &view.load(), begun.elapsed());
+        let says = local.says();
+        let own = Own {
+            name: plan.name(),
+            description: says.description.clone(),
+        };
+        let now = Moment {
+            line: begun.elapsed(),
+            unix_ms: unix_ms(),
+        };
+        let before = view.load_full();
+        let mut look = handle
+            .with_chitchat(|chitchat| {
+                say(chitchat.self_node_state(), &says, told.as_ref());
+                let states: Vec<_> = states(chitchat).collect();
+                watcher.look(&own, &states, &before, now)
+            })
+            .await;
+        told = Some(says);
         look.news.into_iter().for_each(&tell);
+        let (all, fresh) = strangers.look(now.line);
+        for stranger in fresh {
+            tell(stranger.told(&plan.cluster));
+        }
+        look.view.strangers = all;
+        look.view.cluster.clone_from(&plan.cluster);
         view.store(Arc::new(look.view));
     }
-    handle
-        .with_chitchat(|c| c.self_node_state().set(LEAVING, "1"))
+    let live: Vec<_> = handle
+        .with_chitchat(|chitchat| {
+            chitchat.self_node_state().set(LEAVING, "1");
+            let live = chitchat.live_nodes().take(TOLD_AT_ONCE);
+            live.map(|id| id.gossip_advertise_addr).collect()
+        })
         .await;
+    for address in live {
+        let _ = handle.gossip(address);
+    }
     tokio::time::sleep(EVERY * LAST_ROUNDS).await;
     let _ = handle.shutdown().await;
 }
@@ -122,14 +182,30 @@ async fn found(group: Option<&Group>) -> SocketAddr {
     }
 }
 
-fn name(address: SocketAddr) -> String {
-    format!("tcp://{address}")
+/// Joins, however often it has to be tried: an address may still be in use by who was here before.
+async fn joined(plan: &Plan, strangers: &Arc<Strangers>, tell: &impl Fn(String)) -> ChitchatHandle {
+    let mut told = None;
+    loop {
+        match join(plan, strangers).await {
+            Ok(handle) => return handle,
+            Err(error) => {
+                if told.as_ref() != Some(&error) {
+                    tell(format!(
+                        "the cluster cannot be joined at {}, which is tried again: {error}",
+                        plan.name()
+                    ));
+                    told = Some(error);
+                }
+                tokio::time::sleep(AGAIN).await;
+            }
+        }
+    }
 }
 
 /// chitchat's error holds no more than a text.
-async fn join(plan: &Plan) -> Result<ChitchatHandle, String> {
+async fn join(plan: &Plan, strangers: &Arc<Strangers>) -> Result<ChitchatHandle, String> {
     let config = ChitchatConfig {
-        chitchat_id: ChitchatId::new(name(plan.address), unix_ms(), plan.address),
+        chitchat_id: ChitchatId::new(plan.name(), unix_ms(), plan.address),
         cluster_id: plan.cluster.clone(),
         gossip_interval: EVERY,
         listen_addr: plan.address,
@@ -144,23 +220,51 @@ async fn join(plan: &Plan) -> Result<ChitchatHandle, String> {
         extra_liveness_predicate: None,
     };
     let transport = Sealed {
+        cluster: plan.cluster.clone(),
         key: plan.key.clone(),
+        strangers: strangers.clone(),
     };
     let joined = spawn_chitchat(config, Vec::new(), &transport).await;
     joined.map_err(|error| format!("{error:#}"))
 }
 
+/// Says what is not said yet.
+fn say(state: &mut NodeState, says: &Says, told: Option<&Says>) {
+    if told.is_none() {
+        state.set(VERSION, env!("CARGO_PKG_VERSION"));
+    }
+    if told.is_none_or(|told| told.offers != says.offers) {
+        state.set(
+            OFFERS,
+            serde_json::to_string(&says.offers).unwrap_or_default(),
+        );
+    }
+    if told.is_none_or(|told| told.open != says.open) {
+        state.set(OPEN, says.open);
+    }
+    if told.is_none_or(|told| told.draining != says.draining) {
+        state.set(DRAINING, says.draining);
+    }
+    if told.is_none_or(|told| told.description != says.description) {
+        let text = serde_json::to_string(&*says.description).unwrap_or_default();
+        state.set(CONFIG, text);
+    }
+}
+
 /// What everybody says of itself, as far as it was heard.
-fn states(chitchat: &Chitchat) -> Vec<State> {
-    let of = |(id, state): (&ChitchatId, &chitchat::NodeState)| State {
-        name: id.node_id.to_string(),
+fn states(chitchat: &Chitchat) -> impl Iterator<Item = State<'_>> {
+    chitchat.node_states().iter().map(|(id, state)| State {
+        name: &id.node_id,
         start: id.generation_id,
         heartbeat: state.heartbeat().into(),
         leaving: state.get(LEAVING).is_some(),
-        offers: state
-            .get(OFFERS)
-            .and_then(|text| serde_json::from_str(text).ok())
+        draining: state.get(DRAINING) == Some("true"),
+        version: state.get(VERSION).unwrap_or_default(),
+        open: state
+            .get(OPEN)
+            .and_then(|n| n.parse().ok())
             .unwrap_or_default(),
-    };
-    chitchat.node_states().iter().map(of).collect()
+        offers: state.get(OFFERS).unwrap_or_default(),
+        config: state.get(CONFIG).unwrap_or_default(),
+    })
 }

@@ -8,9 +8,23 @@ use aws_lc_rs::digest::{SHA256, digest};
 pub const SECRET_MIN: usize = 16;
 /// What a key is made for; another use of the same secret has another key.
 const PURPOSE: &[u8] = b"axon cluster 1\0";
+/// The same for what tells keys apart.
+const MARK: &[u8] = b"axon cluster mark 1\0";
 
 /// The key of a cluster; it is never printed.
-pub struct Key(RandomizedNonceKey);
+pub struct Key {
+    key: RandomizedNonceKey,
+    /// Hash that is the same for the same secret.
+    mark: [u8; 32],
+}
+
+impl PartialEq for Key {
+    fn eq(&self, other: &Key) -> bool {
+        self.mark == other.mark
+    }
+}
+
+impl Eq for Key {}
 
 impl std::fmt::Debug for Key {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -26,16 +40,18 @@ impl Key {
             return None;
         }
         let key = digest(&SHA256, &[PURPOSE, secret].concat());
-        RandomizedNonceKey::new(&AES_256_GCM, key.as_ref())
-            .ok()
-            .map(Key)
+        let mark = digest(&SHA256, &[MARK, secret].concat());
+        Some(Key {
+            key: RandomizedNonceKey::new(&AES_256_GCM, key.as_ref()).ok()?,
+            mark: mark.as_ref().try_into().ok()?,
+        })
     }
 
     /// Seals in place, with the nonce in front.
     pub fn seal(&self, plain: &[u8]) -> Option<Vec<u8>> {
         let mut sealed = plain.to_vec();
         let nonce = self
-            .0
+            .key
             .seal_in_place_append_tag(Aad::empty(), &mut sealed)
             .ok()?;
         Some([&nonce.as_ref()[..], &sealed].concat())
@@ -47,7 +63,7 @@ impl Key {
         let nonce = Nonce::try_assume_unique_for_key(nonce).ok()?;
         let mut sealed = sealed.to_vec();
         let length = self
-            .0
+            .key
             .open_in_place(nonce, Aad::empty(), &mut sealed)
             .ok()?
             .len();
@@ -67,6 +83,7 @@ mod tests {
         assert_ne!(sealed, key.seal(b"hello").unwrap());
         assert_eq!(key.open(&sealed).unwrap(), b"hello");
         assert_eq!(other.open(&sealed), None);
+        assert!(key == Key::new(&[1; 32]).unwrap() && key != other);
         for at in 0..sealed.len() {
             let mut changed = sealed.clone();
             changed[at] ^= 1;

@@ -12,13 +12,18 @@ use chitchat::{ChitchatMessage, Deserializable, Serializable};
 use tokio::net::UdpSocket;
 
 use super::seal::Key;
+use super::strangers::{Strangers, Why};
 
 /// Largest datagram.
 const DATAGRAM_MAX: usize = 65_535;
 
 /// See the module.
 pub(super) struct Sealed {
+    /// Name of the cluster.
+    pub cluster: String,
     pub key: Option<Arc<Key>>,
+    /// Takes who does not belong to it.
+    pub strangers: Arc<Strangers>,
 }
 
 #[async_trait]
@@ -27,7 +32,9 @@ impl Transport for Sealed {
         let socket = UdpSocket::bind(at).await?;
         Ok(Box::new(SealedSocket {
             socket,
+            cluster: self.cluster.clone(),
             key: self.key.clone(),
+            strangers: self.strangers.clone(),
             buffer: vec![0; DATAGRAM_MAX],
         }))
     }
@@ -35,7 +42,9 @@ impl Transport for Sealed {
 
 struct SealedSocket {
     socket: UdpSocket,
+    cluster: String,
     key: Option<Arc<Key>>,
+    strangers: Arc<Strangers>,
     buffer: Vec<u8>,
 }
 
@@ -71,12 +80,26 @@ impl Socket for SealedSocket {
                         opened = plain;
                         &opened[..]
                     }
-                    None => continue,
+                    None => {
+                        self.strangers.hear(from, Why::Key);
+                        continue;
+                    }
                 },
             };
-            if let Ok(message) = ChitchatMessage::deserialize(&mut bytes) {
-                return Ok((from, message));
+            let Ok(message) = ChitchatMessage::deserialize(&mut bytes) else {
+                // Without a key of its own it cannot tell what is sealed from what is broken.
+                self.strangers.hear(from, Why::Key);
+                continue;
+            };
+            match &message {
+                ChitchatMessage::Syn { cluster_id, .. } if *cluster_id != self.cluster => {
+                    let name = Some(cluster_id.clone());
+                    self.strangers.hear(from, Why::Cluster(name));
+                }
+                ChitchatMessage::BadCluster => self.strangers.hear(from, Why::Cluster(None)),
+                _ => {}
             }
+            return Ok((from, message));
         }
     }
 }

@@ -45,10 +45,21 @@ pub struct MetricsSnapshot {
     pub tls_handshakes_failed: u64,
     /// Per TLS profile with certificates: when the first of them ends, seconds since 1970.
     pub certificates_end: Vec<(String, i64)>,
+    /// The cluster that this process is a member of.
+    pub cluster: Option<ClusterMetrics>,
     /// Access and event lines that could not be written.
     pub log_lines_dropped: u64,
     /// Longest delay of each worker since the last reading, in seconds.
     pub worker_stalls: Vec<f64>,
+}
+
+/// A cluster as one member sees it.
+#[derive(Clone, Debug, Default)]
+pub struct ClusterMetrics {
+    /// Members by state.
+    pub members: Vec<(&'static str, u64)>,
+    /// Members that are configured otherwise than this one.
+    pub otherwise: u64,
 }
 
 /// One message processor.

@@ -18,7 +18,7 @@ use super::watch::Watch;
 use super::worker::Listening;
 use super::{cluster, doors, health, listen, registry, systemd, tokens, worker, wsdl};
 use crate::admin::{Admin, AdminAddr, Token};
-use crate::cluster::{Plan, View};
+use crate::cluster::{LEAVING_TIME, Plan, Standing};
 use crate::config::diagnostic::{Diagnostic, Severity};
 use crate::config::render;
 use crate::endpoint::allow::AllowList;
@@ -143,11 +143,11 @@ pub fn run(options: &Options) -> Result<(), RunError> {
     };
     let network = AllowList::for_network(addresses.iter().all(|a| a.at.ip().is_loopback()), own);
     let members = Members::default();
-    let view = Arc::default();
+    let standing = Standing::default();
     let around = Around {
         network: &network,
         members: &members,
-        cluster: &view,
+        standing: &standing,
     };
     let (
         Built {
@@ -204,7 +204,7 @@ pub fn run(options: &Options) -> Result<(), RunError> {
         origin,
         generation,
         &settings,
-        (network, members, view),
+        (network, members, standing),
         plan,
         Opened {
             opened,
@@ -219,8 +219,14 @@ pub fn run(options: &Options) -> Result<(), RunError> {
 /// The threads of the control plane, and the signals that they take.
 struct ControlRuntime {
     runtime: tokio::runtime::Runtime,
+    signals: Signals,
+}
+
+/// What a signal asks for.
+struct Signals {
     hangup: Signal,
     terminate: Signal,
+    interrupt: Signal,
 }
 
 impl ControlRuntime {
@@ -232,21 +238,18 @@ impl ControlRuntime {
             .enable_all()
             .build()?;
         let inside = runtime.enter();
-        let (hangup, terminate) = (
-            signal(SignalKind::hangup())?,
-            signal(SignalKind::terminate())?,
-        );
+        let signals = Signals {
+            hangup: signal(SignalKind::hangup())?,
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        };
         drop(inside);
-        Ok(ControlRuntime {
-            runtime,
-            hangup,
-            terminate,
-        })
+        Ok(ControlRuntime { runtime, signals })
     }
 }
 
 /// What is known of the world around the process, across generations.
-type Known = (AllowList, Members, Arc<ArcSwap<View>>);
+type Known = (AllowList, Members, Standing);
 
 /// Everything that listens.
 struct Opened {
@@ -262,7 +265,7 @@ fn serve(
     origin: Origin,
     generation: Generation,
     settings: &Settings,
-    (network, members, cluster): Known,
+    (network, members, standing): Known,
     plan: Option<Plan>,
     opened: Opened,
 ) -> Result<(), RunError> {
@@ -294,13 +297,15 @@ fn serve(
         limits: limits(settings),
         network,
         members,
-        cluster,
+        standing,
+        plan: watch::channel(plan.map(Arc::new)).0,
         doors: doors::Doors::new(doors, fresh, format, writer.clone()),
         counters: counters.clone(),
         events: events.clone(),
         reloads: parking_lot::Mutex::new(Reloads::default()),
     });
     shared.current.load().tell_left_out(&events);
+    shared.current.load().tell_gateway(&events);
     let (stop, stopping) = watch::channel(false);
     for (kind, address) in &opened.opened {
         println!("listening {kind} {address}");
@@ -338,9 +343,8 @@ fn serve(
                 .spawn(move || worker::run(plan))?,
         );
     }
-    let tls_listeners = opened
-        .sockets
-        .iter()
+    let own = opened.sockets.iter().filter(|l| l.door.is_none());
+    let tls_listeners = own
         .filter_map(|l| Some((l.tls.clone()?, l.name.clone())))
         .collect();
     // The workers hold sockets of their own; when they let go of theirs the port is free.
@@ -360,27 +364,21 @@ fn serve(
         shared: shared.clone(),
         reloader: Reloader::start(shared.clone())?,
         started_unix_ms: crate::observe::stamp::unix_ms(),
-        listeners: opened.opened,
-        drained: std::sync::atomic::AtomicBool::new(false),
+        listeners: opened
+            .opened
+            .into_iter()
+            .filter(|(kind, _)| !doors::KINDS.contains(&kind.as_str()))
+            .collect(),
         stop: Arc::default(),
         tls_listeners,
         stopping: stopping.clone(),
         dropped_lines: Box::new(move || dropped.dropped()),
     });
-    let ControlRuntime {
-        runtime,
-        hangup,
-        terminate,
-    } = opened.control;
+    let ControlRuntime { runtime, signals } = opened.control;
     // It ends with the last worker, which may still need a token while it drains.
     drop(fetches);
     runtime.spawn(tokens::serve(asked_for));
-    if let Some(plan) = plan {
-        let offering = Arc::new(cluster::Offering(shared.clone()));
-        let (view, events) = (shared.cluster.clone(), shared.events.clone());
-        let leaving = running.stopping.clone();
-        runtime.spawn(crate::cluster::run(plan, offering, view, events, leaving));
-    }
+    let member = runtime.spawn(cluster::follow(shared.clone(), running.stopping.clone()));
     runtime.block_on(control_plane(
         options,
         shared,
@@ -388,12 +386,14 @@ fn serve(
         opened.admin,
         opened.probes,
         stop,
-        (hangup, terminate),
+        signals,
     ));
     for thread in threads {
         // A worker that panicked has said so; the others still get their drain time.
         let _ = thread.join();
     }
+    // The others are to hear of it from this member, and not from its silence.
+    let _ = runtime.block_on(async { tokio::time::timeout(LEAVING_TIME, member).await });
     Ok(())
 }
 
@@ -405,7 +405,7 @@ async fn control_plane(
     admin: Admin,
     probes: Option<Admin>,
     stop: watch::Sender<bool>,
-    (mut hangup, mut terminate): (Signal, Signal),
+    mut signals: Signals,
 ) {
     let stopped = |mut stopping: watch::Receiver<bool>| async move {
         let _ = stopping.wait_for(|s| *s).await;
@@ -433,14 +433,14 @@ async fn control_plane(
     systemd::notify("READY=1");
     loop {
         tokio::select! {
-            _ = hangup.recv() => {
+            _ = signals.hangup.recv() => {
                 systemd::notify("RELOADING=1");
                 running.reloader.reload().await;
                 systemd::notify("READY=1");
             }
-            _ = terminate.recv() => break,
+            _ = signals.terminate.recv() => break,
             () = running.stop.notified() => break,
-            _ = tokio::signal::ctrl_c() => break,
+            _ = signals.interrupt.recv() => break,
         }
     }
     systemd::notify("STOPPING=1");
@@ -462,11 +462,13 @@ async fn watch_files(shared: Arc<Shared>, reloader: Reloader) {
             let mut files = shared.current.load().tls.files().to_vec();
             files.extend(shared.origin.settings.clone());
             watch.also(files.iter().map(PathBuf::as_path));
-            reloader.reload().await;
-            while watch.changed().await {
+            loop {
                 reloader.reload().await;
                 let files = shared.reloads.lock().files.clone();
                 watch.also(files.iter().map(PathBuf::as_path));
+                if !watch.changed().await {
+                    break;
+                }
             }
         }
         Err(error) => {

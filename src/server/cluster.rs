@@ -3,12 +3,15 @@
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::sync::Arc;
 
+use tokio::sync::watch;
+
 use super::reload::Shared;
 use crate::cluster::seal::{Key, SECRET_MIN};
-use crate::cluster::{Local, Offer, Plan};
+use crate::cluster::{self, Local, Plan, Says};
 use crate::codes::DiagnosticCode;
 use crate::config::diagnostic::Diagnostics;
 use crate::config::gateway::model::ClusterDef;
+use crate::observe::Event;
 use crate::settings::Settings;
 
 /// What makes a member of this process; what cannot be is reported. `None` without a cluster, and after an error.
@@ -84,16 +87,53 @@ fn key(settings: &Settings) -> Result<Option<Key>, String> {
     Key::new(&secret).map(Some).ok_or_else(short)
 }
 
-/// What the generation that serves offers.
-pub struct Offering(pub Arc<Shared>);
+/// What the generation that serves says of itself.
+struct Serving(Arc<Shared>);
 
-impl Local for Offering {
-    fn offers(&self) -> Vec<Offer> {
+impl Local for Serving {
+    fn says(&self) -> Says {
         let generation = self.0.current.load();
-        generation
-            .gateway
-            .as_ref()
-            .map(|gateway| gateway.offers())
-            .unwrap_or_default()
+        let gateway = generation.gateway.as_ref();
+        gateway.map(|gateway| gateway.says()).unwrap_or_default()
+    }
+}
+
+/// Is a member of the cluster that the configuration says, until the stop begins: when it says another one, the old one is
+/// left and the new one joined.
+pub async fn follow(shared: Arc<Shared>, mut stopping: watch::Receiver<bool>) {
+    let serving = Serving(shared.clone());
+    let mut plans = shared.plan.subscribe();
+    loop {
+        let plan = plans.borrow_and_update().clone();
+        let mut changing = plans.clone();
+        let leave = async {
+            tokio::select! {
+                // Both ends live as long as the process.
+                _ = changing.changed() => {}
+                _ = stopping.wait_for(|stop| *stop) => {}
+            }
+        };
+        match plan {
+            None => leave.await,
+            Some(plan) => {
+                let (view, events) = (&shared.standing.view, &shared.events);
+                cluster::run(&plan, &serving, view, events, leave).await;
+                view.store(Arc::default());
+                if !*stopping.borrow() {
+                    let text = format!(
+                        "{} has left the cluster '{}': the configuration says otherwise now",
+                        plan.name(),
+                        plan.cluster
+                    );
+                    events.emit(Event {
+                        text: Some(text),
+                        ..Event::new("cluster.left")
+                    });
+                }
+            }
+        }
+        if *stopping.borrow() {
+            return;
+        }
     }
 }

@@ -1,10 +1,11 @@
 //! The running proxy as the administration sees it.
 
+mod cluster;
 mod queues;
 mod tls;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 
 use tokio::sync::Notify;
 
@@ -18,8 +19,8 @@ use super::reloader::Reloader;
 use crate::admin::explain::{ExplainRequest, ExplainView};
 use crate::admin::sessions::{SessionList, SessionQuery};
 use crate::admin::{
-    BoxFuture, CauseView, Control, EndpointView, ListenerView, OrderView, ReloadView, SessionError,
-    StateCounts, StatsView, StatusView, SwitchError, SwitchOrder, TlsView, Verb,
+    BoxFuture, CauseView, ClusterView, Control, EndpointView, ListenerView, OrderView, ReloadView,
+    SessionError, StateCounts, StatsView, StatusView, SwitchError, SwitchOrder, TlsView, Verb,
 };
 use crate::codes::ErrorCode;
 use crate::config::source::Span;
@@ -42,13 +43,11 @@ pub struct Running {
     pub reloader: Reloader,
     /// When the process began, milliseconds since 1970.
     pub started_unix_ms: u64,
-    /// Opened addresses: kind and address.
+    /// Opened addresses besides the doors of a gateway-config: kind and address.
     pub listeners: Vec<(String, String)>,
-    /// True while `/ready` says no because somebody ordered it.
-    pub drained: AtomicBool,
     /// Told when the stop is ordered.
     pub stop: Arc<Notify>,
-    /// HTTPS listeners: profile and address.
+    /// HTTPS listeners besides those doors: profile and address.
     pub tls_listeners: Vec<(String, String)>,
     /// True while the stop goes on.
     pub stopping: tokio::sync::watch::Receiver<bool>,
@@ -123,10 +122,9 @@ impl Control for Running {
             listeners: self
                 .listeners
                 .iter()
-                .map(|(kind, address)| ListenerView {
-                    kind: kind.clone(),
-                    address: address.clone(),
-                })
+                .cloned()
+                .chain(self.shared.doors.names())
+                .map(|(kind, address)| ListenerView { kind, address })
                 .collect(),
             stores: queues::stores(&generation),
             processors: queues::processors(&generation),
@@ -231,13 +229,29 @@ impl Control for Running {
     }
 
     fn drain(&self, on: bool, order: &SwitchOrder) {
-        self.drained.store(on, Ordering::Release);
+        self.shared.standing.draining.order_process(on);
         let kind = if on {
             "process.drain"
         } else {
             "process.undrain"
         };
         self.told(kind, order);
+    }
+
+    fn cluster(&self) -> Option<ClusterView> {
+        cluster::view(self)
+    }
+
+    fn drain_member(&self, on: bool, order: &SwitchOrder) -> Option<ClusterView> {
+        self.shared.plan.borrow().as_ref()?;
+        self.shared.standing.draining.order_member(on);
+        let kind = if on {
+            "cluster.drain"
+        } else {
+            "cluster.undrain"
+        };
+        self.told(kind, order);
+        cluster::view(self)
     }
 
     fn stop(&self, order: &SwitchOrder) {
@@ -248,7 +262,7 @@ impl Control for Running {
     fn ready(&self) -> Result<Vec<String>, Vec<String>> {
         if *self.stopping.borrow() {
             Err(vec!["the proxy is stopping".to_owned()])
-        } else if self.drained.load(Ordering::Acquire) {
+        } else if self.shared.standing.draining.is_process() {
             Err(vec!["it is drained; axon drain --undo ends it".to_owned()])
         } else {
             // Everybody may ask, so places stay inside.
@@ -350,6 +364,7 @@ impl Control for Running {
                 .into_iter()
                 .filter_map(|p| Some((p.name.clone(), p.not_after()?)))
                 .collect(),
+            cluster: cluster::metrics(self),
             log_lines_dropped: (self.dropped_lines)(),
             worker_stalls: counters
                 .iter()

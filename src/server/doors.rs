@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use super::boot::RunError;
 use super::worker::Listening;
@@ -24,16 +24,41 @@ pub const KEYSTORE_PROFILE: &str = "keystore";
 /// The doors that share one socket: two names may be of one address.
 pub type Keys = Arc<ArcSwap<Vec<DoorKey>>>;
 
+/// What people call a door, in clear and inside TLS.
+pub const KINDS: [&str; 2] = ["gateway", "gateway-tls"];
+
 /// An address that is open.
 #[derive(Clone, Debug)]
 pub struct OpenDoor {
     /// The address that was asked for.
     at: SocketAddr,
+    /// The address that is listened on.
+    name: String,
     tls: bool,
     /// No HTTP is spoken.
     pub raw: bool,
     /// What leads to it.
     pub keys: Keys,
+    /// Turns true when nothing leads to it any more.
+    closed: Arc<watch::Sender<bool>>,
+}
+
+impl OpenDoor {
+    /// What a person calls it.
+    pub fn kind(&self) -> &'static str {
+        KINDS[usize::from(self.tls)]
+    }
+
+    /// Ready when nothing leads to it any more.
+    pub fn closed(&self) -> impl Future<Output = ()> + use<> {
+        let mut closed = self.closed.subscribe();
+        async move {
+            // Who could close it is gone with the process.
+            if closed.wait_for(|closed| *closed).await.is_err() {
+                std::future::pending().await
+            }
+        }
+    }
 }
 
 /// Binds every door. A name that does not resolve and an address in use name the place that asked for them.
@@ -82,16 +107,18 @@ fn open_one(
             continue;
         }
         let socket = listener::bind(at).map_err(about)?;
-        let name = socket.local_addr().map_err(about)?;
+        let name = socket.local_addr().map_err(about)?.to_string();
         let open = OpenDoor {
             at,
+            name: name.clone(),
             tls: key.tls,
             raw: key.raw,
             keys: Arc::new(ArcSwap::from_pointee(vec![key.clone()])),
+            closed: Arc::new(watch::channel(false).0),
         };
         known.push(open.clone());
         fresh.push(Listening {
-            name: name.to_string(),
+            name,
             tls: key.tls.then(|| KEYSTORE_PROFILE.to_owned()),
             door: Some(open),
             socket,
@@ -145,8 +172,8 @@ pub struct Fresh {
     pub access: Option<(LogFormat, Lines)>,
 }
 
-/// The doors that are open. A reload opens those that are new; one that nothing leads to any more stays open, and what comes in
-/// is answered with 404.
+/// The doors that are open. A reload opens those that are new and closes those that nothing leads to any more; connections that
+/// came in by them go on.
 pub struct Doors {
     open: Mutex<Vec<OpenDoor>>,
     workers: Vec<mpsc::Sender<Fresh>>,
@@ -189,6 +216,42 @@ impl Doors {
             }
         }
         fresh
+    }
+
+    /// Closes what no generation needs any more; says which.
+    pub fn close_unused(&self, gateway: Option<&Gateway>) -> Vec<String> {
+        let needed = gateway.map(Gateway::doors).unwrap_or_default();
+        let mut closed = Vec::new();
+        self.open.lock().retain(|open| {
+            let before = open.keys.load();
+            let leads_here = |key: &&DoorKey| needed.iter().any(|door| door.key == **key);
+            let keys: Vec<_> = before.iter().filter(leads_here).cloned().collect();
+            if keys.is_empty() {
+                open.closed.send_replace(true);
+                closed.push(format!("{} {}", open.kind(), open.name));
+                return false;
+            }
+            if keys.len() < before.len() {
+                open.keys.store(Arc::new(keys));
+            }
+            true
+        });
+        closed
+    }
+
+    /// Kind and address of those that are open.
+    pub fn names(&self) -> Vec<(String, String)> {
+        let open = self.open.lock();
+        let names = open.iter().map(|d| (d.kind().to_owned(), d.name.clone()));
+        names.collect()
+    }
+
+    /// TLS profile and address of those that speak TLS.
+    pub fn tls_names(&self) -> Vec<(String, String)> {
+        let open = self.open.lock();
+        let secure = open.iter().filter(|door| door.tls);
+        let names = secure.map(|door| (KEYSTORE_PROFILE.to_owned(), door.name.clone()));
+        names.collect()
     }
 
     /// Hands sockets to the workers; the names of those that are open then.

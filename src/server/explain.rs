@@ -336,7 +336,7 @@ pub fn explain_files(origin: &Origin, request: &ExplainRequest) -> Result<Explai
     let around = Around {
         network: &network,
         members: &Members::default(),
-        cluster: &std::sync::Arc::default(),
+        standing: &Default::default(),
     };
     let (built, diagnostics, settings) =
         Generation::build(loaded, origin.default.as_deref(), None, &around);

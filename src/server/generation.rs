@@ -4,11 +4,9 @@ use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
-use arc_swap::ArcSwap;
-
 use super::members::{Filling, Found, Members};
 use super::{cluster, keystore, tls};
-use crate::cluster::{Plan, View};
+use crate::cluster::{Plan, Standing};
 use crate::codes::{DiagnosticCode, ErrorCode};
 use crate::config::diagnostic::{Diagnostics, Severity};
 use crate::config::endpoint::template::Templates;
@@ -147,8 +145,8 @@ pub struct Around<'a> {
     pub network: &'a AllowList,
     /// What is known of the members of dynamic groups.
     pub members: &'a Members,
-    /// What is known of the cluster.
-    pub cluster: &'a Arc<ArcSwap<View>>,
+    /// Where the process stands in the cluster.
+    pub standing: &'a Standing,
 }
 
 /// A generation, what the reload carried over, and what is wrong with the configuration.
@@ -157,7 +155,7 @@ pub struct Built {
     pub generation: Generation,
     /// What was kept, reset, added, dropped.
     pub report: ReloadReport,
-    /// What makes the process a member of a cluster; for the start.
+    /// What makes the process a member of a cluster.
     pub plan: Option<Plan>,
 }
 
@@ -194,7 +192,7 @@ impl Generation {
             &model,
             previous_gateway,
             &tls,
-            around.cluster,
+            around.standing,
             &mut diagnostics,
         );
         let filling = Filling::new(&model, Some(around.members), number);
@@ -246,7 +244,8 @@ impl Generation {
             .iter()
             .map(|d| format!("{}: {} [{}]", sources.locate(d.span), d.message, d.code))
             .collect();
-        let read = library.into_seen();
+        let mut read = library.into_seen();
+        read.extend(settings.cluster.key_file.as_deref().map(FileSeen::of));
         let entries = entries_of(&model).map(Arc::new);
         let registry = model.registry.clone();
         let generation = Generation {
@@ -287,6 +286,21 @@ impl Generation {
         }
     }
 
+    /// Writes into the log how the gateway-config was read.
+    pub fn tell_gateway(&self, events: &EventLog) {
+        let Some(gateway) = &self.gateway else { return };
+        let (namespace, span) = gateway.namespace();
+        let text = format!(
+            "{}: gateway-config in the namespace {namespace}, {} services",
+            self.locate(span),
+            gateway.service_count()
+        );
+        events.emit(Event {
+            text: Some(text),
+            ..Event::new("config.gateway")
+        });
+    }
+
     /// The endpoints as message processors use them.
     pub fn deliveries(&self) -> &Endpoints {
         self.deliveries.get_or_init(|| self.endpoints.fork())
@@ -324,7 +338,7 @@ fn gateway(
     model: &Model,
     previous: Option<&Gateway>,
     tls: &TlsSet,
-    cluster: &Arc<ArcSwap<View>>,
+    standing: &Standing,
     diagnostics: &mut Diagnostics,
 ) -> Option<Gateway> {
     let def = model.gateway.as_ref()?;
@@ -334,7 +348,7 @@ fn gateway(
         previous,
         &Outside {
             trust: keystore::trust(tls),
-            cluster: cluster.clone(),
+            standing: standing.clone(),
         },
         diagnostics,
     ))
@@ -349,7 +363,7 @@ pub fn check_more(model: &Model, settings: &Settings, diagnostics: &mut Diagnost
     let profiles = tls::build(settings, &material, None, diagnostics);
     let cluster_def = model.gateway.as_ref().and_then(|g| g.cluster.as_ref());
     cluster::plan(cluster_def, settings, diagnostics);
-    gateway(model, None, &profiles, &Arc::default(), diagnostics);
+    gateway(model, None, &profiles, &Standing::default(), diagnostics);
     let library = Library::new(&model.sources, &model.root);
     let mut builder = Builder::new(None).library(&library).tls(profiles);
     let filling = Filling::new(model, None, 0);

@@ -6,14 +6,15 @@ use std::time::Instant;
 
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
+use tokio::sync::watch;
 
 use super::counters::Counters;
-use super::doors::Doors;
+use super::doors::{self, Doors};
 use super::generation::{Around, Built, Generation, Origin};
 use super::members::Members;
 use super::wsdl;
 use crate::admin::{ChangeView, KeptView, ReloadView};
-use crate::cluster::View;
+use crate::cluster::{Plan, Standing};
 use crate::config::diagnostic::{Diagnostic, Severity};
 use crate::config::source::Sources;
 use crate::config::wsdl::FileSeen;
@@ -38,8 +39,10 @@ pub struct Shared {
     pub network: AllowList,
     /// What is known of the members of dynamic groups.
     pub members: Members,
-    /// What is known of the cluster.
-    pub cluster: Arc<ArcSwap<View>>,
+    /// Where the process stands in the cluster.
+    pub standing: Standing,
+    /// What makes the process a member of it, for whoever follows.
+    pub plan: watch::Sender<Option<Arc<Plan>>>,
     /// The doors of the gateway-config.
     pub doors: Doors,
     /// Counters of the workers.
@@ -86,8 +89,11 @@ pub fn reload(shared: &Shared) -> ReloadView {
     // One at a time: each builds on the one before.
     let mut reloads = shared.reloads.lock();
     let previous = shared.current.load_full();
-    let loaded = shared.origin.load();
+    let mut loaded = shared.origin.load();
     reloads.files = loaded.material.paths().map(PathBuf::from).collect();
+    reloads
+        .files
+        .extend(loaded.settings.cluster.key_file.clone());
     let unchanged = same_texts(&loaded.model.sources, &previous.sources)
         && TlsSet::fingerprint_of(&loaded.material) == previous.tls.fingerprint()
         && previous.read.iter().all(FileSeen::is_unchanged)
@@ -102,6 +108,7 @@ pub fn reload(shared: &Shared) -> ReloadView {
         reloads.problem = None;
         view.result = "unchanged".to_owned();
     } else {
+        doors::check(&loaded.model, &mut loaded.diagnostics);
         let (built, mut diagnostics, _settings) = Generation::build(
             loaded,
             shared.origin.default.as_deref(),
@@ -109,7 +116,7 @@ pub fn reload(shared: &Shared) -> ReloadView {
             &Around {
                 network: &shared.network,
                 members: &shared.members,
-                cluster: &shared.cluster,
+                standing: &shared.standing,
             },
         );
         if shared.lenient || !diagnostics.has_errors() {
@@ -146,11 +153,21 @@ pub fn reload(shared: &Shared) -> ReloadView {
                 reloads.applied += 1;
                 reloads.problem = None;
                 apply(shared, &previous, built, &mut view);
-                for name in shared.doors.hand_out(fresh) {
+                let listener = |kind, text| {
                     shared.events.emit(Event {
-                        text: Some(format!("listening {name}")),
-                        ..Event::new("listener.opened")
+                        text: Some(text),
+                        ..Event::new(kind)
                     });
+                };
+                for name in shared.doors.hand_out(fresh) {
+                    listener("listener.opened", format!("listening {name}"));
+                }
+                let gateway = shared.current.load();
+                for name in shared.doors.close_unused(gateway.gateway.as_ref()) {
+                    let text = format!(
+                        "{name} is closed: nothing leads there any more; its connections go on"
+                    );
+                    listener("listener.closed", text);
                 }
             }
         }
@@ -178,7 +195,9 @@ pub fn reload(shared: &Shared) -> ReloadView {
 
 fn apply(shared: &Shared, previous: &Generation, built: Built, view: &mut ReloadView) {
     let Built {
-        generation, report, ..
+        generation,
+        report,
+        plan,
     } = built;
     let texts = |list: Vec<Arc<str>>| list.iter().map(|path| path.to_string()).collect::<Vec<_>>();
     let sessions = |generation: &Generation| generation.endpoints.session_count() as u64;
@@ -214,11 +233,29 @@ fn apply(shared: &Shared, previous: &Generation, built: Built, view: &mut Reload
     let generation = Arc::new(generation);
     shared.current.store(generation.clone());
     generation.tell_left_out(&shared.events);
+    tell_namespace(shared, previous, &generation);
+    let plan = plan.map(Arc::new);
+    shared.plan.send_if_modified(|now| {
+        let changed = *now != plan;
+        *now = plan;
+        changed
+    });
     let ended = generation.endpoints.end_lost_sessions(&previous.endpoints) as u64;
     view.sessions = KeptView {
         kept: inherited.saturating_sub(ended),
         lost: before.saturating_sub(inherited) + ended,
     };
+}
+
+/// Told again only when the file has become one of another namespace.
+fn tell_namespace(shared: &Shared, previous: &Generation, generation: &Generation) {
+    let namespace = |generation: &Generation| {
+        let gateway = generation.gateway.as_ref()?;
+        Some(gateway.namespace().0.to_owned())
+    };
+    if namespace(previous) != namespace(generation) {
+        generation.tell_gateway(&shared.events);
+    }
 }
 
 fn endpoints_state(generation: &Generation, path: &str) -> Option<&'static str> {

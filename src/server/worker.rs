@@ -74,10 +74,9 @@ impl Listening {
     /// What a person calls it.
     pub fn kind(&self) -> &'static str {
         match (&self.door, &self.tls) {
+            (Some(door), _) => door.kind(),
             (None, None) => "http",
             (None, Some(_)) => "https",
-            (Some(_), None) => "gateway",
-            (Some(_), Some(_)) => "gateway-tls",
         }
     }
 
@@ -140,11 +139,15 @@ impl Opener {
         let (socket, worker) = (listening.socket, self.worker.clone());
         match listening.door {
             None => {
-                tokio::task::spawn_local(listener::accept(socket, protocol, worker, service));
+                let never = std::future::pending();
+                let accept = listener::accept(socket, protocol, worker, service, never);
+                tokio::task::spawn_local(accept);
             }
             Some(door) => {
+                let closed = door.closed();
                 let doorman = Rc::new(Doorman { service, door });
-                tokio::task::spawn_local(listener::accept(socket, protocol, worker, doorman));
+                let accept = listener::accept(socket, protocol, worker, doorman, closed);
+                tokio::task::spawn_local(accept);
             }
         }
     }

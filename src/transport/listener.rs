@@ -3,6 +3,7 @@
 //! On a listener for TLS the handshake is a task of its own with a time limit. When too many are under way the oldest is
 //! given up: who begins handshakes and does not go on loses to those who do.
 
+use std::future::Future;
 use std::io;
 use std::net::{SocketAddr, TcpListener as StdListener};
 use std::rc::Rc;
@@ -52,19 +53,25 @@ pub enum Protocol {
     Https,
 }
 
-/// Accepts until the stop begins, then takes what still waits and ends.
+/// Accepts until the stop begins or `closed` is ready, then takes what still waits and ends; the connections go on.
 pub async fn accept<H: Handler + 'static>(
     listener: StdListener,
     protocol: Protocol,
     worker: Rc<Worker>,
     handler: Rc<H>,
+    closed: impl Future<Output = ()>,
 ) -> io::Result<()> {
+    tokio::pin!(closed);
     let listener = TcpListener::from_std(listener)?;
     let local = listener.local_addr()?;
     let waiting = worker.drain.wait();
     loop {
         let accepted = std::future::poll_fn(|cx| match listener.poll_accept(cx) {
-            std::task::Poll::Pending if waiting.poll_begun(cx) => std::task::Poll::Ready(None),
+            std::task::Poll::Pending
+                if waiting.poll_begun(cx) || closed.as_mut().poll(cx).is_ready() =>
+            {
+                std::task::Poll::Ready(None)
+            }
             other => other.map(Some),
         })
         .await;

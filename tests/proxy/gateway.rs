@@ -3,7 +3,9 @@
 mod balancer;
 mod cluster;
 mod directory;
+mod doors;
 mod echo;
+mod members;
 mod origins;
 mod proxies;
 mod published;

@@ -55,6 +55,7 @@ fn looking_answers_every_listed_path() {
         "/api/v1/status",
         "/api/v1/endpoints",
         "/api/v1/events",
+        "/api/v1/cluster",
     ] {
         assert_eq!(ask(&router, "GET", path, "").0, 200, "{path}");
     }
@@ -201,4 +202,26 @@ fn the_probes_listener_shows_nothing_else() {
     ] {
         assert_eq!(ask(&probes, method, path, "").0, 404, "{method} {path}");
     }
+}
+
+#[test]
+fn a_member_is_drained_and_offered_again_and_without_a_cluster_it_is_said_so() {
+    let control = Double::shared();
+    let inside = router(&control);
+    let state = |what: &str| {
+        let (status, body) = ask(&inside, "POST", &format!("/api/v1/cluster:{what}"), "{}");
+        let view: serde_json::Value = serde_json::from_str(&body).unwrap();
+        (status, view["members"][0]["state"].clone())
+    };
+    assert_eq!(state("drain"), (200, "draining".into()));
+    assert_eq!(state("undrain"), (200, "online".into()));
+    assert_eq!(ask(&inside, "POST", "/api/v1/cluster:nonsense", "").0, 404);
+    assert_eq!(ask(&inside, "POST", "/api/v1/cluster", "").0, 405);
+    assert_eq!(ask(&inside, "POST", "/api/v1/cluster:drain", "x").0, 400);
+    let alone = router(&Arc::new(Double {
+        reject: true,
+        ..Double::default()
+    }));
+    let (status, body) = ask(&alone, "GET", "/api/v1/cluster", "");
+    assert!(status == 404 && body.contains("no_cluster"), "{body}");
 }

@@ -29,6 +29,14 @@ pub struct FileSeen {
 }
 
 impl FileSeen {
+    /// A file as it is now.
+    pub fn of(path: &Path) -> FileSeen {
+        FileSeen {
+            content: read(path).ok().map(|bytes| hash(&bytes)),
+            path: path.to_owned(),
+        }
+    }
+
     /// True while the file holds what it held.
     pub fn is_unchanged(&self) -> bool {
         let content = read(&self.path).ok().map(|bytes| hash(&bytes));

@@ -175,6 +175,7 @@ impl Collector for Scrape {
         self.groups(&mut families)?;
         self.stores(&mut families)?;
         self.executors(&mut families)?;
+        self.cluster(&mut families)?;
         // Last, so that it knows what this very reading left out.
         let dropped = self.dropped_before + self.left_out.load(Ordering::Relaxed);
         families.counters(

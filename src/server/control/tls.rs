@@ -30,10 +30,9 @@ fn shown(running: &Running, generation: &Generation, profile: &Profile) -> TlsPr
     let users = generation.endpoints.nodes().filter(
         |(_, node)| matches!(&node.kind, NodeKind::Leaf(leaf) if leaf.tls.name() == profile.name),
     );
-    let listeners = running
-        .tls_listeners
-        .iter()
-        .filter(|(name, _)| *name == profile.name);
+    let doors = running.shared.doors.tls_names();
+    let listeners = running.tls_listeners.iter().chain(&doors);
+    let listeners = listeners.filter(|(name, _)| *name == profile.name);
     TlsProfileView {
         name: profile.name.clone(),
         loaded_at: rfc3339(profile.loaded_unix_ms),

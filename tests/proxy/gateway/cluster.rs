@@ -15,13 +15,16 @@ const LOST: Duration = Duration::from_secs(6);
 const BROWSER: &str = "User-Agent: Mozilla/5.0 (X11)\r\n";
 
 /// Ports that nobody uses: of the doors, and of two members.
-struct Ports {
-    door: u16,
+pub struct Ports {
+    /// Of the doors.
+    pub door: u16,
+    /// Of the members, for each other.
     members: [u16; 2],
 }
 
 impl Ports {
-    fn free() -> Ports {
+    /// Found by asking the system.
+    pub fn free() -> Ports {
         let door = TcpListener::bind("127.0.0.1:0").unwrap();
         let udp = [0, 1].map(|_| UdpSocket::bind("127.0.0.1:0").unwrap());
         Ports {
@@ -44,13 +47,17 @@ impl Ports {
         ))
     }
 
-    fn start(&self, number: usize, cluster: &str, properties: &str) -> Proxy {
+    /// The file of a member that asks the other one.
+    pub fn configured(&self, number: usize, cluster: &str, properties: &str) -> String {
         let other = self.members[2 - number];
         let connect = format!("tcp://127.0.0.1:{other}");
-        Proxy::start(&[(
-            "gateway-config.xml",
-            self.member(number, cluster, &connect, properties),
-        )])
+        self.member(number, cluster, &connect, properties)
+    }
+
+    /// Runs a member.
+    pub fn start(&self, number: usize, cluster: &str, properties: &str) -> Proxy {
+        let text = self.configured(number, cluster, properties);
+        Proxy::start(&[("gateway-config.xml", text)])
     }
 
     fn ask(&self, lines: &str) -> String {
@@ -68,11 +75,12 @@ fn sent(member: &Proxy, ports: &Ports) -> String {
 }
 
 /// True when the member is offered in one of so many answers.
-fn is_offered(member: &Proxy, ports: &Ports, other: &str) -> bool {
+pub fn is_offered(member: &Proxy, ports: &Ports, other: &str) -> bool {
     (0..24).any(|_| sent(member, ports).contains(other))
 }
 
-fn until_lost(member: &Proxy, ports: &Ports, other: &str) -> Duration {
+/// Waits until the member is not offered any more.
+pub fn until_lost(member: &Proxy, ports: &Ports, other: &str) -> Duration {
     let begun = Instant::now();
     eventually("the lost member to be left out", || {
         (!is_offered(member, ports, other)).then_some(())
@@ -80,7 +88,8 @@ fn until_lost(member: &Proxy, ports: &Ports, other: &str) -> Duration {
     begun.elapsed()
 }
 
-fn until_offered(member: &Proxy, ports: &Ports, other: &str) {
+/// Waits until the member is offered.
+pub fn until_offered(member: &Proxy, ports: &Ports, other: &str) {
     eventually("the member to be offered", || {
         is_offered(member, ports, other).then_some(())
     });

@@ -121,6 +121,23 @@ impl Scrape {
         )
     }
 
+    pub(super) fn cluster(&self, f: &mut Families<'_, '_>) -> fmt::Result {
+        let Some(cluster) = &self.snapshot.cluster else {
+            return Ok(());
+        };
+        let members = cluster.members.iter();
+        f.gauges(
+            "axon_cluster_members",
+            "Members of the cluster, this one among them, as this one sees them",
+            members.map(|(state, n)| (labels!["state" = *state], *n as f64)),
+        )?;
+        f.gauges(
+            "axon_cluster_members_configured_otherwise",
+            "Members whose services are configured otherwise than those of this one",
+            [(labels![], cluster.otherwise as f64)],
+        )
+    }
+
     pub(super) fn config(&self, f: &mut Families<'_, '_>) -> fmt::Result {
         let config = &self.snapshot.config;
         f.gauges(

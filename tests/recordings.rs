@@ -79,3 +79,29 @@ fn the_table_of_xpath_is_that_of_the_shared_folder_when_it_is_there() {
         }
     }
 }
+
+#[test]
+fn each_oddity_of_the_recorded_gateway_is_listed_with_what_axon_does() {
+    let project = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let shared = std::env::var_os("AXON_SHARED").map_or(project.join("../shared"), PathBuf::from);
+    let Ok(files) = std::fs::read_dir(shared.join("oracle/kaazing/cases")) else {
+        println!(
+            "skipped: there is no shared folder beside the project (AXON_SHARED names another place)"
+        );
+        return;
+    };
+    let page = std::fs::read_to_string(project.join("docs/differences.md")).unwrap();
+    let mut count = 0;
+    for file in files {
+        let text = std::fs::read_to_string(file.unwrap().path()).unwrap();
+        let set: serde_json::Value = serde_json::from_str(&text).unwrap();
+        for case in set["cases"].as_array().unwrap() {
+            if case["quirk"] == true {
+                let id = case["id"].as_str().unwrap();
+                assert!(page.contains(&format!("`{id}`")), "{id} is not listed");
+                count += 1;
+            }
+        }
+    }
+    assert!(count > 0, "no case is marked");
+}

@@ -13,6 +13,7 @@ pub mod description;
 mod differences;
 mod discovery;
 mod member;
+mod pages;
 pub mod seal;
 mod standing;
 mod strangers;

@@ -13,6 +13,7 @@ use chitchat::{
 
 use super::description::Description;
 use super::discovery::Group;
+use super::pages::{self, KEYS};
 use super::seal::Key;
 use super::strangers::Strangers;
 use super::transport::Sealed;
@@ -33,8 +34,6 @@ pub const LEAVING_TIME: Duration = Duration::from_secs(1);
 const TOLD_AT_ONCE: usize = 16;
 /// How long it is waited before an address that could not be used is tried again.
 const AGAIN: Duration = Duration::from_secs(1);
-/// Key of what a member offers.
-const OFFERS: &str = "offers";
 /// Key that says that a member stops.
 const LEAVING: &str = "leaving";
 /// Key that says whether a member drains.
@@ -121,7 +120,7 @@ pub async fn run(
     };
     let begun = Instant::now();
     let mut watcher = Watcher::default();
-    let mut told = None;
+    let (mut told, mut no_room) = (None, None);
     let mut every = tokio::time::interval(EVERY);
     loop {
         tokio::select! {
@@ -143,13 +142,22 @@ pub async fn run(
             unix_ms: unix_ms(),
         };
         let before = view.load_full();
+        let mut left = None;
         let mut look = handle
             .with_chitchat(|chitchat| {
-                say(chitchat.self_node_state(), &says, told.as_ref());
+                left = say(chitchat.self_node_state(), &says, told.as_ref());
                 let states: Vec<_> = states(chitchat).collect();
                 watcher.look(&own, &states, &before, now)
             })
             .await;
+        if left.is_some() && left != no_room {
+            let left = left.unwrap_or_default();
+            tell(format!(
+                "{} offers too many URIs: balancers of other members do not hear of {left} of them",
+                plan.name()
+            ));
+            no_room = Some(left);
+        }
         told = Some(says);
         look.news.into_iter().for_each(&tell);
         let (all, fresh) = strangers.look(now.line);
@@ -228,16 +236,20 @@ async fn join(plan: &Plan, strangers: &Arc<Strangers>) -> Result<ChitchatHandle,
     joined.map_err(|error| format!("{error:#}"))
 }
 
-/// Says what is not said yet.
-fn say(state: &mut NodeState, says: &Says, told: Option<&Says>) {
+/// Says what is not said yet; how many offers there is no room for, when that was looked at and there are any.
+fn say(state: &mut NodeState, says: &Says, told: Option<&Says>) -> Option<usize> {
+    let mut left = None;
     if told.is_none() {
         state.set(VERSION, env!("CARGO_PKG_VERSION"));
     }
     if told.is_none_or(|told| told.offers != says.offers) {
-        state.set(
-            OFFERS,
-            serde_json::to_string(&says.offers).unwrap_or_default(),
-        );
+        let (pages, no_room) = pages::cut(&says.offers);
+        for (key, page) in KEYS.into_iter().zip(pages) {
+            if state.get(key).unwrap_or_default() != page {
+                state.set(key, page);
+            }
+        }
+        left = (no_room > 0).then_some(no_room);
     }
     if told.is_none_or(|told| told.open != says.open) {
         state.set(OPEN, says.open);
@@ -249,6 +261,7 @@ fn say(state: &mut NodeState, says: &Says, told: Option<&Says>) {
         let text = serde_json::to_string(&*says.description).unwrap_or_default();
         state.set(CONFIG, text);
     }
+    left
 }
 
 /// What everybody says of itself, as far as it was heard.
@@ -264,7 +277,7 @@ fn states(chitchat: &Chitchat) -> impl Iterator<Item = State<'_>> {
             .get(OPEN)
             .and_then(|n| n.parse().ok())
             .unwrap_or_default(),
-        offers: state.get(OFFERS).unwrap_or_default(),
+        offers: KEYS.map(|key| state.get(key).unwrap_or_default()),
         config: state.get(CONFIG).unwrap_or_default(),
     })
 }

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use super::description::Description;
 use super::differences::{self, Difference};
+use super::pages::{self, KEYS};
 use super::view::{Member, Offer, Offered, Presence, View, key};
 use crate::config::gateway::uri::Uri;
 use crate::util::gauge::Gauge;
@@ -40,8 +41,8 @@ pub struct State<'a> {
     pub version: &'a str,
     /// Its open WebSockets.
     pub open: u64,
-    /// What it offers: a list of [`Offer`] as JSON.
-    pub offers: &'a str,
+    /// What it offers: lists of [`Offer`] as JSON.
+    pub offers: [&'a str; KEYS.len()],
     /// Its configuration: a [`Description`] as JSON.
     pub config: &'a str,
 }
@@ -91,7 +92,7 @@ struct Known {
     since_unix_ms: u64,
     version: String,
     open: u64,
-    offers: Taken<Vec<Offer>>,
+    offers: [Taken<Vec<Offer>>; KEYS.len()],
     /// The same, ready to be chosen, by public URI.
     offered: Vec<(String, Arc<Offered>)>,
     config: Taken<Option<Description>>,
@@ -175,7 +176,7 @@ impl Known {
             since_unix_ms: now.unix_ms,
             version: String::new(),
             open: 0,
-            offers: Taken::default(),
+            offers: Default::default(),
             offered: Vec::new(),
             config: Taken::default(),
             compared: String::new(),
@@ -193,12 +194,21 @@ impl Known {
             state.version.clone_into(&mut self.version);
         }
         self.open = state.open;
-        if self.offers.take(state.offers, read_offers) {
-            self.offered = self.offers.value.iter().filter_map(offered).collect();
+        let mut changed = false;
+        for (known, page) in self.offers.iter_mut().zip(state.offers) {
+            changed |= known.take(page, pages::read);
+        }
+        if changed {
+            self.offered = self.all_offers().filter_map(offered).collect();
         }
         if self.config.take(state.config, Description::read) {
             self.compared.clear();
         }
+    }
+
+    fn all_offers(&self) -> impl Iterator<Item = &Offer> {
+        let pages = self.offers.iter().flat_map(|page| &page.value);
+        pages.take(OFFERS_MAX)
     }
 
     fn compare(&mut self, own: &Description) {
@@ -236,18 +246,12 @@ impl Known {
             open: if down { 0 } else { self.open },
             config: self.config.value.as_ref().map(|c| c.hash.clone()),
             differences: self.differences.clone(),
-            offers: self.offers.value.clone(),
+            offers: self.all_offers().cloned().collect(),
         }
     }
 }
 
 /// What another member says is judged like what a file says.
-fn read_offers(text: &str) -> Vec<Offer> {
-    let mut offers: Vec<Offer> = serde_json::from_str(text).unwrap_or_default();
-    offers.truncate(OFFERS_MAX);
-    offers
-}
-
 fn offered(offer: &Offer) -> Option<(String, Arc<Offered>)> {
     let (public, uri) = (
         Uri::parse(&offer.public).ok()?,

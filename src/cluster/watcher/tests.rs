@@ -11,6 +11,13 @@ fn offers(of: &str) -> String {
     serde_json::to_string(&[offer]).unwrap()
 }
 
+/// All of it on the second page.
+fn page(offers: &str) -> [&str; KEYS.len()] {
+    let mut pages = [""; KEYS.len()];
+    pages[1] = offers;
+    pages
+}
+
 fn config(hash: &str, accept: &str) -> String {
     serde_json::json!({
         "hash": hash,
@@ -66,7 +73,7 @@ impl Cluster {
         let offers = self.offers.clone();
         let other = State {
             name: "node2",
-            offers: &offers,
+            offers: page(&offers),
             ..other
         };
         let states = [one, other];
@@ -238,7 +245,7 @@ fn what_makes_no_sense_is_not_offered_and_of_two_starts_the_newer_counts() {
         name,
         start,
         heartbeat,
-        offers,
+        offers: page(offers),
         ..State::default()
     };
     let mut watcher = Watcher::default();

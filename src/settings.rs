@@ -258,12 +258,33 @@ pub fn load(
         read::toml(&mut settings, file, sources, diagnostics);
         // From the settings file's own folder, else from the root of the configuration.
         let own = path.parent().unwrap_or(Path::new("")).to_owned();
+        let folders = [&own, root];
         for profile in &mut settings.tls {
-            profile.resolve(&[&own, root]);
+            profile.resolve(&folders);
+        }
+        let files = [
+            &mut settings.cluster.key_file,
+            &mut settings.admin.token_file,
+        ];
+        for file in files.into_iter().flatten() {
+            *file = placed(file, &folders);
         }
     }
     read::environment(&mut settings, environment, sources, diagnostics);
     settings
+}
+
+/// A relative path begins in the first of these folders that has such a file, else in the working directory; one that is
+/// nowhere begins in the first folder.
+fn placed(written: &Path, folders: &[&Path]) -> PathBuf {
+    let mut places = folders.iter().map(|folder| folder.join(written));
+    match places.find(|place| place.exists()) {
+        Some(place) => place,
+        None if written.exists() => written.to_owned(),
+        None => folders
+            .first()
+            .map_or_else(PathBuf::new, |folder| folder.join(written)),
+    }
 }
 
 /// The folders that count as "beside the configuration": its root, and what holds `synapse-configs` or `default`.

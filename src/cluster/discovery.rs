@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::UdpSocket;
+use tokio::time::Interval;
 
 use super::member::Plan;
 use super::seal::Key;
@@ -27,6 +28,7 @@ pub(super) struct Group {
     own: SocketAddr,
     key: Option<Arc<Key>>,
     strangers: Arc<Strangers>,
+    every: Interval,
 }
 
 impl Group {
@@ -63,17 +65,18 @@ impl Group {
             own,
             key: plan.key.clone(),
             strangers,
+            every: tokio::time::interval(EVERY),
         })
     }
 
-    /// Announces and listens until somebody else of the same cluster is heard.
-    pub async fn next(&self) -> SocketAddr {
+    /// Announces and listens until somebody else of the same cluster is heard. Whoever stops waiting may ask again: nothing is
+    /// announced more often for that.
+    pub async fn next(&mut self) -> SocketAddr {
         let mut buffer = [0; ANNOUNCEMENT_MAX];
-        let mut every = tokio::time::interval(EVERY);
         loop {
             tokio::select! {
                 // Who is not there to hear it is found with the next one.
-                _ = every.tick() => { let _ = self.socket.send_to(&self.announcement, self.group).await; }
+                _ = self.every.tick() => { let _ = self.socket.send_to(&self.announcement, self.group).await; }
                 read = self.socket.recv_from(&mut buffer) => {
                     if let Ok((length, from)) = read
                         && let Some(address) = self.heard(&buffer[..length], from)

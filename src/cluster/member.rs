@@ -106,7 +106,7 @@ pub async fn run(
         handle = joined(plan, &strangers, &tell) => handle,
         () = &mut leave => return,
     };
-    let group = match plan.multicast {
+    let mut group = match plan.multicast {
         None => None,
         Some(at) => match Group::join(at, plan, strangers.clone()) {
             Ok(group) => Some(group),
@@ -125,7 +125,7 @@ pub async fn run(
     loop {
         tokio::select! {
             _ = every.tick() => {}
-            found = found(group.as_ref()) => {
+            found = found(group.as_mut()) => {
                 // It is asked like a seed; when it is not there any more nothing is lost.
                 let _ = handle.gossip(found);
                 continue;
@@ -165,7 +165,6 @@ pub async fn run(
             tell(stranger.told(&plan.cluster));
         }
         look.view.strangers = all;
-        look.view.cluster.clone_from(&plan.cluster);
         view.store(Arc::new(look.view));
     }
     let live: Vec<_> = handle
@@ -183,7 +182,7 @@ pub async fn run(
 }
 
 /// Who is heard of next; never without a group.
-async fn found(group: Option<&Group>) -> SocketAddr {
+async fn found(group: Option<&mut Group>) -> SocketAddr {
     match group {
         Some(group) => group.next().await,
         None => std::future::pending().await,

@@ -117,8 +117,6 @@ impl Member {
 /// The cluster at a moment.
 #[derive(Clone, Debug, Default)]
 pub struct View {
-    /// Its name; empty without a cluster.
-    pub cluster: String,
     /// Everybody who is there, and who was lately, by name.
     pub members: Vec<Member>,
     /// What the others offer, by public URI.

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use toml::de::{DeTable, DeValue};
 
 use super::keys::TLS;
+use super::placed;
 use super::read::{MAX_ENTRIES, Reader};
 use crate::config::source::{Span, Spanned};
 
@@ -84,8 +85,7 @@ impl TlsProfile {
             .map(|path| path.value.as_path())
     }
 
-    /// Lets relative paths begin in the first of these folders that has such a file, else in the working directory; one
-    /// that is nowhere begins in the first folder.
+    /// Lets its paths begin where they do ([`placed`]).
     pub(super) fn resolve(&mut self, folders: &[&Path]) {
         let lists = self
             .cert
@@ -93,16 +93,7 @@ impl TlsProfile {
             .chain(&mut self.key)
             .chain(&mut self.ca);
         for path in lists.chain(&mut self.client_ca) {
-            let written = &path.value;
-            let mut places = folders.iter().map(|folder| folder.join(written));
-            let found = places.find(|place| place.exists());
-            path.value = match found {
-                Some(place) => place,
-                None if written.exists() => continue,
-                None => folders
-                    .first()
-                    .map_or_else(PathBuf::new, |f| f.join(written)),
-            };
+            path.value = placed(&path.value, folders);
         }
     }
 

@@ -158,3 +158,31 @@ fn a_changed_cluster_element_is_taken_with_a_reload() {
     until_offered(&two, &ports, "127.0.0.2");
     echoes(&mut socket);
 }
+
+#[test]
+fn another_key_is_told_and_the_right_one_is_taken_with_a_reload() {
+    let ports = Ports::free();
+    let start = |number: usize, secret: &str| {
+        Proxy::start(&[
+            (
+                "gateway-config.xml",
+                ports.configured(number, "c", "").as_str(),
+            ),
+            ("axon.toml", "[cluster]\nkey_file = \"secret\"\n"),
+            ("secret", secret),
+        ])
+    };
+    let one = start(1, "0123456789abcdef");
+    let two = start(2, "fedcba9876543210");
+    for member in [&one, &two] {
+        told(
+            member,
+            "is not sealed with the key of this cluster and is not listened to",
+        );
+    }
+    assert!(!is_offered(&one, &ports, "127.0.0.2"));
+    two.write("secret", "0123456789abcdef\n");
+    two.reload();
+    until_offered(&one, &ports, "127.0.0.2");
+    until_offered(&two, &ports, "127.0.0.1");
+}

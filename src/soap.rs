@@ -5,7 +5,6 @@
 //! where a body has to be looked into or changed.
 
 pub mod addressing;
-pub mod base64;
 pub mod blocks;
 pub mod charset;
 pub mod coding;

@@ -61,7 +61,7 @@ impl<'b> Part<'b> {
         let encoding = self.field("Content-Transfer-Encoding").unwrap_or("binary");
         match encoding.to_ascii_lowercase().as_str() {
             "binary" | "8bit" | "7bit" => Some(self.body.into()),
-            "base64" => super::base64::decode(self.body).map(Into::into),
+            "base64" => crate::util::base64::decode(self.body).map(Into::into),
             _ => None,
         }
     }

@@ -6,9 +6,9 @@ use quick_xml::NsReader;
 use quick_xml::events::Event;
 use quick_xml::name::ResolveResult;
 
-use super::base64;
 use super::multipart::{PARTS_MAX, Part, bare_id};
 use super::outline::Unreadable;
+use crate::util::base64;
 
 /// Namespace of `xop:Include`.
 pub const XOP_NS: &str = "http://www.w3.org/2004/08/xop/include";

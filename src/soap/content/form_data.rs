@@ -6,13 +6,13 @@
 use std::borrow::Cow;
 
 use super::ContentError;
-use crate::soap::base64;
 use crate::soap::charset;
 use crate::soap::convert::query::element_name;
 use crate::soap::escape_text;
 use crate::soap::media::MediaType;
 use crate::soap::multipart::{self, NewPart, Part};
 use crate::soap::tree::{NodeId, Tree};
+use crate::util::base64;
 
 /// The payload that stands for a form.
 pub(super) fn read(media: &MediaType, bytes: &[u8]) -> Result<String, ContentError> {

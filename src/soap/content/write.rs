@@ -5,13 +5,13 @@ use std::fmt::Write;
 use bytes::Bytes;
 
 use super::{Content, ContentError, Notation, View, form_data};
-use crate::soap::base64;
 use crate::soap::envelope::SOAP12_NS;
 use crate::soap::json;
 use crate::soap::media::MediaType;
 use crate::soap::multipart;
 use crate::soap::tree::{Charset, Declaration, Kind, NodeId, Tree, WriteOptions};
 use crate::soap::xop;
+use crate::util::base64;
 
 /// Namespace of payloads that wrap what is no XML.
 const PAYLOAD_NS: &str = "http://ws.apache.org/commons/ns/payload";

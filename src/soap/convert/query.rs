@@ -1,8 +1,8 @@
 //! A payload as the query of a GET, and what is no XML as a payload (spec/endpoints.md 17.1; spec/mediation.md 10).
 
-use crate::soap::base64;
 use crate::soap::escape_text;
 use crate::soap::outline::{Element, Outline, Unreadable};
+use crate::util::base64;
 
 /// Most parameters of a query.
 const PARAMETERS_MAX: usize = 1000;

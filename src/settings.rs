@@ -15,7 +15,7 @@ mod tests;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-pub use tls::{ClientAuth, MinVersion, TlsProfile};
+pub use tls::{ClientAuth, MaxVersion, MinVersion, TlsProfile, TlsStore};
 
 use crate::config::diagnostic::Diagnostics;
 use crate::config::source::{Sources, Spanned};

@@ -11,6 +11,8 @@
     reason = "a test fails by panicking"
 )]
 
+#[path = "fuzz/keystore.rs"]
+mod keystore;
 #[path = "fuzz/message.rs"]
 mod message;
 #[path = "fuzz/mutate.rs"]
@@ -59,6 +61,11 @@ const TARGETS: &[Target] = &[
         name: "websocket",
         words: websocket::WORDS,
         holds: websocket::frames,
+    },
+    Target {
+        name: "keystore",
+        words: keystore::WORDS,
+        holds: keystore::store,
     },
     Target {
         name: "scan",

@@ -1,5 +1,6 @@
 //! TLS profiles of a configuration: compiled by the transport, their problems put at their places in the settings.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -7,7 +8,7 @@ use crate::codes::DiagnosticCode;
 use crate::config::diagnostic::{Diagnostic, Diagnostics, Severity};
 use crate::config::source::{Sources, Span, Spanned};
 use crate::observe::stamp::unix_ms;
-use crate::settings::{Settings, TlsProfile};
+use crate::settings::{Settings, TlsProfile, TlsStore};
 use crate::transport::tls::{Material, Place, Problem, ProblemKind, TlsSet};
 
 /// Name of the profile that `--cert` and `--key` make.
@@ -58,8 +59,9 @@ pub fn build(
     diagnostics: &mut Diagnostics,
 ) -> Arc<TlsSet> {
     let (set, problems) = TlsSet::build(material, previous, unix_ms());
+    let mut told: HashSet<(Span, String)> = HashSet::new();
     for problem in problems {
-        report(settings, &problem, diagnostics);
+        report(settings, problem, &mut told, diagnostics);
     }
     for named in settings.listeners.iter().filter_map(|l| l.tls.as_ref()) {
         listener(settings, &set, named, diagnostics);
@@ -92,7 +94,13 @@ fn listener(
     }
 }
 
-fn report(settings: &Settings, problem: &Problem, diagnostics: &mut Diagnostics) {
+/// Makes a diagnostic of it; profiles of the same files have the same problems, which are told once.
+fn report(
+    settings: &Settings,
+    problem: Problem,
+    told: &mut HashSet<(Span, String)>,
+    diagnostics: &mut Diagnostics,
+) {
     let Some(profile) = settings.tls.iter().find(|p| p.name == problem.profile) else {
         return;
     };
@@ -110,7 +118,12 @@ fn report(settings: &Settings, problem: &Problem, diagnostics: &mut Diagnostics)
         // Names matter where a client looks for them.
         ProblemKind::Names if !is_shown => return,
         ProblemKind::Names => DiagnosticCode::TlsNames,
+        ProblemKind::Store | ProblemKind::StoreEntry => DiagnosticCode::Keystore,
     };
+    let span = span(profile, problem.place);
+    if !told.insert((span, problem.text.clone())) {
+        return;
+    }
     diagnostics.push(Diagnostic {
         code,
         severity: if problem.is_fatal() {
@@ -118,9 +131,9 @@ fn report(settings: &Settings, problem: &Problem, diagnostics: &mut Diagnostics)
         } else {
             Severity::Warning
         },
-        span: span(profile, problem.place),
-        message: problem.text.clone(),
-        help: Some(problem.help.clone()),
+        span,
+        message: problem.text,
+        help: Some(problem.help),
         related: None,
     });
 }
@@ -135,8 +148,27 @@ fn span(profile: &TlsProfile, place: Place) -> Span {
         Place::Ca(at) => of(profile.ca.get(at)),
         Place::Verify => profile.verify.as_ref().map(|v| v.span),
         Place::ServerName => profile.server_name.as_ref().map(|n| n.span),
+        Place::Keystore | Place::KeystorePassword | Place::KeystoreKind => {
+            part(profile.keystore.as_ref(), place)
+        }
+        Place::Truststore | Place::TruststorePassword | Place::TruststoreKind => {
+            part(profile.truststore.as_ref(), place)
+        }
     };
     found.unwrap_or(profile.span)
+}
+
+/// Where a part of a store is named; the store's file when it is not.
+fn part(store: Option<&TlsStore>, place: Place) -> Option<Span> {
+    let store = store?;
+    let found = match place {
+        Place::KeystorePassword | Place::TruststorePassword => {
+            store.password.as_ref().map(|p| p.span)
+        }
+        Place::KeystoreKind | Place::TruststoreKind => store.kind.as_ref().map(|k| k.span),
+        _ => None,
+    };
+    Some(found.unwrap_or(store.file.span))
 }
 
 #[cfg(test)]

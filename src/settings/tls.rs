@@ -33,6 +33,12 @@ pub struct TlsProfile {
     pub server_name: Option<Spanned<String>>,
     /// The oldest version that is spoken.
     pub min_version: MinVersion,
+    /// The newest version that is spoken.
+    pub max_version: MaxVersion,
+    /// Certificates with their keys in a keystore of Java or PKCS#12; behind those of `cert`. Of a gateway-config only.
+    pub keystore: Option<TlsStore>,
+    /// Authorities in such a store: of servers, and of clients where they are asked. Of a gateway-config only.
+    pub truststore: Option<TlsStore>,
     /// A setting of it could not be read: it must not be used, for it would protect less than was asked for.
     pub faulty: bool,
 }
@@ -59,6 +65,27 @@ pub enum MinVersion {
     Tls13,
 }
 
+/// The newest version that is spoken.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum MaxVersion {
+    /// TLS 1.2.
+    Tls12,
+    /// TLS 1.3.
+    #[default]
+    Tls13,
+}
+
+/// A keystore, as a configuration names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsStore {
+    /// The file.
+    pub file: Spanned<PathBuf>,
+    /// The file whose first line is its password.
+    pub password: Option<Spanned<PathBuf>>,
+    /// The format that it is said to have.
+    pub kind: Option<Spanned<String>>,
+}
+
 impl TlsProfile {
     /// A profile that says nothing yet.
     pub fn new(name: impl Into<String>, span: Span) -> Self {
@@ -73,6 +100,9 @@ impl TlsProfile {
             verify: None,
             server_name: None,
             min_version: MinVersion::default(),
+            max_version: MaxVersion::default(),
+            keystore: None,
+            truststore: None,
             faulty: false,
         }
     }
@@ -80,8 +110,11 @@ impl TlsProfile {
     /// Every file that it names.
     pub fn files(&self) -> impl Iterator<Item = &Path> {
         let lists = self.cert.iter().chain(&self.key).chain(&self.ca);
+        let stores = self.keystore.iter().chain(&self.truststore);
+        let of_stores = stores.flat_map(|store| [&store.file].into_iter().chain(&store.password));
         lists
             .chain(&self.client_ca)
+            .chain(of_stores)
             .map(|path| path.value.as_path())
     }
 
@@ -110,6 +143,13 @@ impl TlsProfile {
         self.verify.as_ref().map(|v| v.value).hash(hasher);
         self.server_name.as_ref().map(|n| &n.value).hash(hasher);
         self.min_version.hash(hasher);
+        self.max_version.hash(hasher);
+        for store in [&self.keystore, &self.truststore] {
+            let paths = store
+                .as_ref()
+                .map(|s| (&s.file.value, s.password.as_ref().map(|p| &p.value)));
+            paths.hash(hasher);
+        }
         self.faulty.hash(hasher);
     }
 }

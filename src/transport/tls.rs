@@ -11,11 +11,14 @@
 mod accept;
 mod certificate;
 mod client;
+mod der;
 mod dial;
+pub mod keystore;
 mod material;
 mod reason;
 mod server;
 mod set;
+mod store;
 
 pub use accept::{Greeted, greet};
 pub use certificate::Facts;
@@ -30,7 +33,7 @@ use std::sync::{Arc, LazyLock};
 
 use rustls::crypto::CryptoProvider;
 
-use crate::settings::MinVersion;
+use crate::settings::{MaxVersion, MinVersion};
 
 /// The one protocol that is spoken inside TLS so far (RFC 7301).
 const ALPN: &[u8] = b"http/1.1";
@@ -42,12 +45,18 @@ fn provider() -> Arc<CryptoProvider> {
     PROVIDER.clone()
 }
 
-/// The versions from the least one on.
-fn versions(least: MinVersion) -> &'static [&'static rustls::SupportedProtocolVersion] {
+/// The versions between two, both included.
+fn versions(
+    least: MinVersion,
+    most: MaxVersion,
+) -> &'static [&'static rustls::SupportedProtocolVersion] {
+    const TLS12_ALONE: &[&rustls::SupportedProtocolVersion] = &[&rustls::version::TLS12];
     const TLS13_ALONE: &[&rustls::SupportedProtocolVersion] = &[&rustls::version::TLS13];
-    match least {
-        MinVersion::Tls12 => rustls::ALL_VERSIONS,
-        MinVersion::Tls13 => TLS13_ALONE,
+    match (least, most) {
+        (MinVersion::Tls12, MaxVersion::Tls13) => rustls::ALL_VERSIONS,
+        (MinVersion::Tls12, MaxVersion::Tls12) => TLS12_ALONE,
+        (MinVersion::Tls13, MaxVersion::Tls13) => TLS13_ALONE,
+        (MinVersion::Tls13, MaxVersion::Tls12) => &[],
     }
 }
 

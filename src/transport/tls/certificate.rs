@@ -5,6 +5,8 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
+use super::der::{Der, EXPLICIT_0, INTEGER, OCTETS, OID, SEQUENCE, SET};
+
 /// Most names that are read from one certificate.
 const NAMES_MAX: usize = 1_000;
 
@@ -25,14 +27,8 @@ pub struct Facts {
     pub names: Vec<String>,
 }
 
-const SEQUENCE: u8 = 0x30;
-const SET: u8 = 0x31;
-const INTEGER: u8 = 0x02;
-const OID: u8 = 0x06;
-const OCTETS: u8 = 0x04;
 const UTC_TIME: u8 = 0x17;
 const GENERALIZED_TIME: u8 = 0x18;
-const VERSION: u8 = 0xa0;
 const EXTENSIONS: u8 = 0xa3;
 const DNS_NAME: u8 = 0x82;
 const IP_ADDRESS: u8 = 0x87;
@@ -46,7 +42,7 @@ impl Facts {
         let mut certificate = Der(Der(der).expect(SEQUENCE)?);
         let mut signed = Der(certificate.expect(SEQUENCE)?);
         let mut serial = signed.next()?;
-        if serial.0 == VERSION {
+        if serial.0 == EXPLICIT_0 {
             serial = signed.next()?;
         }
         if serial.0 != INTEGER {
@@ -72,39 +68,18 @@ impl Facts {
             names,
         })
     }
-}
 
-/// A row of DER elements.
-struct Der<'a>(&'a [u8]);
-
-impl<'a> Der<'a> {
-    /// The next element: tag and value.
-    fn next(&mut self) -> Option<(u8, &'a [u8])> {
-        let (&tag, rest) = self.0.split_first()?;
-        let (&first, mut rest) = rest.split_first()?;
-        let mut length = usize::from(first);
-        if first & 0x80 != 0 {
-            let digits = usize::from(first & 0x7f);
-            if !(1..=4).contains(&digits) || digits > rest.len() {
-                return None;
-            }
-            length = rest[..digits]
-                .iter()
-                .fold(0, |n, b| (n << 8) | usize::from(*b));
-            rest = &rest[digits..];
+    /// The hosts that it can be shown for, in lower case: its names, else the common name, which is all that many a
+    /// certificate in a Java keystore has. Clients of today look at names only.
+    pub fn hosts(&self) -> Vec<String> {
+        let is_host = |text: &str| {
+            let host = |b: u8| b.is_ascii_alphanumeric() || b"-._*:".contains(&b);
+            !text.is_empty() && text.bytes().all(host)
+        };
+        match self.names.is_empty() && is_host(&self.subject) {
+            true => vec![self.subject.to_ascii_lowercase()],
+            false => self.names.clone(),
         }
-        if length > rest.len() {
-            return None;
-        }
-        let (value, after) = rest.split_at(length);
-        self.0 = after;
-        Some((tag, value))
-    }
-
-    fn expect(&mut self, wanted: u8) -> Option<&'a [u8]> {
-        self.next()
-            .filter(|(tag, _)| *tag == wanted)
-            .map(|(_, value)| value)
     }
 }
 

@@ -21,7 +21,7 @@ use super::certificate::Facts;
 use super::material::{Authorities, Inspected};
 use super::reason::TlsError;
 use super::{ALPN, provider, versions};
-use crate::settings::{MinVersion, TlsProfile};
+use crate::settings::{MaxVersion, MinVersion, TlsProfile};
 
 /// How connections to servers are protected: one profile, or the system's trust.
 ///
@@ -48,7 +48,7 @@ impl ClientTls {
             server_name: None,
             make: Box::new(|| {
                 let trust = Arc::new(Trust::new(None)?);
-                compile(trust, MinVersion::Tls12, None)
+                compile(trust, (MinVersion::Tls12, MaxVersion::Tls13), None)
             }),
             config: OnceLock::new(),
         }
@@ -72,10 +72,8 @@ impl ClientTls {
     /// From a profile that has been inspected.
     pub(super) fn of(profile: &TlsProfile, key: u64, found: &Inspected) -> ClientTls {
         let verify = profile.verify.as_ref().is_none_or(|v| v.value);
-        let (least, pair) = (
-            profile.min_version,
-            found.pairs.first().map(|p| p.key.clone()),
-        );
+        let spoken = (profile.min_version, profile.max_version);
+        let pair = found.pairs.first().map(|p| p.key.clone());
         let ca = found.ca.clone();
         ClientTls {
             name: profile.name.as_str().into(),
@@ -89,7 +87,7 @@ impl ClientTls {
                     true => Arc::new(Trust::new(ca.as_ref())?),
                     false => Arc::new(Anyone),
                 };
-                compile(verifier, least, pair.clone())
+                compile(verifier, spoken, pair.clone())
             }),
             config: OnceLock::new(),
         }
@@ -168,11 +166,11 @@ fn system_roots() -> Result<RootCertStore, TlsError> {
 
 fn compile(
     verifier: Arc<dyn ServerCertVerifier>,
-    least: MinVersion,
+    (least, most): (MinVersion, MaxVersion),
     pair: Option<Arc<CertifiedKey>>,
 ) -> Result<ClientConfig, TlsError> {
     let builder = ClientConfig::builder_with_provider(provider())
-        .with_protocol_versions(versions(least))
+        .with_protocol_versions(versions(least, most))
         .map_err(|error| TlsError(error.to_string()))?
         .dangerous()
         .with_custom_certificate_verifier(verifier);

@@ -39,6 +39,18 @@ pub enum Place {
     Verify,
     /// `server_name`.
     ServerName,
+    /// The keystore.
+    Keystore,
+    /// The file with the keystore's password.
+    KeystorePassword,
+    /// The format that the keystore is said to have.
+    KeystoreKind,
+    /// The truststore.
+    Truststore,
+    /// The file with the truststore's password.
+    TruststorePassword,
+    /// The format that the truststore is said to have.
+    TruststoreKind,
 }
 
 /// What kind of problem it is.
@@ -56,6 +68,10 @@ pub enum ProblemKind {
     Names,
     /// The other side is not verified.
     VerificationOff,
+    /// A keystore cannot be opened, or holds nothing of use.
+    Store,
+    /// An entry of a keystore cannot be used, or the keystore is of another format than is said.
+    StoreEntry,
 }
 
 /// Something that is wrong with a profile.
@@ -78,7 +94,10 @@ impl Problem {
     pub fn is_fatal(&self) -> bool {
         matches!(
             self.kind,
-            ProblemKind::File | ProblemKind::Mismatch | ProblemKind::Incomplete
+            ProblemKind::File
+                | ProblemKind::Mismatch
+                | ProblemKind::Incomplete
+                | ProblemKind::Store
         )
     }
 }
@@ -142,22 +161,27 @@ impl Material {
             now_s,
             problems,
         };
-        let pairs = inspector.pairs();
+        let mut pairs = inspector.pairs();
+        pairs.extend(inspector.keystore());
         inspector.settings(&pairs);
+        let trusted = inspector.truststore();
+        let client_ca = profile
+            .client_ca
+            .as_ref()
+            .map(|path| inspector.authorities(&[(Place::ClientCa, &path.value)]).0);
         Inspected {
             pairs,
-            client_ca: profile
-                .client_ca
-                .as_ref()
-                .map(|path| inspector.authorities(&[(Place::ClientCa, &path.value)]).0),
-            ca: (!profile.ca.is_empty()).then(|| {
-                let files: Vec<_> = profile
-                    .ca
-                    .iter()
-                    .enumerate()
-                    .map(|(at, path)| (Place::Ca(at), path.value.as_path()))
-                    .collect();
-                inspector.authorities(&files)
+            client_ca: client_ca.or_else(|| trusted.as_ref().map(|(roots, _)| roots.clone())),
+            ca: trusted.or_else(|| {
+                (!profile.ca.is_empty()).then(|| {
+                    let files: Vec<_> = profile
+                        .ca
+                        .iter()
+                        .enumerate()
+                        .map(|(at, path)| (Place::Ca(at), path.value.as_path()))
+                        .collect();
+                    inspector.authorities(&files)
+                })
             }),
         }
     }
@@ -181,6 +205,16 @@ pub(super) struct Inspected {
     pub ca: Option<Authorities>,
 }
 
+/// Adds one that is trusted.
+pub(super) fn trust(
+    all: &mut Authorities,
+    certificate: CertificateDer<'static>,
+) -> Result<(), rustls::Error> {
+    let taken = all.0.add(certificate.clone());
+    all.1.push(certificate);
+    taken
+}
+
 fn read_file(path: &Path) -> Result<Vec<u8>, String> {
     let found = std::fs::metadata(path).map_err(|e| e.to_string())?;
     if found.is_dir() {
@@ -192,15 +226,16 @@ fn read_file(path: &Path) -> Result<Vec<u8>, String> {
     std::fs::read(path).map_err(|e| e.to_string())
 }
 
-struct Inspector<'m> {
+/// Looks at one profile.
+pub(super) struct Inspector<'m> {
     files: &'m BTreeMap<PathBuf, Result<Vec<u8>, String>>,
-    profile: &'m TlsProfile,
+    pub(super) profile: &'m TlsProfile,
     now_s: i64,
     problems: &'m mut Vec<Problem>,
 }
 
 impl<'m> Inspector<'m> {
-    fn add(
+    pub(super) fn add(
         &mut self,
         place: Place,
         kind: ProblemKind,
@@ -216,7 +251,7 @@ impl<'m> Inspector<'m> {
         });
     }
 
-    fn bytes(&mut self, place: Place, path: &Path) -> Option<&'m [u8]> {
+    pub(super) fn bytes(&mut self, place: Place, path: &Path) -> Option<&'m [u8]> {
         match self.files.get(path)? {
             Ok(bytes) => Some(bytes),
             Err(why) => {
@@ -262,7 +297,8 @@ impl<'m> Inspector<'m> {
         let facts: Vec<Facts> = chain.iter().filter_map(|c| Facts::read(c)).collect();
         match CertifiedKey::from_der(chain, secret, &provider()) {
             Ok(pair) => {
-                self.time(at, facts.first());
+                let what = format!("the certificate in {}", cert.display());
+                self.time(Place::Cert(at), &what, facts.first());
                 Some(Pair {
                     key: Arc::new(pair),
                     chain: facts,
@@ -345,11 +381,10 @@ impl<'m> Inspector<'m> {
 
     /// Authorities of one or more files.
     fn authorities(&mut self, files: &[(Place, &Path)]) -> Authorities {
-        let mut store = RootCertStore::empty();
-        let mut all = Vec::new();
+        let mut all = (RootCertStore::empty(), Vec::new());
         for (place, path) in files {
             for certificate in self.certificates(*place, path).unwrap_or_default() {
-                if let Err(error) = store.add(certificate.clone()) {
+                if let Err(error) = trust(&mut all, certificate) {
                     self.add(
                         *place,
                         ProblemKind::File,
@@ -360,15 +395,13 @@ impl<'m> Inspector<'m> {
                         "write X.509 certificates of version 3",
                     );
                 }
-                all.push(certificate);
             }
         }
-        (store, all)
+        all
     }
 
-    fn time(&mut self, at: usize, facts: Option<&Facts>) {
+    pub(super) fn time(&mut self, place: Place, what: &str, facts: Option<&Facts>) {
         let Some(facts) = facts else { return };
-        let path = self.profile.cert[at].value.display();
         let date = |s: i64| {
             let text = crate::observe::stamp::rfc3339(u64::try_from(s).unwrap_or(0) * 1_000);
             text.split('T').next().unwrap_or_default().to_owned()
@@ -376,24 +409,18 @@ impl<'m> Inspector<'m> {
         let left = facts.not_after - self.now_s;
         let (text, help) = if left < 0 {
             (
-                format!(
-                    "the certificate in {path} is over since {}",
-                    date(facts.not_after)
-                ),
+                format!("{what} is over since {}", date(facts.not_after)),
                 "replace the file: it is taken without a restart; until then clients refuse the connection",
             )
         } else if facts.not_before > self.now_s {
             (
-                format!(
-                    "the certificate in {path} is not valid before {}",
-                    date(facts.not_before)
-                ),
+                format!("{what} is not valid before {}", date(facts.not_before)),
                 "check the clock of this machine, and the file",
             )
         } else if left < SOON_S {
             (
                 format!(
-                    "the certificate in {path} is over in {} days, on {}",
+                    "{what} is over in {} days, on {}",
                     left / 86_400,
                     date(facts.not_after)
                 ),
@@ -402,7 +429,7 @@ impl<'m> Inspector<'m> {
         } else {
             return;
         };
-        self.add(Place::Cert(at), ProblemKind::Time, text, help);
+        self.add(place, ProblemKind::Time, text, help);
     }
 
     /// Names that two certificates of the same kind have: only the first one is ever shown for them.
@@ -443,8 +470,9 @@ impl<'m> Inspector<'m> {
     fn settings(&mut self, pairs: &[Pair]) {
         use crate::settings::ClientAuth;
         let profile = self.profile;
-        match (profile.client, &profile.client_ca) {
-            (ClientAuth::Optional | ClientAuth::Required, None) => self.add(
+        let authorities = (&profile.client_ca, &profile.truststore);
+        match (profile.client, authorities) {
+            (ClientAuth::Optional | ClientAuth::Required, (None, None)) => self.add(
                 Place::Profile,
                 ProblemKind::Incomplete,
                 format!(
@@ -453,7 +481,7 @@ impl<'m> Inspector<'m> {
                 ),
                 "add client_ca = \"FILE\" with the authorities that sign clients",
             ),
-            (ClientAuth::None, Some(_)) => self.add(
+            (ClientAuth::None, (Some(_), _)) => self.add(
                 Place::ClientCa,
                 ProblemKind::Incomplete,
                 "client_ca is given, but clients are not asked for a certificate",
@@ -479,7 +507,8 @@ impl<'m> Inspector<'m> {
                 "write a DNS name or an IP address without a port",
             );
         }
-        for (at, pair) in pairs.iter().enumerate() {
+        // Those of a keystore come behind those of the files.
+        for (at, pair) in pairs.iter().take(profile.cert.len()).enumerate() {
             if pair.chain.first().is_some_and(|f| f.names.is_empty()) {
                 self.add(
                     Place::Cert(at),

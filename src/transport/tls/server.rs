@@ -8,6 +8,7 @@ use rustls::ServerConfig;
 use rustls::server::{ClientHello, ResolvesServerCert, WebPkiClientVerifier};
 use rustls::sign::CertifiedKey;
 
+use super::certificate::Facts;
 use super::material::{Inspected, Pair};
 use super::reason::TlsError;
 use super::{ALPN, provider, versions};
@@ -24,7 +25,7 @@ impl ServerTls {
         let names = Names::of(&found.pairs)
             .ok_or_else(|| TlsError("the profile has no certificate".to_owned()))?;
         let builder = ServerConfig::builder_with_provider(provider())
-            .with_protocol_versions(versions(profile.min_version))
+            .with_protocol_versions(versions(profile.min_version, profile.max_version))
             .map_err(|error| said(&error))?;
         let builder = match (profile.client, &found.client_ca) {
             (ClientAuth::None, _) => builder.with_no_client_auth(),
@@ -78,12 +79,7 @@ struct Names {
 impl Names {
     fn of(pairs: &[Pair]) -> Option<Names> {
         let first = pairs.first()?;
-        let names_of = |pair: &Pair| {
-            pair.chain
-                .first()
-                .map(|f| f.names.clone())
-                .unwrap_or_default()
-        };
+        let names_of = |pair: &Pair| pair.chain.first().map(Facts::hosts).unwrap_or_default();
         let mut names = Names {
             exact: HashMap::new(),
             wildcard: HashMap::new(),

@@ -22,6 +22,7 @@ mod management;
 mod origin;
 mod page;
 mod proxy;
+mod realm;
 mod route;
 mod service;
 mod shape;
@@ -38,6 +39,7 @@ use std::sync::Arc;
 
 use self::loads::Loads;
 use self::origin::Origins;
+use self::realm::Access;
 use self::route::Routes;
 use self::service::{Build, Running};
 use self::shape::Shape;
@@ -47,6 +49,7 @@ use crate::codes::DiagnosticCode;
 use crate::config::diagnostic::Diagnostics;
 use crate::config::gateway::meant;
 use crate::config::gateway::model::{GatewayDef, ServiceDef};
+use crate::config::gateway::protection::Versions;
 use crate::config::source::Span;
 use crate::transport::downstream::Client;
 use crate::transport::head::{Method, RequestHead};
@@ -99,10 +102,18 @@ pub struct Gateway {
 /// What services need to know of the world around the process.
 #[derive(Clone, Debug)]
 pub struct Outside {
-    /// How back ends inside TLS are known.
-    pub trust: Arc<ClientTls>,
+    /// How back ends inside TLS are known, by the versions that are spoken to them.
+    pub trust: [(Versions, Arc<ClientTls>); Versions::EACH.len()],
     /// Where this process stands in the cluster.
     pub standing: Standing,
+}
+
+impl Outside {
+    /// How back ends are known that are spoken to in these versions.
+    fn trust(&self, versions: Versions) -> &Arc<ClientTls> {
+        let found = self.trust.iter().find(|(own, _)| *own == versions);
+        &found.unwrap_or(&self.trust[0]).1
+    }
 }
 
 impl Gateway {
@@ -115,10 +126,10 @@ impl Gateway {
         outside: &Outside,
         diagnostics: &mut Diagnostics,
     ) -> Gateway {
-        let trust = &outside.trust;
         let loads = Loads::of(def, previous.map(|p| &p.loads));
         let mut services = Vec::new();
         for service in &def.services {
+            let trust = outside.trust(service.connect_options.versions.unwrap_or_default());
             let Some(made) = make(def, service, &loads, trust, diagnostics) else {
                 continue;
             };
@@ -127,6 +138,11 @@ impl Gateway {
                 accepts: service.accepts.iter().map(|a| a.value.clone()).collect(),
                 balances: service.balances.iter().map(|b| b.value.clone()).collect(),
                 origins: Origins::of(service),
+                // What is not served need not be protected, and is to say why.
+                access: match service.unsupported {
+                    None => Access::of(def, service),
+                    Some(_) => None,
+                },
                 load: loads.named(&service.name.value),
                 shows_server: service.accept_options.server_header != Some(false),
                 service: made,

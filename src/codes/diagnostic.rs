@@ -75,7 +75,7 @@ diagnostics! {
     NoBalancer = 323, "a balance URI is accepted by no balancer of the file", "add a balancer that accepts exactly this URI, or correct the balance element";
     OrphanedBalancer = 324, "no balance URI points to this accept URI of a balancer", "add a balance element with exactly this URI to the services that share the load";
     UnknownRealm = 325, "a realm that is referred to does not exist", "define it in security, or correct the name";
-    RealmWithoutRoles = 326, "a service has a realm and nobody may use it", "add <authorization-constraint><require-role>NAME</require-role></authorization-constraint>, with * for every user";
+    RealmWithoutRoles = 326, "a service has a realm and does not say which of its users may use it", "add <authorization-constraint><require-role>NAME</require-role></authorization-constraint>, with * for every user";
     AddressUnusable = 327, "an address cannot be listened on", "see what uses the port, or correct the address; what was open before stays open";
     BadNumber = 401, "a number was expected", "write digits only; durations are in milliseconds";
     NegativeNumber = 402, "the number may not be negative", "use zero or more";
@@ -111,6 +111,8 @@ diagnostics! {
     TlsNames = 708, "a certificate is for no name, or for a name that another one has", "have it made with the names that clients use (subjectAltName)";
     NoKeystore = 720, "a service is to speak TLS and there is no certificate", "name a keystore in security";
     Keystore = 721, "a keystore, truststore or password file cannot be used", "see the message for what the file should hold";
+    Users = 722, "a file of users (jaas-config) cannot be used, or a user in it cannot log in", "see the message for what the file should hold";
+    OpenService = 723, "roles are asked for and nobody is asked who he is", "add realm-name in front of the authorization-constraint";
     FailoverIgnored = 901, "failover is written on a session-affine group, where it does not apply", "make the children failover groups to fail over inside a session";
     ShrinkingSuspension = 902, "each suspension is shorter than the one before", "use a progressionFactor of 1 or more";
     LoneSuspension = 903, "an endpoint without alternative is suspended for long", "put it into a failover group, shorten maximumDuration, or write errorCodes -1 to never suspend it";

@@ -11,9 +11,11 @@ mod checks;
 mod children;
 mod cluster;
 mod constraint;
+pub mod jaas;
 pub mod model;
 pub mod options;
 mod properties;
+pub mod protection;
 mod security;
 mod service;
 pub mod uri;
@@ -27,6 +29,7 @@ use std::path::{Path, PathBuf};
 pub use self::children::{Children, Row, read};
 use self::model::GatewayDef;
 use super::diagnostic::Diagnostics;
+use super::source::Spanned;
 use super::suggest::nearest;
 use super::xml::Element;
 use crate::codes::DiagnosticCode;
@@ -88,10 +91,26 @@ pub(super) fn parse(
         .unwrap_or_default();
     let cluster =
         once("cluster", diagnostics).and_then(|element| cluster::parse(element, diagnostics));
-    let services = children
+    let mut services: Vec<_> = children
         .all("service")
         .filter_map(|element| service::parse(element, &defaults, diagnostics))
         .collect();
+    // A realm that is not there, or asks for what there is not, protects nobody: its services are not served.
+    for service in &mut services {
+        let Some(named) = &service.realm else {
+            continue;
+        };
+        let why = match security.realm(&named.value) {
+            Some(realm) => realm.unsupported.clone(),
+            None => Some(Spanned::new(
+                format!("the realm {} is not defined", named.value),
+                named.span,
+            )),
+        };
+        if let Some(why) = why {
+            service.lacks(why);
+        }
+    }
     let def = GatewayDef {
         namespace: root.namespace.clone(),
         span: root.name_span,

@@ -11,6 +11,7 @@ mod entries;
 mod library;
 mod structure;
 mod tree;
+mod users;
 
 #[cfg(test)]
 mod tests;
@@ -27,6 +28,7 @@ use super::endpoint::template::Templates;
 use super::model::Model;
 use super::source::{FileId, Span};
 use super::substitution::Substitution;
+use super::xml::Element;
 use super::{lint, xml};
 use crate::codes::DiagnosticCode;
 
@@ -44,6 +46,7 @@ pub fn load(paths: &[PathBuf], default_root: &Path) -> (Model, Diagnostics) {
     for path in paths {
         loader.path(path);
     }
+    loader.users();
     loader.finish()
 }
 
@@ -197,12 +200,19 @@ impl<'a> Loader<'a> {
     }
 
     fn text(&mut self, path: &Path, bytes: &[u8], origin: Origin, folders: &[PathBuf]) {
+        if let Some(roots) = self.parsed(path, bytes, folders) {
+            self.roots(path, &roots, origin);
+        }
+    }
+
+    /// A text as elements, which becomes one of the configuration's sources; `None` after a problem with the text as a whole.
+    fn parsed(&mut self, path: &Path, bytes: &[u8], folders: &[PathBuf]) -> Option<Vec<Element>> {
         if bytes.len() as u64 > MAX_FILE_BYTES {
             let row = DiagnosticCode::FileTooLarge.row();
             let span = self.nowhere(path);
             self.diagnostics
                 .error_help(row.code, span, row.text, row.help);
-            return;
+            return None;
         }
         let decoded = decode(bytes);
         let file = self.model.sources.add(path, decoded.text);
@@ -216,15 +226,19 @@ impl<'a> Loader<'a> {
             let row = DiagnosticCode::BadEncoding.row();
             self.diagnostics
                 .error_help(row.code, span, message, row.help);
-            return;
+            return None;
         }
         let text = self.model.sources.file(file).text.clone();
         let substitution = Substitution {
             env: self.env,
             folders,
         };
-        let roots = xml::parse(file, &text, &substitution, &mut self.diagnostics);
-        self.roots(path, &roots, origin);
+        Some(xml::parse(
+            file,
+            &text,
+            &substitution,
+            &mut self.diagnostics,
+        ))
     }
 
     fn unreadable(&mut self, path: &Path, why: &str) {

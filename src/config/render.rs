@@ -33,7 +33,9 @@ fn one(out: &mut String, sources: &Sources, d: &Diagnostic) {
         let _ = writeln!(out, "  --> {}", file.path.display());
     } else {
         let _ = writeln!(out, "  --> {}", sources.locate(d.span));
-        excerpt(out, sources, d);
+        if !file.is_secret() {
+            excerpt(out, sources, d);
+        }
     }
     let _ = writeln!(out, "   = help: {}", help(sources, d));
 }

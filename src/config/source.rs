@@ -52,6 +52,15 @@ pub struct SourceFile {
     line_starts: Vec<u32>,
     /// Every character is one byte: a column is found without counting.
     ascii: bool,
+    /// It holds passwords: nothing of it is shown.
+    secret: bool,
+}
+
+impl SourceFile {
+    /// True for a file whose text is nobody's to see.
+    pub fn is_secret(&self) -> bool {
+        self.secret
+    }
 }
 
 /// All files of one load.
@@ -70,8 +79,14 @@ impl Sources {
             ascii: text.is_ascii(),
             text,
             line_starts,
+            secret: false,
         });
         FileId(self.files.len() as u32 - 1)
+    }
+
+    /// Has the text of a file shown to nobody, whatever is wrong in it.
+    pub fn hide(&mut self, file: FileId) {
+        self.files[file.0 as usize].secret = true;
     }
 
     /// The file of an id that [`add`](Self::add) gave.

@@ -119,6 +119,10 @@ struct Balancer {
 }
 
 impl Service for Balancer {
+    fn greets(&self) -> bool {
+        true
+    }
+
     fn websocket<'a>(&'a self, visit: &'a mut Visit<'_>) -> LocalBoxFuture<'a, ()> {
         Box::pin(async move {
             let Some((asked, kind)) = greeting::judge(visit).await else {

@@ -61,7 +61,7 @@ fn make(build: &mut Build<'_>) -> Option<Arc<dyn Service>> {
         source: DoorKey {
             host: Some(source.host.clone()),
             port: source.port_or_default(),
-            tls: false,
+            tls: None,
             raw: true,
         },
         messages: broadcast::Sender::new(WAITING_MAX),
@@ -75,6 +75,10 @@ struct Broadcast {
 }
 
 impl Service for Broadcast {
+    fn greets(&self) -> bool {
+        true
+    }
+
     fn source(&self) -> Option<&DoorKey> {
         Some(&self.source)
     }

@@ -2,6 +2,7 @@
 
 use super::service::Running;
 use crate::config::gateway::model::{GatewayDef, ServiceDef};
+use crate::config::gateway::protection::Protection;
 use crate::config::gateway::uri::{Layer, Uri};
 use crate::config::source::Span;
 
@@ -12,8 +13,8 @@ pub struct DoorKey {
     pub host: Option<String>,
     /// Port.
     pub port: u16,
-    /// TLS is spoken.
-    pub tls: bool,
+    /// TLS is spoken, in this way.
+    pub tls: Option<Protection>,
     /// No HTTP is spoken.
     pub raw: bool,
 }
@@ -36,6 +37,7 @@ pub(super) fn of(service: &ServiceDef, accept: &Uri) -> Option<DoorKey> {
     };
     let options = &service.accept_options;
     let tls = accept.is_secure() && options.encryption != Some(false);
+    let tls = tls.then(|| options.protection());
     Some(match options.bind(&accept.scheme) {
         Some(bind) => DoorKey {
             host: bind.value.host.clone(),

@@ -53,6 +53,10 @@ struct Echo {
 }
 
 impl Service for Echo {
+    fn greets(&self) -> bool {
+        true
+    }
+
     fn stream<'a>(&'a self, worker: &'a Worker, client: &'a mut Client) -> LocalBoxFuture<'a, ()> {
         Box::pin(async move {
             client.io.keep_probing();

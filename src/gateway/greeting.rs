@@ -4,11 +4,14 @@
 //! greeted with a frame `U+F0FF N`, sends a second request as a text message, gets its answer as a binary one and an empty
 //! one behind it, and is then told where to go: `N` for "here", `R uri` for "there".
 
+use std::time::Duration;
+
 use bytes::Bytes;
 
 use super::page::Page;
+use super::realm::Access;
 use super::visit::Visit;
-use crate::transport::head::ResponseHead;
+use crate::transport::head::{RequestHead, ResponseHead};
 use crate::transport::http1::framing::Framing;
 use crate::transport::http1::write::{self, ResponseLine};
 use crate::transport::websocket::CloseCode;
@@ -22,6 +25,10 @@ const EXTENDED: &str = "x-kaazing-handshake";
 const BALANCE: &[u8] = b"\xef\x83\xbf";
 /// Longest second request.
 const INNER_MAX: usize = 16 * 1024;
+/// How often a client may be wrong about who it is.
+const LOGINS_MAX: usize = 8;
+/// How long somebody may take to say who he is.
+const LOGIN_TIME: Duration = Duration::from_secs(120);
 /// Most fields of it.
 const INNER_FIELDS: usize = 64;
 
@@ -86,7 +93,7 @@ fn agreed(visit: &Visit<'_>, asked: &Asked, protocol: Option<&str>) -> ResponseH
 /// Opens a WebSocket whose messages stay here; `None` when the visit is over.
 pub(super) async fn open<'a>(visit: &'a mut Visit<'_>, terms: Terms) -> Option<Socket<'a>> {
     let (asked, kind) = judge(visit).await?;
-    let inner = Inner::of(visit, &asked);
+    let inner = Inner::of(visit, &asked, kind);
     let head = agreed(visit, &asked, kind.extended.then_some(EXTENDED));
     if !visit.switch(&head).await {
         return None;
@@ -97,14 +104,10 @@ pub(super) async fn open<'a>(visit: &'a mut Visit<'_>, terms: Terms) -> Option<S
         if kind.balanced {
             socket.queue(true, Opcode::Binary, &[BALANCE, b"N"].concat());
         }
-        match tokio::time::timeout(time, inner.ask(&mut socket)).await {
-            Ok(Ok(())) => inner.agree(&mut socket),
-            Ok(Err(end)) => {
+        match inner.ask(&mut socket, time).await {
+            Ok(()) => inner.agree(&mut socket),
+            Err(end) => {
                 socket.finish(end).await;
-                return None;
-            }
-            Err(_) => {
-                socket.finish(End::Close(CloseCode::PROTOCOL)).await;
                 return None;
             }
         }
@@ -124,7 +127,7 @@ pub(super) async fn send_there(
     there: Option<&str>,
     location: Option<&str>,
 ) {
-    let inner = Inner::of(visit, asked);
+    let inner = Inner::of(visit, asked, kind);
     let head = agreed(visit, asked, kind.extended.then_some(EXTENDED));
     if !visit.switch(&head).await {
         return;
@@ -135,15 +138,14 @@ pub(super) async fn send_there(
     let mut end = End::Close(CloseCode::NORMAL);
     if kind.extended {
         socket.queue(true, Opcode::Binary, &[BALANCE, b"N"].concat());
-        match tokio::time::timeout(time, inner.ask(&mut socket)).await {
-            Ok(Ok(())) if kind.balanced => {
+        match inner.ask(&mut socket, time).await {
+            Ok(()) if kind.balanced => {
                 inner.agree(&mut socket);
                 socket.queue(true, Opcode::Binary, &frame);
             }
             // This one follows the redirect of a request, not that of a frame.
-            Ok(Ok(())) => inner.redirect(&mut socket, location),
-            Ok(Err(early)) => end = early,
-            Err(_) => end = End::Close(CloseCode::PROTOCOL),
+            Ok(()) => inner.redirect(&mut socket, location),
+            Err(early) => end = early,
         }
     } else {
         socket.queue(true, Opcode::Binary, &frame);
@@ -152,24 +154,57 @@ pub(super) async fn send_there(
 }
 
 /// The second handshake, without the connection that it is made on.
-struct Inner {
+struct Inner<'v> {
     /// The path of the outer request, which the inner one has to repeat.
     path: Vec<u8>,
+    /// Whom the client has to log in to.
+    access: Option<&'v Access>,
+    balanced: bool,
     agreed: ResponseHead,
     moved: ResponseHead,
 }
 
-impl Inner {
-    fn of(visit: &Visit<'_>, asked: &Asked) -> Inner {
+impl<'v> Inner<'v> {
+    fn of(visit: &Visit<'v>, asked: &Asked, kind: Kind) -> Inner<'v> {
         Inner {
             path: visit.path().to_vec(),
+            access: visit.unknown(),
+            balanced: kind.balanced,
             agreed: agreed(visit, asked, None),
             moved: visit.new_head(302),
         }
     }
 
-    /// Waits for the request; one that is none is refused.
-    async fn ask(&self, socket: &mut Socket<'_>) -> Result<(), End> {
+    /// Waits for the request; one that is none is refused. A client that has to log in is challenged until it has, as often as
+    /// somebody may be wrong who types a password.
+    async fn ask(&self, socket: &mut Socket<'_>, time: Duration) -> Result<(), End> {
+        let mut time = time;
+        for _ in 0..LOGINS_MAX {
+            let late = |_| End::Close(CloseCode::PROTOCOL);
+            let read = tokio::time::timeout(time, Self::read(socket));
+            let text = read.await.map_err(late)??;
+            let Some(authorization) = self.authorization(&text) else {
+                let refused = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n";
+                socket.queue(true, Opcode::Binary, refused);
+                return Err(End::Close(CloseCode::NORMAL));
+            };
+            let Some(access) = self.access else {
+                return Ok(());
+            };
+            if access.admits(authorization.as_deref()) {
+                return Ok(());
+            }
+            socket.queue(true, Opcode::Binary, &unauthorized(access, true));
+            if self.balanced {
+                socket.queue(true, Opcode::Binary, b"");
+            }
+            time = LOGIN_TIME;
+        }
+        Err(End::Close(CloseCode::POLICY))
+    }
+
+    /// The next message, whole.
+    async fn read(socket: &mut Socket<'_>) -> Result<Vec<u8>, End> {
         let mut text = Vec::new();
         loop {
             let told = socket.next().await?;
@@ -179,25 +214,24 @@ impl Inner {
             }
             text.extend_from_slice(part.payload);
             if part.last {
-                break;
+                return Ok(text);
             }
         }
-        if self.is_good(&text) {
-            return Ok(());
-        }
-        let refused = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n";
-        socket.queue(true, Opcode::Binary, refused);
-        Err(End::Close(CloseCode::NORMAL))
     }
 
-    fn is_good(&self, text: &[u8]) -> bool {
+    /// The value of `Authorization`, if there is one, of a request for the same thing; `None` for any other text.
+    fn authorization(&self, text: &[u8]) -> Option<Option<Vec<u8>>> {
         let mut fields = [httparse::EMPTY_HEADER; INNER_FIELDS];
         let mut request = httparse::Request::new(&mut fields);
         let complete = request.parse(text).is_ok_and(|status| status.is_complete());
         let path = request.path.unwrap_or_default().split('?').next();
-        complete
-            && request.method == Some("GET")
-            && path.is_some_and(|path| path.as_bytes() == self.path)
+        let same = path.is_some_and(|path| path.as_bytes() == self.path);
+        if !complete || request.method != Some("GET") || !same {
+            return None;
+        }
+        let mut fields = request.headers.iter();
+        let found = fields.find(|f| f.name.eq_ignore_ascii_case("Authorization"));
+        Some(found.map(|field| field.value.to_vec()))
     }
 
     /// The answer that agrees, and the empty frame behind it.
@@ -228,6 +262,28 @@ impl Inner {
         };
         socket.queue(true, Opcode::Binary, &written(line, &head));
     }
+}
+
+/// The answer to whom is not known, as a KAAZING client reads it; `sized` where nothing else says where it ends.
+pub(super) fn unauthorized(access: &Access, sized: bool) -> Bytes {
+    let page = Page::UNAUTHORIZED;
+    let body = page.body();
+    let length = match sized {
+        true => format!("Content-Length: {}\r\n", body.len()),
+        false => String::new(),
+    };
+    let answer = format!(
+        "HTTP/1.1 {} {}\r\nContent-Type: text/html\r\nWWW-Authenticate: {}\r\n{length}\r\n{body}",
+        page.status,
+        page.reason,
+        access.inner_challenge()
+    );
+    answer.into()
+}
+
+/// True for a client that will make the second handshake.
+pub(super) fn is_extended(head: &RequestHead) -> bool {
+    handshake::judge(head).is_ok_and(|asked| asked.protocols.iter().any(|p| p == EXTENDED))
 }
 
 fn written(line: ResponseLine, head: &ResponseHead) -> Bytes {

@@ -16,6 +16,8 @@ const fn page(status: u16, reason: &'static str) -> Page {
 impl Page {
     /// The request cannot be understood.
     pub const BAD_REQUEST: Page = page(400, "Bad Request");
+    /// The client has to say who he is.
+    pub const UNAUTHORIZED: Page = page(401, "Unauthorized");
     /// The page that the request comes from may not use the service.
     pub const FORBIDDEN: Page = page(403, "Forbidden");
     /// Nothing is there.

@@ -157,13 +157,13 @@ struct Proxy {
 }
 
 impl Service for Proxy {
+    fn greets(&self) -> bool {
+        !self.leads_to_websocket()
+    }
+
     fn websocket<'a>(&'a self, visit: &'a mut Visit<'_>) -> LocalBoxFuture<'a, ()> {
         Box::pin(async move {
-            if self
-                .backends
-                .first()
-                .is_some_and(|b| b.uri.layer() == Layer::WebSocket)
-            {
+            if self.leads_to_websocket() {
                 self.relay(visit).await;
             } else {
                 self.bridge(visit).await;
@@ -187,6 +187,11 @@ impl Service for Proxy {
 }
 
 impl Proxy {
+    fn leads_to_websocket(&self) -> bool {
+        let first = self.backends.first();
+        first.is_some_and(|b| b.uri.layer() == Layer::WebSocket)
+    }
+
     /// The back ends that may be asked, beginning with another one for each client.
     fn in_turn(&self) -> impl Iterator<Item = &Backend> {
         let first = self.next.fetch_add(1, Ordering::Relaxed);

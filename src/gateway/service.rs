@@ -8,6 +8,7 @@ use super::door::DoorKey;
 use super::loads::Loads;
 use super::origin::Origins;
 use super::page::Page;
+use super::realm::Access;
 use super::visit::Visit;
 use crate::codes::DiagnosticCode;
 use crate::config::diagnostic::Diagnostics;
@@ -49,6 +50,11 @@ pub trait Service: Send + Sync {
         None
     }
 
+    /// True when it makes the second handshake of KAAZING clients itself, and not somebody behind it.
+    fn greets(&self) -> bool {
+        false
+    }
+
     /// False while it is known that nobody could be served: balancers leave it out.
     fn is_available(&self) -> bool {
         true
@@ -70,6 +76,8 @@ pub(super) struct Running {
     pub balances: Vec<Uri>,
     /// Which pages may use it.
     pub origins: Origins,
+    /// Who may use it; `None`: everybody.
+    pub access: Option<Access>,
     /// Its answers say `Server`.
     pub shows_server: bool,
     /// Its open WebSockets.

@@ -4,8 +4,10 @@ use std::io::Read;
 
 use bytes::Bytes;
 
+use super::greeting;
 use super::origin::{self, Verdict};
 use super::page::Page;
+use super::realm::Access;
 use super::route::Place;
 use super::service::{LocalBoxFuture, Running};
 use super::{Asks, Gateway};
@@ -59,6 +61,8 @@ pub struct Visit<'v> {
     accept: usize,
     covered: usize,
     granted: Option<&'v ConstraintDef>,
+    /// Whom the client has yet to log in to, in the second handshake.
+    unknown: Option<&'v Access>,
     /// Fields that every answer gets besides.
     fields: Vec<(&'static str, String)>,
 }
@@ -80,6 +84,7 @@ impl<'v> Visit<'v> {
             accept: 0,
             covered: 0,
             granted: None,
+            unknown: None,
             fields: Vec::new(),
         }
     }
@@ -120,7 +125,7 @@ impl<'v> Visit<'v> {
         Some(&target[at + 1..])
     }
 
-    /// Keeps the cross-site rules; false when the visit was answered.
+    /// Keeps the cross-site rules and asks who the client is; false when the visit was answered.
     pub(super) async fn is_admitted(&mut self, asks: Asks) -> bool {
         let Some(running) = self.running else {
             return true;
@@ -150,7 +155,50 @@ impl<'v> Visit<'v> {
             self.page(Page::FORBIDDEN).await;
             return false;
         }
-        true
+        self.is_known(running, asks).await
+    }
+
+    /// Sees to it that the client has logged in where that is asked for; false when the visit was answered.
+    ///
+    /// A challenge for the client program is made in the second handshake, or wrapped where WebSockets are emulated: a
+    /// browser that saw it would ask its user. Whoever can do neither is refused, unless he has logged in unasked.
+    async fn is_known(&mut self, running: &'v Running, asks: Asks) -> bool {
+        self.unknown = None;
+        let Some(access) = &running.access else {
+            return true;
+        };
+        if access.admits(self.head.headers.find("Authorization")) {
+            return true;
+        }
+        match asks {
+            Asks::WebSocket if access.is_application() => {
+                if running.service.greets() && greeting::is_extended(self.head) {
+                    self.unknown = Some(access);
+                    return true;
+                }
+                self.page(Page::FORBIDDEN).await;
+            }
+            Asks::Emulation if access.is_application() => {
+                let mut head = self.new_head(200);
+                head.headers
+                    .append(b"Content-Type", b"text/plain;charset=UTF-8");
+                head.headers.append(b"Cache-Control", b"no-cache");
+                let body = greeting::unauthorized(access, false);
+                self.answer(head, body).await;
+            }
+            _ => {
+                let mut head = self.new_head(Page::UNAUTHORIZED.status);
+                let challenge = access.challenge().as_bytes();
+                head.headers.append(b"WWW-Authenticate", challenge);
+                self.page_with(Page::UNAUTHORIZED, head).await;
+            }
+        }
+        false
+    }
+
+    /// Whom the client has yet to log in to, in the second handshake.
+    pub(super) fn unknown(&self) -> Option<&'v Access> {
+        self.unknown
     }
 
     async fn preflight(&mut self) {

@@ -11,6 +11,7 @@ use super::boot::RunError;
 use super::worker::Listening;
 use crate::codes::DiagnosticCode;
 use crate::config::diagnostic::Diagnostics;
+use crate::config::gateway::protection::Protection;
 use crate::config::gateway::uri::Uri;
 use crate::config::model::Model;
 use crate::config::source::Spanned;
@@ -20,6 +21,11 @@ use crate::transport::listener;
 
 /// Name of the TLS profile that the keystore makes.
 pub const KEYSTORE_PROFILE: &str = "keystore";
+
+/// Name of the TLS profile of a door that is protected in this way.
+pub fn profile(protection: Protection) -> String {
+    format!("{KEYSTORE_PROFILE}{}", protection.suffix())
+}
 
 /// The doors that share one socket: two names may be of one address.
 pub type Keys = Arc<ArcSwap<Vec<DoorKey>>>;
@@ -34,7 +40,7 @@ pub struct OpenDoor {
     at: SocketAddr,
     /// The address that is listened on.
     name: String,
-    tls: bool,
+    tls: Option<Protection>,
     /// No HTTP is spoken.
     pub raw: bool,
     /// What leads to it.
@@ -97,8 +103,7 @@ fn open_one(
         let same = known.iter().find(|open| open.at == at && at.port() != 0);
         if let Some(open) = same {
             if (open.tls, open.raw) != (key.tls, key.raw) {
-                let why =
-                    "Address already in use, in clear and inside TLS, or for HTTP and for streams";
+                let why = "Address already in use in another way: in clear and inside TLS, with other verify-client or protocols, or for HTTP and for streams";
                 return Err(about(std::io::Error::other(why)));
             }
             let mut keys = Vec::clone(&open.keys.load());
@@ -119,7 +124,7 @@ fn open_one(
         known.push(open.clone());
         fresh.push(Listening {
             name,
-            tls: key.tls.then(|| KEYSTORE_PROFILE.to_owned()),
+            tls: key.tls.map(profile),
             door: Some(open),
             socket,
         });

@@ -10,6 +10,7 @@ use crate::cluster::{Plan, Standing};
 use crate::codes::{DiagnosticCode, ErrorCode};
 use crate::config::diagnostic::{Diagnostics, Severity};
 use crate::config::endpoint::template::Templates;
+use crate::config::gateway::protection::Versions;
 use crate::config::model::{
     EndpointDef, EndpointKind, LeafDef, Model, PropertyValue, RegistryDef, Scope,
 };
@@ -347,7 +348,7 @@ fn gateway(
         def,
         previous,
         &Outside {
-            trust: keystore::trust(tls),
+            trust: Versions::EACH.map(|versions| (versions, keystore::trust(tls, versions))),
             standing: standing.clone(),
         },
         diagnostics,

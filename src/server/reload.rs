@@ -94,6 +94,8 @@ pub fn reload(shared: &Shared) -> ReloadView {
     reloads
         .files
         .extend(loaded.settings.cluster.key_file.clone());
+    let gateway = loaded.model.gateway.iter();
+    reloads.files.extend(gateway.flat_map(|g| g.users_files()));
     let unchanged = same_texts(&loaded.model.sources, &previous.sources)
         && TlsSet::fingerprint_of(&loaded.material) == previous.tls.fingerprint()
         && previous.read.iter().all(FileSeen::is_unchanged)

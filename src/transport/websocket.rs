@@ -30,6 +30,8 @@ impl CloseCode {
     pub const PROTOCOL: CloseCode = CloseCode(1002);
     /// Text that is not UTF-8.
     pub const NOT_UTF8: CloseCode = CloseCode(1007);
+    /// The client may not do what it wants to do.
+    pub const POLICY: CloseCode = CloseCode(1008);
     /// A message is larger than is taken.
     pub const TOO_BIG: CloseCode = CloseCode(1009);
     /// The server cannot go on with this client now.

@@ -5,10 +5,12 @@ mod cluster;
 mod directory;
 mod doors;
 mod echo;
+mod keystores;
 mod members;
 mod origins;
 mod proxies;
 mod published;
+mod realms;
 mod start;
 
 use crate::support::{Client, Proxy};

@@ -6,6 +6,7 @@ use std::collections::HashMap;
 
 use super::meant;
 use super::model::{GatewayDef, ServiceDef};
+use super::protection::{Clients, Protection};
 use super::uri::{Layer, Uri};
 use crate::codes::DiagnosticCode;
 use crate::config::diagnostic::Diagnostics;
@@ -23,6 +24,7 @@ pub(super) fn run(def: &GatewayDef, diagnostics: &mut Diagnostics) {
     check.one_protection_per_address();
     check.balancers();
     check.keystore();
+    check.truststore();
     check.realms();
 }
 
@@ -105,17 +107,25 @@ impl Check<'_> {
 
     /// A clear scheme and one inside TLS cannot share an address.
     fn one_protection_per_address(&mut self) {
-        let mut seen: HashMap<String, (bool, Span)> = HashMap::new();
+        let mut seen: HashMap<String, (Option<Protection>, Span)> = HashMap::new();
         for service in &self.def.services {
             for accept in &service.accepts {
                 let (host, port) = address(service, &accept.value);
                 let options = &service.accept_options;
                 let secure = accept.value.is_secure() && options.encryption != Some(false);
+                let secure = secure.then(|| options.protection());
                 let at = options
                     .bind(&accept.value.scheme)
                     .map_or(accept.span, |b| b.span);
                 let key = format!("{host}:{port}");
                 match seen.get(&key).copied() {
+                    Some((Some(other), first)) if secure.is_some_and(|own| own != other) => self.error(
+                        DiagnosticCode::AddressClash,
+                        at,
+                        Some(first),
+                        format!("{key} is used with two kinds of verify-client or protocols"),
+                        "give both services the same ones, or different ports",
+                    ),
                     Some((other, first)) if other != secure => self.error(
                         DiagnosticCode::AddressClash,
                         at,
@@ -240,6 +250,39 @@ impl Check<'_> {
         }
     }
 
+    /// Clients are known by the truststore.
+    fn truststore(&mut self) {
+        if self.def.security.truststore.is_some() {
+            return;
+        }
+        for service in &self.def.services {
+            let options = &service.accept_options;
+            let asked = options.clients.as_ref();
+            if let Some(asked) = asked.filter(|c| c.value != Clients::None) {
+                self.error(
+                    DiagnosticCode::Keystore,
+                    asked.span,
+                    None,
+                    "clients are to show a certificate and there is no truststore that says whose"
+                        .to_owned(),
+                    "add <security><truststore><file>truststore.db</file></truststore></security> with the authorities that sign clients",
+                );
+            }
+        }
+    }
+
+    /// Nobody who speaks no HTTP can be asked who he is.
+    fn streams(&mut self, service: &ServiceDef) {
+        let mut accepts = service.accepts.iter();
+        let stream = accepts.find(|a| a.value.layer() == Layer::Stream);
+        if let (Some(stream), Some(_)) = (stream, &service.realm) {
+            let code = DiagnosticCode::OpenService;
+            let message = format!("clients of {} are not asked who they are", stream.value);
+            let help = "ssl:// with ssl.verify-client required asks them for a certificate";
+            self.diagnostics.warn(code, stream.span, message, help);
+        }
+    }
+
     fn realms(&mut self) {
         let realms = &self.def.security.realms;
         for service in &self.def.services {
@@ -257,14 +300,26 @@ impl Check<'_> {
                 Some(realm) if service.roles.is_empty() => {
                     let code = DiagnosticCode::RealmWithoutRoles;
                     let message = format!(
-                        "{} has a realm-name and no authorization-constraint: every client gets 403",
+                        "{} has a realm-name and no authorization-constraint: every user of the realm may use it",
                         service.name.value
                     );
                     let row = code.row();
                     self.diagnostics.warn(code, realm.span, message, row.help);
                 }
-                _ => {}
+                None => {
+                    if let Some(constraint) = service.constraint {
+                        let row = DiagnosticCode::OpenService.row();
+                        let message = format!(
+                            "{} has an authorization-constraint and no realm-name: every client may use it",
+                            service.name.value
+                        );
+                        self.diagnostics
+                            .warn(row.code, constraint, message, row.help);
+                    }
+                }
+                Some(_) => {}
             }
+            self.streams(service);
         }
     }
 }

@@ -1,8 +1,10 @@
 //! What a `gateway-config.xml` says, with the place of every value.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
+use super::jaas::UsersDef;
 use super::options::{AcceptOptions, ConnectOptions};
 use super::uri::Uri;
 use crate::config::source::{Span, Spanned};
@@ -52,8 +54,10 @@ pub struct ServiceDef {
     pub connect_options: ConnectOptions,
     /// The realm that clients log in to.
     pub realm: Option<Spanned<String>>,
-    /// The roles that a client needs.
+    /// The roles that a client needs, all of them; `*` for whoever can log in.
     pub roles: Vec<Spanned<String>>,
+    /// The first `authorization-constraint`.
+    pub constraint: Option<Span>,
     /// Media types by extension, of the service.
     pub mime: Vec<MimeMapping>,
     /// Which pages of other origins may use it.
@@ -124,21 +128,45 @@ pub struct StoreDef {
 pub struct RealmDef {
     /// Its name.
     pub name: Spanned<String>,
-    /// `http-challenge-scheme`, as written.
-    pub challenge: Option<Spanned<String>>,
-    /// Types of its login modules, in order.
+    /// `description`: what people are shown who are asked for a password.
+    pub description: Option<String>,
+    /// The challenge is `Application ...`: for the client program, not for the browser around it.
+    pub application: bool,
+    /// Its login modules, in order.
     pub modules: Vec<LoginModuleDef>,
+    /// Why it cannot protect anything in this version: the first reason.
+    pub unsupported: Option<Spanned<String>>,
 }
 
-/// One `login-module`.
+/// One `login-module` of the type `file`.
 #[derive(Clone, Debug)]
 pub struct LoginModuleDef {
-    /// `file`, `ldap`, `class:NAME` ...
-    pub kind: Spanned<String>,
-    /// `required`, `requisite`, `sufficient` or `optional`.
-    pub success: String,
-    /// Its options: name and value.
-    pub options: Vec<(String, Spanned<String>)>,
+    /// How its success counts among those of the others.
+    pub success: Success,
+    /// The file with the users.
+    pub file: Option<Spanned<String>>,
+    /// The users, when the file could be read.
+    pub users: Option<Arc<UsersDef>>,
+}
+
+/// How the success of a login module counts (JAAS, `javax.security.auth.login.Configuration`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Success {
+    /// It has to succeed; the others are asked all the same.
+    Required,
+    /// It has to succeed; when it fails nobody else is asked.
+    Requisite,
+    /// When it succeeds nobody else is asked.
+    Sufficient,
+    /// It need not succeed.
+    Optional,
+}
+
+impl SecurityDef {
+    /// The realm of that name.
+    pub fn realm(&self, name: &str) -> Option<&RealmDef> {
+        self.realms.iter().find(|realm| realm.name.value == name)
+    }
 }
 
 /// The element `cluster`.
@@ -155,6 +183,22 @@ pub struct ClusterDef {
 }
 
 impl GatewayDef {
+    /// A file that `security` names: an absolute path as it is, others as the original looks for them.
+    pub fn conf_file(&self, name: &str) -> PathBuf {
+        let path = Path::new(name);
+        match path.is_absolute() && path.exists() {
+            true => path.to_owned(),
+            false => self.file(&["conf"], name),
+        }
+    }
+
+    /// The files of its login modules, whether they are there or not.
+    pub fn users_files(&self) -> impl Iterator<Item = PathBuf> {
+        let modules = self.security.realms.iter().flat_map(|realm| &realm.modules);
+        let files = modules.filter_map(|module| module.file.as_ref());
+        files.map(|file| self.conf_file(&file.value))
+    }
+
     /// The file that a name means, as the original looks for it: below one of these folders of `GATEWAY_HOME`, beside
     /// the configuration, or where the process runs. The first place when it is nowhere.
     pub fn file(&self, below: &[&str], name: &str) -> PathBuf {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::meant;
+use super::protection::{Clients, Protection, Versions};
 use super::uri::SCHEMES;
 use super::value::{Bind, count, data_size, duration, switch};
 use crate::codes::DiagnosticCode;
@@ -28,6 +29,10 @@ pub struct Options {
     pub server_header: Option<bool>,
     /// TLS is spoken; `false`: somebody in front has taken it off.
     pub encryption: Option<bool>,
+    /// Whether clients show a certificate.
+    pub clients: Option<Spanned<Clients>>,
+    /// Versions of TLS that are spoken.
+    pub versions: Option<Versions>,
     /// What was asked for and is not run by this version.
     pub unsupported: Vec<Spanned<String>>,
 }
@@ -46,7 +51,17 @@ impl Options {
             inactivity: self.inactivity.or(others.inactivity),
             server_header: self.server_header.or(others.server_header),
             encryption: self.encryption.or(others.encryption),
+            clients: self.clients.or_else(|| others.clients.clone()),
+            versions: self.versions.or(others.versions),
             ..self
+        }
+    }
+
+    /// How an address is protected, where TLS is spoken.
+    pub fn protection(&self) -> Protection {
+        Protection {
+            clients: self.clients.as_ref().map_or(Clients::None, |c| c.value),
+            versions: self.versions.unwrap_or_default(),
         }
     }
 
@@ -70,7 +85,12 @@ pub enum Side {
 /// What becomes of an option.
 enum Use {
     /// It is read.
-    Read(fn(&mut Options, &str) -> Result<(), String>),
+    Read(fn(&mut Options, &Spanned<String>) -> Result<(), String>),
+    /// It is read; `false`: only in part, for the reason given.
+    ReadInPart(
+        fn(&mut Options, &Spanned<String>) -> Result<bool, String>,
+        &'static str,
+    ),
     /// It is judged, and has no effect for the reason given.
     Idle(fn(&str) -> Result<(), String>, &'static str),
     /// The service that it stands in is not served by this version.
@@ -108,9 +128,21 @@ fn read_switch(text: &str) -> Result<(), String> {
     switch(text).map(drop)
 }
 
-fn encryption(options: &mut Options, text: &str) -> Result<(), String> {
-    options.encryption = Some(switch(text)?);
+fn encryption(options: &mut Options, text: &Spanned<String>) -> Result<(), String> {
+    options.encryption = Some(switch(&text.value)?);
     Ok(())
+}
+
+fn verify_client(options: &mut Options, text: &Spanned<String>) -> Result<(), String> {
+    let clients = Clients::parse(&text.value)?;
+    options.clients = Some(Spanned::new(clients, text.span));
+    Ok(())
+}
+
+fn protocols(options: &mut Options, text: &Spanned<String>) -> Result<bool, String> {
+    let (versions, old) = Versions::parse(&text.value)?;
+    options.versions = Some(versions);
+    Ok(!old)
 }
 
 const SUITES: &str =
@@ -126,7 +158,7 @@ const OPTIONS: &[OptionRow] = &[
         "ws.maximum.message.size",
         ACCEPT,
         Use::Read(|options, text| {
-            options.maximum_message = Some(data_size(text)?);
+            options.maximum_message = Some(data_size(&text.value)?);
             Ok(())
         }),
     ),
@@ -134,7 +166,7 @@ const OPTIONS: &[OptionRow] = &[
         "ws.inactivity.timeout",
         BOTH,
         Use::Read(|options, text| {
-            options.inactivity = Some(duration(text)?);
+            options.inactivity = Some(duration(&text.value)?);
             Ok(())
         }),
     ),
@@ -165,18 +197,18 @@ const OPTIONS: &[OptionRow] = &[
         "http.server.header",
         ACCEPT,
         Use::Read(|options, text| {
-            options.server_header = Some(switch(text)?);
+            options.server_header = Some(switch(&text.value)?);
             Ok(())
         }),
     ),
     row("ssl.ciphers", BOTH, Use::Idle(text, SUITES)),
     row("tls.ciphers", BOTH, Use::Idle(text, SUITES)),
-    row("ssl.protocols", BOTH, Use::Idle(text, VERSIONS)),
-    row("tls.protocols", BOTH, Use::Idle(text, VERSIONS)),
+    row("ssl.protocols", BOTH, Use::ReadInPart(protocols, VERSIONS)),
+    row("tls.protocols", BOTH, Use::ReadInPart(protocols, VERSIONS)),
     row("ssl.encryption", BOTH, Use::Read(encryption)),
     row("tls.encryption", BOTH, Use::Read(encryption)),
-    row("ssl.verify-client", ACCEPT, Use::Later),
-    row("tls.verify-client", ACCEPT, Use::Later),
+    row("ssl.verify-client", ACCEPT, Use::Read(verify_client)),
+    row("tls.verify-client", ACCEPT, Use::Read(verify_client)),
     row("udp.interface", BOTH, Use::Later),
     row("tcp.maximum.outbound.rate", ACCEPT, Use::Later),
     row("pipe.transport", BOTH, Use::Later),
@@ -261,7 +293,14 @@ fn take(
 ) {
     let name = row.name;
     let judged = match &row.of {
-        Use::Read(read) => read(options, &value.value),
+        Use::Read(read) => read(options, value),
+        Use::ReadInPart(read, why) => read(options, value).map(|whole| {
+            if !whole {
+                let code = DiagnosticCode::NoEffect;
+                let message = format!("{name} is kept in part");
+                diagnostics.warn(code, value.span, message, *why);
+            }
+        }),
         Use::Idle(judge, why) => {
             let code = DiagnosticCode::NoEffect;
             let message = format!("{name} has no effect");

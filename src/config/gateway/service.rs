@@ -28,6 +28,9 @@ const ROWS: &[Row] = &[
     Row::any("cross-site-constraint"),
 ];
 
+/// The role that everybody has who can log in.
+const ANYBODY: &str = "*";
+
 /// What holds for every service that does not say otherwise.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Defaults {
@@ -90,14 +93,12 @@ pub(super) fn parse(
     };
     let accept_options = side("accept-options", Side::Accept).or(&defaults.accept);
     let connect_options = side("connect-options", Side::Connect).or(&defaults.connect);
-    let realm = children.one("realm-name").map(|realm| {
-        options::later(&mut unsupported, "realm-name", realm, diagnostics);
-        realm.text_spanned()
-    });
+    let realm = children.one("realm-name").map(Element::text_spanned);
     let roles = children
         .all("authorization-constraint")
         .flat_map(|e| roles(e, diagnostics))
         .collect();
+    let constraint = children.one("authorization-constraint");
     let mime = children.all("mime-mapping");
     let mime = mime.filter_map(|e| mime_mapping(e, diagnostics)).collect();
     let constraints = children.all("cross-site-constraint");
@@ -116,6 +117,7 @@ pub(super) fn parse(
         connect_options,
         realm,
         roles,
+        constraint: constraint.map(|e| e.name_span),
         mime,
         constraints,
         unsupported: None,
@@ -135,7 +137,9 @@ fn roles(element: &Element, diagnostics: &mut Diagnostics) -> Vec<Spanned<String
     let rows = [Row::any("require-role"), Row::any("require-valid-user")];
     let children = read(element, &rows, Order::Free, diagnostics);
     let roles = children.all("require-role").map(Element::text_spanned);
-    roles.collect()
+    let valid = children.all("require-valid-user");
+    let valid = valid.map(|e| Spanned::new(ANYBODY.to_owned(), e.name_span));
+    roles.chain(valid).collect()
 }
 
 fn mime_mapping(element: &Element, diagnostics: &mut Diagnostics) -> Option<MimeMapping> {

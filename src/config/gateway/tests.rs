@@ -165,15 +165,79 @@ fn asking_for_what_is_not_there_takes_the_service_out_and_says_so() {
     let (def, said) = load(
         "<service><name>a</name><accept>ws://a.test:1/</accept><type>echo</type>
            <realm-name>r</realm-name><authorization-constraint><require-role>*</require-role></authorization-constraint></service>
-         <security><realm><name>r</name></realm></security>",
+         <security><realm><name>r</name><authentication><login-modules><login-module><type>ldap</type>
+           <success>required</success></login-module></login-modules></authentication></realm></security>",
     );
     assert_eq!(
         said,
         [(
             Severity::Unsupported,
-            "realm-name is not supported yet".to_owned()
+            "the login module ldap is not supported yet".to_owned()
         )]
     );
     assert!(def.services[0].unsupported.is_some());
     assert_eq!(def.services[0].roles[0].value, "*");
+}
+
+#[test]
+fn a_service_may_be_for_roles_or_for_whoever_can_log_in() {
+    let (def, said) = load(
+        "<service><name>a</name><accept>ws://a.test:1/</accept><type>echo</type><realm-name>r</realm-name>
+           <authorization-constraint><require-role>A</require-role><require-role>B</require-role></authorization-constraint>
+           <authorization-constraint><require-valid-user/></authorization-constraint></service>
+         <security><realm><name>r</name><description>Who are you?</description><authentication>
+           <http-challenge-scheme>Application Basic</http-challenge-scheme><authorization-mode>challenge</authorization-mode>
+           <login-modules><login-module><type>file</type><success>sufficient</success>
+             <options><filename>users.xml</filename></options></login-module></login-modules></authentication></realm></security>",
+    );
+    assert_eq!(said, []);
+    let roles = def.services[0].roles.iter().map(|r| r.value.as_str());
+    assert_eq!(roles.collect::<Vec<_>>(), ["A", "B", "*"]);
+    let realm = def.security.realm("r").unwrap();
+    assert!(realm.application && realm.unsupported.is_none());
+    assert_eq!(realm.description.as_deref(), Some("Who are you?"));
+    assert_eq!(realm.modules[0].success, model::Success::Sufficient);
+    assert_eq!(def.users_files().count(), 1);
+}
+
+#[test]
+fn users_have_the_roles_of_their_roles_and_no_password_is_shown() {
+    use crate::config::source::FileId;
+    use crate::config::substitution::Substitution;
+    let users = |inside: &str| {
+        let text = format!(
+            "<jaas-config xmlns=\"http://xmlns.kaazing.com/jaas-config/centurion\">{inside}</jaas-config>"
+        );
+        let (env, mut diagnostics) = (|_: &str| None, Diagnostics::default());
+        let substitution = Substitution {
+            env: &env,
+            folders: &[],
+        };
+        let roots = crate::config::xml::parse(FileId(0), &text, &substitution, &mut diagnostics);
+        let users = jaas::parse(&roots[0], &mut diagnostics).users;
+        let said = diagnostics.list().iter().map(|d| d.message.clone());
+        (users, said.collect::<Vec<_>>())
+    };
+    let roles = "<role><name>A</name><role-name>B</role-name></role>
+        <role><name>B</name><description>x</description><role-name>C</role-name></role>
+        <role><name>C</name><role-name>A</role-name></role>";
+    let (all, said) = users(&format!(
+        "<user><name>u</name><password> p </password><role-name>A</role-name></user>{roles}"
+    ));
+    assert!(said.is_empty(), "{said:?}");
+    assert_eq!(Vec::from_iter(&all[0].roles), ["A", "B", "C"]);
+    assert_eq!(all[0].password, " p ");
+    assert!(!format!("{all:?}").contains(" p "));
+    let (all, said) = users(&format!(
+        "<user><name>u</name><password>1</password><role-name>D</role-name></user>
+         <user><name>v</name><password>1</password></user><user><name>v</name><password>2</password></user>{roles}"
+    ));
+    assert_eq!((all.len(), all[0].password.as_str()), (1, "2"));
+    assert_eq!(
+        said,
+        [
+            "Unrecognized role D: the user u cannot log in",
+            "the user v is defined twice; this one counts"
+        ]
+    );
 }

@@ -226,7 +226,7 @@ fn chain<C: BlockDecrypt>(cipher: C, iv: &[u8], locked: &[u8]) -> Result<Vec<u8>
     if iv.len() != BLOCK {
         return Err(DAMAGED);
     }
-    if locked.is_empty() || locked.len() % BLOCK != 0 || C::block_size() != BLOCK {
+    if locked.is_empty() || !locked.len().is_multiple_of(BLOCK) || C::block_size() != BLOCK {
         return Err(StoreError::Damaged("what is encrypted has no whole blocks"));
     }
     let mut bytes = Vec::with_capacity(locked.len());

@@ -49,13 +49,10 @@ pub(super) fn open(
     store.expect(INTEGER).ok_or(DAMAGED)?;
     let content = store.inside(SEQUENCE).ok_or(DAMAGED)?;
     let safes = data(content)?;
-    match (password, store.is_done()) {
-        (Some(password), false) => {
-            let seal = store.inside(SEQUENCE).ok_or(DAMAGED)?;
-            check(seal, safes, password, rounds)?;
-        }
-        // Nobody sealed it, or nobody can look at the seal.
-        (Some(_), true) | (None, _) => {}
+    // A store need not be sealed, and without the password nobody can look at the seal.
+    if let (Some(password), false) = (password, store.is_done()) {
+        let seal = store.inside(SEQUENCE).ok_or(DAMAGED)?;
+        check(seal, safes, password, rounds)?;
     }
     let mut bags = Bags {
         password,

@@ -14,6 +14,7 @@ mod candidates;
 mod directory;
 mod door;
 mod echo;
+mod forwarded;
 mod greeting;
 mod http_proxy;
 mod http_redirect;

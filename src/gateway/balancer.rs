@@ -14,6 +14,7 @@ use smallvec::SmallVec;
 use super::ServiceType;
 use super::backend;
 use super::candidates::{self, Choice};
+use super::forwarded::Forwarded;
 use super::greeting::{self, Kind};
 use super::http_proxy;
 use super::page::Page;
@@ -233,7 +234,8 @@ impl Balancer {
         let target = Target::new(uri.is_secure(), &uri.host, uri.port_or_default());
         let target = Arc::new(target.with_tls(self.trust.clone()));
         let path = with_query(uri.path_or_root().to_owned(), visit.query());
-        let mut answer = http_proxy::send(visit, &target, path.as_bytes(), true).await?;
+        let mut answer =
+            http_proxy::send(visit, &target, path.as_bytes(), true, Forwarded::Ignore).await?;
         visit.grant(&mut answer.head);
         let _open = member.load.one();
         let body = ReplyBody::Upstream(answer.upstream, target);

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::ServiceType;
 use super::backend;
+use super::forwarded::Forwarded;
 use super::page::Page;
 use super::service::{Build, LocalBoxFuture, Service};
 use super::shape::{Connects, Shape};
@@ -65,21 +66,12 @@ fn make(build: &mut Build<'_>) -> Option<Arc<dyn Service>> {
             whole = false;
         }
     }
-    if let Some(forwarded) = build
-        .property("use-forwarded")
-        .filter(|text| text.value != "ignore")
-    {
-        let code = DiagnosticCode::NotSupportedYet;
-        let message = format!("use-forwarded {} is not supported yet", forwarded.value);
-        let help = "Forwarded is passed on as it comes";
-        build
-            .diagnostics
-            .unsupported(code, forwarded.span, message, help);
-    }
+    let forwarded = build.read("use-forwarded", Forwarded::parse);
     whole.then(|| {
         let proxy: Arc<dyn Service> = Arc::new(HttpProxy {
             connect: connect.value.clone(),
             target: Arc::new(backend::target(&connect.value, build)),
+            forwarded: forwarded.unwrap_or_default(),
         });
         proxy
     })
@@ -88,6 +80,7 @@ fn make(build: &mut Build<'_>) -> Option<Arc<dyn Service>> {
 struct HttpProxy {
     connect: Uri,
     target: Arc<Target>,
+    forwarded: Forwarded,
 }
 
 impl Service for HttpProxy {
@@ -116,7 +109,7 @@ impl HttpProxy {
             path.push(b'?');
             path.extend_from_slice(query);
         }
-        match send(visit, &self.target, &path, upgrade).await {
+        match send(visit, &self.target, &path, upgrade, self.forwarded).await {
             Ok(Answer { upstream, mut head }) => {
                 self.public(visit, &mut head);
                 visit.grant(&mut head);
@@ -159,11 +152,13 @@ pub(super) async fn send(
     target: &Target,
     path: &[u8],
     upgrade: bool,
+    forwarded: Forwarded,
 ) -> Result<Answer, TryError> {
     let head = visit.head;
     let mut out = visit.worker.spare_bytes();
     let via = backend::via(head);
-    let mut overrides = vec![Override::set_owned("Via", via)];
+    let mut overrides = forwarded.fields(visit);
+    overrides.push(Override::set_owned("Via", via));
     if head.headers.find("User-Agent").is_none() {
         overrides.push(Override::set("User-Agent", AGENT));
     }

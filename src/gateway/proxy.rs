@@ -22,6 +22,7 @@ use self::recovery::Recovery;
 use super::ServiceType;
 use super::backend;
 use super::echo::terms;
+use super::forwarded::Forwarded;
 use super::greeting;
 use super::http_proxy;
 use super::page::Page;
@@ -247,7 +248,7 @@ impl Proxy {
                 path.push(b'?');
                 path.extend_from_slice(query);
             }
-            match http_proxy::send(visit, &backend.target, &path, true).await {
+            match http_proxy::send(visit, &backend.target, &path, true, Forwarded::Ignore).await {
                 Ok(mut answer) => {
                     backend.recovery.is_up();
                     visit.grant(&mut answer.head);

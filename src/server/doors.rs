@@ -132,9 +132,12 @@ fn open_one(
     Ok(fresh)
 }
 
-/// The addresses of a name: those of IPv4, or of IPv6 when there is no other.
+/// The addresses of a name or of an interface (`@eth0`): those of IPv4, or of IPv6 when there is no other.
 fn addresses(name: &str, port: u16) -> std::io::Result<Vec<SocketAddr>> {
-    let mut all: Vec<_> = (name, port).to_socket_addrs()?.collect();
+    let mut all: Vec<_> = match name.strip_prefix('@') {
+        Some(interface) => of_interface(interface, port)?,
+        None => (name, port).to_socket_addrs()?.collect(),
+    };
     if all.iter().any(SocketAddr::is_ipv4) {
         all.retain(SocketAddr::is_ipv4);
     }
@@ -144,6 +147,22 @@ fn addresses(name: &str, port: u16) -> std::io::Result<Vec<SocketAddr>> {
         true => Err(std::io::Error::other("the name has no address")),
         false => Ok(all),
     }
+}
+
+/// The addresses of a network interface, without those that mean something on their own link only.
+fn of_interface(name: &str, port: u16) -> std::io::Result<Vec<SocketAddr>> {
+    let all = if_addrs::get_if_addrs()?;
+    let own = all.iter().filter(|i| i.name == name && !i.is_link_local());
+    let own: Vec<_> = own.map(|i| SocketAddr::new(i.ip(), port)).collect();
+    if own.is_empty() {
+        let mut names: Vec<_> = all.iter().map(|i| i.name.as_str()).collect();
+        names.sort_unstable();
+        names.dedup();
+        let names = names.join(", ");
+        let why = format!("no interface {name} with an address; there are {names}");
+        return Err(std::io::Error::other(why));
+    }
+    Ok(own)
 }
 
 /// What only this machine can say: which addresses are its own.

@@ -342,21 +342,13 @@ pub(super) fn later(
 
 fn bind(options: &mut Options, name: &str, value: &Spanned<String>, diagnostics: &mut Diagnostics) {
     let scheme = name.trim_end_matches(".bind");
-    if value.value.starts_with('@') {
-        let message = format!("{name} by the name of an interface is not supported yet");
-        let help = "write the address of the interface";
-        let code = DiagnosticCode::NotSupportedYet;
-        diagnostics.unsupported(code, value.span, message.clone(), help);
-        options.unsupported.push(Spanned::new(message, value.span));
-        return;
-    }
     match Bind::parse(&value.value) {
         Ok(bind) => options
             .binds
             .push((scheme.to_owned(), Spanned::new(bind, value.span))),
         Err(message) => {
             let code = DiagnosticCode::GatewayValue;
-            let help = "write port, host:port or [ip6]:port";
+            let help = "write port, host:port, [ip6]:port or @interface:port";
             diagnostics.error_help(code, value.span, format!("{name}: {message}"), help);
         }
     }

@@ -63,28 +63,52 @@ pub fn count(text: &str) -> Result<u32, String> {
 /// An address to listen on, in place of the one in the accept URI.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Bind {
-    /// Host or address; `None`: every one of this machine.
+    /// Host or address, or `@` and the name of a network interface; `None`: every one of this machine.
     pub host: Option<String>,
     /// Port.
     pub port: u16,
 }
 
 impl Bind {
-    /// `port`, `host:port` or `[ip6]:port`. An interface (`@eth0:port`) is told apart by the caller.
+    /// `port`, `host:port`, `[ip6]:port` or `@eth0:port`; an interface may stand in brackets, as `[@eth0:1]:port`.
     pub fn parse(text: &str) -> Result<Bind, String> {
-        let bad =
-            || format!("{text} is no address to listen on: write port, host:port or [ip6]:port");
+        let bad = || {
+            format!(
+                "{text} is no address to listen on: write port, host:port, [ip6]:port or @interface:port"
+            )
+        };
+        if let Some((interface, port)) = interface(text) {
+            let port = port.parse().map_err(|_| bad())?;
+            let host = Some(format!("@{interface}"));
+            return Ok(Bind { host, port });
+        }
         if let Ok(port) = text.parse() {
             return Ok(Bind { host: None, port });
         }
         match split_port(text) {
-            Some((host, Some(port))) if !host.is_empty() => Ok(Bind {
+            Some((host, Some(port))) if !host.is_empty() && !host.contains('@') => Ok(Bind {
                 host: Some(host.trim_matches(['[', ']']).to_ascii_lowercase()),
                 port,
             }),
             _ => Err(bad()),
         }
     }
+}
+
+/// The name of an interface and what stands behind its colon.
+fn interface(text: &str) -> Option<(&str, &str)> {
+    fn inside(text: &str) -> Option<&str> {
+        text.strip_prefix('[')?.strip_suffix(']')
+    }
+    let (name, port) = text.rsplit_once(':')?;
+    let name = match inside(name) {
+        Some(name) => name.strip_prefix('@')?,
+        None => {
+            let name = name.strip_prefix('@')?;
+            inside(name).unwrap_or(name)
+        }
+    };
+    (!name.is_empty()).then_some((name, port))
 }
 
 fn split_unit(text: &str) -> (&str, &str) {
@@ -147,7 +171,13 @@ mod tests {
             bind(Some("192.168.2.10"), 8081)
         );
         assert_eq!(Bind::parse("[::1]:8081"), bind(Some("::1"), 8081));
-        for text in ["", "a", "a:b", ":1", "70000", "a:70000"] {
+        assert_eq!(Bind::parse("@eth0:8081"), bind(Some("@eth0"), 8081));
+        for text in ["[@eth0:1]:8081", "@[eth0:1]:8081"] {
+            assert_eq!(Bind::parse(text), bind(Some("@eth0:1"), 8081), "{text}");
+        }
+        for text in [
+            "", "a", "a:b", ":1", "70000", "a:70000", "@:1", "@eth0", "[@]:1", "@eth0:x",
+        ] {
             assert!(Bind::parse(text).is_err(), "{text}");
         }
     }

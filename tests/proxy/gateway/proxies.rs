@@ -319,3 +319,45 @@ fn what_a_source_says_goes_to_every_client() {
     source.send("three");
     clients[1].expect(Opcode::Binary, b"three");
 }
+
+#[test]
+fn a_back_end_is_told_of_the_client_as_the_file_says() {
+    let backend = Backend::named("a");
+    let with = |value: &str| {
+        let properties = format!("<properties><use-forwarded>{value}</use-forwarded></properties>");
+        let service = format!(
+            "<service><name>api</name><accept>http://a.test:8081/api/</accept><connect>http://{}/</connect>\
+             <type>http.proxy</type>{properties}{}</service>",
+            backend.address,
+            options("")
+        );
+        let proxy = run(&service);
+        let mut client = client(&proxy);
+        client.send("GET /api/ HTTP/1.1\r\nHost: a.test:8081\r\nForwarded: for=192.0.2.1\r\nX-Forwarded-For: 192.0.2.1\r\nX-Forwarded-Host: b.test\r\n\r\n");
+        assert_eq!(client.answer().status, 200);
+        let seen = backend.seen().pop().unwrap().headers;
+        let field = |name: &str| seen.value(name).unwrap_or_default().to_owned();
+        [
+            field("Forwarded"),
+            field("X-Forwarded-For"),
+            field("X-Forwarded-Server"),
+            field("X-Forwarded-Proto"),
+            field("X-Forwarded-Host"),
+        ]
+    };
+    assert_eq!(
+        with("ignore"),
+        ["for=192.0.2.1", "192.0.2.1", "", "", "b.test"]
+    );
+    assert_eq!(with("exclude"), ["", "", "", "", ""]);
+    assert_eq!(
+        with("inject"),
+        [
+            "for=192.0.2.1, for=127.0.0.1;by=127.0.0.1;proto=http;host=\"a.test:8081\"",
+            "192.0.2.1, 127.0.0.1",
+            "127.0.0.1",
+            "http",
+            "b.test, a.test:8081",
+        ]
+    );
+}

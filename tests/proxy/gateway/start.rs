@@ -118,3 +118,32 @@ fn two_names_of_one_address_share_it() {
     }
     drop(proxy);
 }
+
+#[test]
+fn a_bind_may_name_an_interface() {
+    let bind = |name: &str| {
+        let options = format!("<accept-options><ws.bind>{name}:0</ws.bind></accept-options>");
+        config(&service(
+            "echo",
+            &["ws://a.test:8081/echo"],
+            "echo",
+            &options,
+        ))
+    };
+    for name in ["@lo", "[@lo]"] {
+        let proxy = Proxy::start(&[("gateway-config.xml", bind(name))]);
+        let door = proxy.listening("gateway");
+        assert!(door.ip().is_loopback(), "{door}");
+        let (mut socket, _) = Socket::open(Client::connect(door), &ask("/echo", "a.test:8081", ""));
+        socket.send(Opcode::Text, b"x");
+        socket.expect(Opcode::Text, b"x");
+    }
+    let proxy = Proxy::start(&[("gateway-config.xml", bind("@lo"))]);
+    proxy.write("gateway-config.xml", &bind("@nothing9"));
+    let (_, view) = proxy.change("/api/v1/config:reload");
+    let message = view["diagnostics"][0]["message"].as_str().unwrap();
+    assert!(
+        message.contains("no interface nothing9 with an address; there are "),
+        "{view}"
+    );
+}

@@ -217,15 +217,25 @@ impl Proxy {
 
     /// WebSocket on this side, bytes on the other.
     async fn bridge(&self, visit: &mut Visit<'_>) {
-        let io = self.connect(visit.worker).await;
-        if io.is_none() && self.refuses {
-            return self.refuse(visit).await;
+        let worker = visit.worker;
+        // Nobody connects through here before it is known who he is; everybody else is told before he is let in.
+        let is_known = visit.unknown().is_none();
+        let mut io = None;
+        if is_known {
+            io = self.connect(worker).await;
+            if io.is_none() && self.refuses {
+                return self.refuse(visit).await;
+            }
         }
         let Some(mut socket) = greeting::open(visit, self.terms).await else {
             return;
         };
+        if !is_known {
+            io = self.connect(worker).await;
+        }
         let end = match io {
             Some(io) => bridge::run(&mut socket, io).await,
+            None if self.refuses => End::Close(CloseCode::TRY_AGAIN),
             None => End::Close(CloseCode::NORMAL),
         };
         let (received, sent) = socket.finish(end).await;

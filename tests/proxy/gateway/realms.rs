@@ -255,6 +255,18 @@ fn every_type_of_service_asks() {
     let extended = answer(&proxy, &ask("/relayed", HOST, EXTENDED));
     assert_eq!(extended.status, 403);
     assert_eq!(backend.hits(), 1);
+    // Nobody gets through to a back end before he has logged in.
+    let before = backend.connections();
+    let (mut socket, _) = Socket::open(client(&proxy), &ask("/bridged", HOST, EXTENDED));
+    socket.send(Opcode::Text, inner("/bridged", "").as_bytes());
+    socket.expect(Opcode::Binary, CHALLENGED.as_bytes());
+    assert_eq!(backend.connections(), before);
+    socket.send(Opcode::Text, inner("/bridged", ADA).as_bytes());
+    assert!(socket.frame().unwrap().2.starts_with(b"HTTP/1.1 101 "));
+    socket.expect(Opcode::Binary, b"");
+    socket.send(Opcode::Text, b"GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+    let (_, _, got) = socket.frame().unwrap();
+    assert!(got.starts_with(b"HTTP/1.1 200 "));
 }
 
 #[test]

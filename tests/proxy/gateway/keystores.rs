@@ -10,8 +10,8 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::{ClientConfig, RootCertStore};
 
 use super::{config, service};
-use crate::support::Proxy;
 use crate::support::tls::shake;
+use crate::support::{Proxy, eventually};
 
 /// One of the stores that lie in `tests/data/keystores`.
 fn stored(name: &str) -> String {
@@ -192,6 +192,38 @@ fn only_the_versions_of_the_list_are_spoken() {
             assert_eq!(shown.is_ok(), want, "{protocols} {version:?}");
         }
     }
+}
+
+#[test]
+fn a_replaced_store_is_shown_without_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("store.db");
+    let put = |name: &str| {
+        let beside = folder.path().join("new");
+        std::fs::copy(stored(name), &beside).unwrap();
+        std::fs::rename(beside, &file).unwrap();
+    };
+    put("several.jks");
+    let keystore = store("keystore", "JKS", &file.to_string_lossy(), "keystore.pw");
+    let inside = secure("echo", "a.test", "") + &format!("<security>{keystore}</security>");
+    let proxy = Proxy::with(
+        &[
+            ("gateway-config.xml", config(&inside).as_str()),
+            ("conf/keystore.pw", "welcome1"),
+        ],
+        &[],
+    );
+    let door = proxy.listening("gateway-tls");
+    shake(door, &client("several.jks", false), "a.test").unwrap();
+    put("chain.p12");
+    eventually("the new certificate", || {
+        shake(door, &client("chain.p12", false), "a.test").ok()
+    });
+    // One that cannot be opened leaves the last good one.
+    put("chain-aes128.p12");
+    let (_, view) = proxy.change("/api/v1/config:reload");
+    assert_eq!(view["result"], "rejected", "{view}");
+    shake(door, &client("chain.p12", false), "a.test").unwrap();
 }
 
 /// What `axon check` says of a file with these stores.

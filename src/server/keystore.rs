@@ -73,6 +73,7 @@ pub fn add(settings: &mut Settings, def: Option<&GatewayDef>, diagnostics: &mut 
             Found::Store(store) => profile.keystore = Some(store.clone()),
             Found::Nothing => profile.faulty = true,
         }
+        profile.shown_first = first_host(def, protection);
         profile.client = match protection.clients {
             Clients::None => ClientAuth::None,
             Clients::Optional => ClientAuth::Optional,
@@ -102,6 +103,17 @@ fn protections(def: &GatewayDef) -> BTreeSet<Protection> {
     let secure = services.filter(|s| s.accepts.iter().any(|a| a.value.is_secure()));
     all.extend(secure.map(|service| service.accept_options.protection()));
     all
+}
+
+/// The host of the first accept URI that is protected in this way.
+fn first_host(def: &GatewayDef, protection: Protection) -> Option<String> {
+    let mut services = def.services.iter();
+    services.find_map(|service| {
+        let mut accepts = service.accepts.iter();
+        let own = service.accept_options.protection() == protection;
+        let first = accepts.find(|a| own && a.value.is_secure());
+        first.map(|accept| accept.value.host.clone())
+    })
 }
 
 fn versions_to_back_ends(service: &crate::config::gateway::model::ServiceDef) -> Versions {
@@ -221,17 +233,11 @@ pub fn check_names(def: &GatewayDef, tls: &TlsSet, diagnostics: &mut Diagnostics
     let Some(profile) = tls.profile(KEYSTORE_PROFILE) else {
         return;
     };
-    let certificates = profile.chains.iter().filter_map(|chain| chain.first());
-    let names: Vec<String> = certificates.flat_map(Facts::hosts).collect();
+    let certificates: Vec<&Facts> = profile.chains.iter().filter_map(|c| c.first()).collect();
+    let names: Vec<String> = certificates.iter().flat_map(|f| f.hosts()).collect();
     if names.is_empty() {
         return;
     }
-    let covers = |host: &str| {
-        names.iter().any(|name| match name.strip_prefix("*.") {
-            Some(suffix) => host.split_once('.').is_some_and(|(_, rest)| rest == suffix),
-            None => name == host,
-        })
-    };
     for service in &def.services {
         let clear = service.accept_options.encryption == Some(false);
         for accept in service
@@ -239,7 +245,7 @@ pub fn check_names(def: &GatewayDef, tls: &TlsSet, diagnostics: &mut Diagnostics
             .iter()
             .filter(|a| a.value.is_secure() && !clear)
         {
-            if covers(&accept.value.host) {
+            if certificates.iter().any(|f| f.covers(&accept.value.host)) {
                 continue;
             }
             let message = format!(

@@ -37,6 +37,8 @@ pub struct TlsProfile {
     pub max_version: MaxVersion,
     /// Certificates with their keys in a keystore of Java or PKCS#12; behind those of `cert`. Of a gateway-config only.
     pub keystore: Option<TlsStore>,
+    /// Whose certificate of the keystore is shown to clients that ask for no name.
+    pub shown_first: Option<String>,
     /// Authorities in such a store: of servers, and of clients where they are asked. Of a gateway-config only.
     pub truststore: Option<TlsStore>,
     /// A setting of it could not be read: it must not be used, for it would protect less than was asked for.
@@ -102,6 +104,7 @@ impl TlsProfile {
             min_version: MinVersion::default(),
             max_version: MaxVersion::default(),
             keystore: None,
+            shown_first: None,
             truststore: None,
             faulty: false,
         }
@@ -144,6 +147,7 @@ impl TlsProfile {
         self.server_name.as_ref().map(|n| &n.value).hash(hasher);
         self.min_version.hash(hasher);
         self.max_version.hash(hasher);
+        self.shown_first.hash(hasher);
         for store in [&self.keystore, &self.truststore] {
             let paths = store
                 .as_ref()

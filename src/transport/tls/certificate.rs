@@ -69,6 +69,17 @@ impl Facts {
         })
     }
 
+    /// True when it can be shown for a host, by its name or by that of all hosts one label up.
+    pub fn covers(&self, host: &str) -> bool {
+        let host = host.to_ascii_lowercase();
+        self.hosts()
+            .iter()
+            .any(|name| match name.strip_prefix("*.") {
+                Some(suffix) => host.split_once('.').is_some_and(|(_, rest)| rest == suffix),
+                None => *name == host,
+            })
+    }
+
     /// The hosts that it can be shown for, in lower case: its names, else the common name, which is all that many a
     /// certificate in a Java keystore has. Clients of today look at names only.
     pub fn hosts(&self) -> Vec<String> {

@@ -64,6 +64,10 @@ impl<'m> Inspector<'m> {
                 Err((why, help)) => unusable.push((format!("{alias}: {why}"), help)),
             }
         }
+        // The order of a Java store is nobody's choice.
+        if let Some(host) = &self.profile.shown_first {
+            pairs.sort_by_key(|pair| !pair.chain.first().is_some_and(|f| f.covers(host)));
+        }
         let kind = match pairs.is_empty() {
             true => ProblemKind::Store,
             false => ProblemKind::StoreEntry,

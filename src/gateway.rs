@@ -15,7 +15,7 @@ mod directory;
 mod door;
 mod echo;
 mod forwarded;
-mod greeting;
+pub mod greeting;
 mod http_proxy;
 mod http_redirect;
 mod loads;
@@ -31,10 +31,11 @@ mod splice;
 mod unsupported;
 mod update_check;
 mod visit;
+pub mod wse;
 
 pub use door::{Door, DoorKey};
 pub use service::{LocalBoxFuture, Service};
-pub use visit::Served;
+pub use visit::{Lasting, Served};
 
 use std::sync::Arc;
 
@@ -45,6 +46,7 @@ use self::route::Routes;
 use self::service::{Build, Running};
 use self::shape::Shape;
 use self::visit::Visit;
+use self::wse::Sessions;
 use crate::cluster::{Description, Offer, Says, Standing, View};
 use crate::codes::DiagnosticCode;
 use crate::config::diagnostic::Diagnostics;
@@ -55,6 +57,7 @@ use crate::config::source::Span;
 use crate::transport::downstream::Client;
 use crate::transport::head::{Method, RequestHead};
 use crate::transport::headers::Name;
+use crate::transport::local::Calls;
 use crate::transport::tls::ClientTls;
 use crate::transport::worker::Worker;
 
@@ -98,6 +101,7 @@ pub struct Gateway {
     description: Arc<Description>,
     namespace: String,
     span: Span,
+    sessions: Arc<Sessions>,
 }
 
 /// What services need to know of the world around the process.
@@ -145,6 +149,10 @@ impl Gateway {
                     Some(_) => None,
                 },
                 load: loads.named(&service.name.value),
+                message_bytes: service
+                    .accept_options
+                    .maximum_message
+                    .unwrap_or(echo::MESSAGE_BYTES),
                 shows_server: service.accept_options.server_header != Some(false),
                 service: made,
             });
@@ -158,6 +166,7 @@ impl Gateway {
             description: Arc::new(Description::of(def)),
             namespace: def.namespace.clone(),
             span: def.span,
+            sessions: previous.map(|p| p.sessions.clone()).unwrap_or_default(),
         }
     }
 
@@ -233,18 +242,19 @@ impl Gateway {
         &self.doors
     }
 
-    /// Serves one request that came through a door.
+    /// Serves one request that came through a door; `inward` leads to the same door from inside.
     pub async fn serve(
         &self,
         worker: &Worker,
         client: &mut Client,
         head: &RequestHead,
         doors: &[DoorKey],
+        inward: &Calls,
     ) -> Served {
         let asks = Asks::of(client, head);
         let host = head.headers.value(Name::Host).unwrap_or_default();
         let found = self.routes.find(doors, host, head.target(), asks);
-        let mut visit = Visit::new(worker, client, head, self);
+        let mut visit = Visit::new(worker, client, head, self, inward);
         match found {
             Ok(place) => {
                 let running = &self.services[place.service];

@@ -1,7 +1,7 @@
 //! Hostile input: each reader of foreign bytes gets a saved corpus and mutations of it, and must keep its promises.
 //!
-//! The promises are invariants, not only the absence of a panic; they stand in `fuzz/wire.rs`, `fuzz/text.rs`
-//! and `fuzz/xml.rs`.
+//! The promises are invariants, not only the absence of a panic; they stand in `fuzz/wire.rs`,
+//! `fuzz/websocket.rs`, `fuzz/text.rs` and `fuzz/xml.rs`.
 //! `AXON_FUZZ_SECONDS` is the time for all mutations (5), `AXON_FUZZ_SEED` the first seed (random). A failure prints
 //! the target, the seed and the input: run that seed again, then save the input under `tests/data/fuzz/TARGET/`.
 
@@ -66,6 +66,21 @@ const TARGETS: &[Target] = &[
         name: "keystore",
         words: keystore::WORDS,
         holds: keystore::store,
+    },
+    Target {
+        name: "deflate",
+        words: websocket::WORDS,
+        holds: websocket::compression,
+    },
+    Target {
+        name: "greeting",
+        words: websocket::GREETING_WORDS,
+        holds: websocket::greeting,
+    },
+    Target {
+        name: "emulated",
+        words: websocket::EMULATED_WORDS,
+        holds: websocket::emulated,
     },
     Target {
         name: "scan",

@@ -16,6 +16,7 @@ use super::differences::{Difference, between};
 use crate::config::AXON_NS;
 use crate::config::gateway::model::{ConstraintDef, GatewayDef, MimeMapping, ServiceDef};
 use crate::config::gateway::options::Options;
+use crate::config::gateway::protection::Protection;
 use crate::config::gateway::uri::Uri;
 use crate::config::source::Spanned;
 use crate::config::xml::Element;
@@ -141,6 +142,8 @@ fn facts(service: &ServiceDef) -> Facts {
         connect_options,
         realm,
         roles,
+        // It stands with the roles.
+        constraint: _,
         mime: own_mime,
         constraints,
         unsupported: _,
@@ -197,6 +200,8 @@ fn add_options(add: &mut impl FnMut(&str, String), side: &str, options: &Options
         inactivity,
         server_header,
         encryption,
+        clients,
+        versions,
         unsupported,
     } = options;
     let mut named = |name: &str, value: Option<String>| {
@@ -219,6 +224,14 @@ fn add_options(add: &mut impl FnMut(&str, String), side: &str, options: &Options
     );
     named("http.server.header", server_header.as_ref().map(switch));
     named("ssl.encryption", encryption.as_ref().map(switch));
+    let protection = Protection {
+        clients: clients.as_ref().map(|c| c.value).unwrap_or_default(),
+        versions: versions.unwrap_or_default(),
+    };
+    named(
+        "ssl",
+        Some(protection.suffix().trim_start_matches('-').to_owned()),
+    );
     let later = unsupported.iter().map(|text| text.value.clone());
     named("options", Some(sorted(later)));
 }

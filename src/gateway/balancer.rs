@@ -270,6 +270,7 @@ impl Balancer {
             message_bytes: MESSAGE_BYTES,
             inactivity: Duration::ZERO,
             pending_bytes: PENDING_BYTES,
+            deflates: false,
         };
         let (there, location) = (there.as_deref(), location.as_deref());
         greeting::send_there(visit, asked, kind, terms, there, location).await;

@@ -7,12 +7,12 @@ use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::Poll;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use tokio::sync::broadcast::{self, error::RecvError};
 
 use super::ServiceType;
 use super::door::DoorKey;
-use super::echo::terms;
+use super::echo::{DEFLATE, terms};
 use super::greeting;
 use super::service::{Build, LocalBoxFuture, Service};
 use super::shape::{Connects, Shape};
@@ -22,7 +22,7 @@ use crate::config::gateway::uri::{Layer, Uri};
 use crate::transport::downstream::Client;
 use crate::transport::websocket::CloseCode;
 use crate::transport::websocket::frame::Opcode;
-use crate::transport::websocket::socket::{End, Socket, Terms};
+use crate::transport::websocket::socket::{End, Part, Socket, Terms};
 use crate::transport::worker::Worker;
 
 /// Most messages that wait for a slow client.
@@ -34,6 +34,7 @@ pub(super) const TYPE: ServiceType = ServiceType {
     shape: Shape {
         connects: Connects::None,
         properties: &["accept", "on.client.message"],
+        own: &[DEFLATE],
         needs_properties: true,
         ..Shape::accepting(&[Layer::WebSocket])
     },
@@ -41,7 +42,7 @@ pub(super) const TYPE: ServiceType = ServiceType {
 };
 
 fn make(build: &mut Build<'_>) -> Option<Arc<dyn Service>> {
-    build.unheeded("on.client.message", "what clients send is not looked at");
+    let repeats = build.read("on.client.message", on_client_message);
     let help = "add <accept>tcp://host:port</accept>: the URI that the source connects to";
     let accept = build.required("accept", help)?;
     let source = match Uri::parse(&accept.value) {
@@ -57,7 +58,8 @@ fn make(build: &mut Build<'_>) -> Option<Arc<dyn Service>> {
         }
     };
     Some(Arc::new(Broadcast {
-        terms: terms(build.def),
+        terms: terms(build),
+        repeats: repeats.unwrap_or_default(),
         source: DoorKey {
             host: Some(source.host.clone()),
             port: source.port_or_default(),
@@ -68,10 +70,28 @@ fn make(build: &mut Build<'_>) -> Option<Arc<dyn Service>> {
     }))
 }
 
+/// Whether every client gets what one of them sends.
+fn on_client_message(text: &str) -> Result<bool, String> {
+    match text.to_ascii_lowercase().as_str() {
+        "broadcast" => Ok(true),
+        "noop" => Ok(false),
+        _ => Err(format!("{text} is neither broadcast nor noop")),
+    }
+}
+
+/// What every client is told.
+#[derive(Clone, Debug)]
+struct Message {
+    text: bool,
+    bytes: Bytes,
+}
+
 struct Broadcast {
     terms: Terms,
+    /// What a client sends goes to every client too.
+    repeats: bool,
     source: DoorKey,
-    messages: broadcast::Sender<Bytes>,
+    messages: broadcast::Sender<Message>,
 }
 
 impl Service for Broadcast {
@@ -86,13 +106,17 @@ impl Service for Broadcast {
     fn websocket<'a>(&'a self, visit: &'a mut Visit<'_>) -> LocalBoxFuture<'a, ()> {
         Box::pin(async move {
             let messages = self.messages.subscribe();
-            let Some(mut socket) = greeting::open(visit, self.terms).await else {
+            let Some(opened) = greeting::open(visit, self.terms).await else {
                 return;
             };
-            let end = listen(&mut socket, messages).await;
-            let (received, sent) = socket.finish(end).await;
-            visit.served.bytes_in = received;
-            visit.served.bytes_out = sent;
+            let repeats = self.repeats.then(|| self.messages.clone());
+            visit.lasts(move |client, worker| {
+                Box::pin(async move {
+                    let mut socket = opened.on(client, worker);
+                    let end = listen(&mut socket, messages, repeats.as_ref()).await;
+                    socket.finish(end).await
+                })
+            });
         })
     }
 
@@ -108,9 +132,10 @@ impl Service for Broadcast {
                 });
                 let Ok(n @ 1..) = read.await else { return };
                 // Without a client nobody misses it.
-                let _ = self
-                    .messages
-                    .send(Bytes::copy_from_slice(client.buf.data()));
+                let _ = self.messages.send(Message {
+                    text: false,
+                    bytes: Bytes::copy_from_slice(client.buf.data()),
+                });
                 client.buf.consume(n);
                 client.buf.release();
             }
@@ -118,16 +143,25 @@ impl Service for Broadcast {
     }
 }
 
-/// Passes on until one side ends; what the client sends is taken and forgotten.
-async fn listen(socket: &mut Socket<'_>, mut messages: broadcast::Receiver<Bytes>) -> End {
+/// Passes on until one side ends; what the client sends goes to `repeats`.
+async fn listen(
+    socket: &mut Socket<'_>,
+    mut messages: broadcast::Receiver<Message>,
+    repeats: Option<&broadcast::Sender<Message>>,
+) -> End {
+    let mut heard = BytesMut::new();
     loop {
         tokio::select! {
-            told = socket.next() => if let Err(end) = told {
-                return end;
+            told = socket.next() => match told {
+                Ok(told) => if let Some(all) = repeats {
+                    repeat(socket.part(&told), &mut heard, all);
+                },
+                Err(end) => return end,
             },
             message = messages.recv() => match message {
                 Ok(message) => {
-                    socket.queue(true, Opcode::Binary, &message);
+                    let opcode = if message.text { Opcode::Text } else { Opcode::Binary };
+                    socket.queue(true, opcode, &message.bytes);
                     if let Err(end) = socket.flush().await {
                         return end;
                     }
@@ -137,5 +171,19 @@ async fn listen(socket: &mut Socket<'_>, mut messages: broadcast::Receiver<Bytes
                 Err(RecvError::Closed) => return End::Close(CloseCode::GOING_AWAY),
             },
         }
+    }
+}
+
+/// Tells all what a client said, once the message is whole. The receiver has counted it: it is not larger than
+/// `ws.maximum.message.size`.
+fn repeat(part: Part<'_>, heard: &mut BytesMut, all: &broadcast::Sender<Message>) {
+    heard.extend_from_slice(part.payload);
+    if part.last {
+        let bytes = std::mem::take(heard).freeze();
+        // This client listens too, so somebody does.
+        let _ = all.send(Message {
+            text: part.text,
+            bytes,
+        });
     }
 }

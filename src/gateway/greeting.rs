@@ -4,60 +4,39 @@
 //! greeted with a frame `U+F0FF N`, sends a second request as a text message, gets its answer as a binary one and an empty
 //! one behind it, and is then told where to go: `N` for "here", `R uri` for "there".
 
+mod inner;
+mod kind;
+
+pub use inner::{Asking, Authorization, Heard, INNER_MAX};
+pub use kind::Kind;
+
 use std::time::Duration;
 
 use bytes::Bytes;
 
+use self::kind::EXTENDED;
 use super::page::Page;
 use super::realm::Access;
 use super::visit::Visit;
+use crate::transport::downstream::Client;
 use crate::transport::head::{RequestHead, ResponseHead};
 use crate::transport::http1::framing::Framing;
 use crate::transport::http1::write::{self, ResponseLine};
 use crate::transport::websocket::CloseCode;
+use crate::transport::websocket::deflate::{self, Agreed};
 use crate::transport::websocket::frame::Opcode;
 use crate::transport::websocket::handshake::{self, Asked, Unwilling};
 use crate::transport::websocket::socket::{End, Socket, Terms};
+use crate::transport::worker::Worker;
 
-/// The sub-protocol of the second handshake.
-const EXTENDED: &str = "x-kaazing-handshake";
 /// U+F0FF in UTF-8: what follows is about balancing and no message.
 const BALANCE: &[u8] = b"\xef\x83\xbf";
-/// Longest second request.
-const INNER_MAX: usize = 16 * 1024;
 /// How often a client may be wrong about who it is.
 const LOGINS_MAX: usize = 8;
 /// How long somebody may take to say who he is.
 const LOGIN_TIME: Duration = Duration::from_secs(120);
-/// Most fields of it.
-const INNER_FIELDS: usize = 64;
-
-/// What kind of client asks for a WebSocket.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Kind {
-    /// It makes the second handshake.
-    pub extended: bool,
-    /// It understands where it is told to go.
-    pub balanced: bool,
-    /// It speaks version 8.
-    pub old: bool,
-}
-
-impl Kind {
-    /// Any of the KAAZING clients.
-    pub fn is_kaazing(self) -> bool {
-        self.extended || self.balanced || self.old
-    }
-
-    fn of(asked: &Asked, query: Option<&[u8]>) -> Kind {
-        let parts = |query: &'_ [u8]| query.split(|b| *b == b'&').any(|part| part == b".kl=Y");
-        Kind {
-            extended: asked.protocols.iter().any(|p| p == EXTENDED),
-            balanced: query.is_some_and(parts),
-            old: asked.version == 8,
-        }
-    }
-}
+/// What extensions are offered and agreed to in.
+const EXTENSIONS: &str = "Sec-WebSocket-Extensions";
 
 /// Judges the request; one that cannot become a WebSocket is answered.
 pub(super) async fn judge(visit: &mut Visit<'_>) -> Option<(Asked, Kind)> {
@@ -90,16 +69,47 @@ fn agreed(visit: &Visit<'_>, asked: &Asked, protocol: Option<&str>) -> ResponseH
     head
 }
 
-/// Opens a WebSocket whose messages stay here; `None` when the visit is over.
-pub(super) async fn open<'a>(visit: &'a mut Visit<'_>, terms: Terms) -> Option<Socket<'a>> {
+/// A WebSocket that was agreed to.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Opened {
+    terms: Terms,
+    deflates: Option<Agreed>,
+}
+
+impl Opened {
+    /// It, on the connection that it was agreed to on.
+    pub fn on<'c>(self, client: &'c mut Client, worker: &'c Worker) -> Socket<'c> {
+        Socket::new(worker, client, self.terms).deflating(self.deflates)
+    }
+}
+
+/// Agrees to a WebSocket whose messages stay here; `None` when the visit is over.
+pub(super) async fn open(visit: &mut Visit<'_>, terms: Terms) -> Option<Opened> {
     let (asked, kind) = judge(visit).await?;
     let inner = Inner::of(visit, &asked, kind);
-    let head = agreed(visit, &asked, kind.extended.then_some(EXTENDED));
+    let mut head = agreed(visit, &asked, kind.extended.then_some(EXTENDED));
+    let offers = visit.head.headers.iter();
+    let offers = offers.filter(|(_, name, _)| name.eq_ignore_ascii_case(EXTENSIONS.as_bytes()));
+    let deflates = match terms.deflates {
+        true => deflate::negotiate(offers.map(|(_, _, value)| value)),
+        false => None,
+    };
+    if let Some((_, answer)) = &deflates {
+        head.headers
+            .append(EXTENSIONS.as_bytes(), answer.as_bytes());
+    }
     if !visit.switch(&head).await {
         return None;
     }
+    let opened = Opened {
+        terms,
+        deflates: deflates.map(|(agreed, _)| agreed),
+    };
+    if !kind.extended && !kind.balanced {
+        return Some(opened);
+    }
     let time = visit.worker.limits.head_time;
-    let mut socket = Socket::new(visit.worker, visit.client, terms);
+    let mut socket = opened.on(visit.client, visit.worker);
     if kind.extended {
         if kind.balanced {
             socket.queue(true, Opcode::Binary, &[BALANCE, b"N"].concat());
@@ -115,7 +125,13 @@ pub(super) async fn open<'a>(visit: &'a mut Visit<'_>, terms: Terms) -> Option<S
     if kind.balanced {
         socket.queue(true, Opcode::Binary, &[BALANCE, b"N"].concat());
     }
-    Some(socket)
+    match socket.leave().await {
+        Ok(()) => Some(opened),
+        Err(_) => {
+            visit.served.outcome = Some("client_abort");
+            None
+        }
+    }
 }
 
 /// Tells a KAAZING client where to go; `there` is the URI of a member, `None` when there is none.
@@ -181,9 +197,8 @@ impl<'v> Inner<'v> {
         let mut time = time;
         for _ in 0..LOGINS_MAX {
             let late = |_| End::Close(CloseCode::PROTOCOL);
-            let read = tokio::time::timeout(time, Self::read(socket));
-            let text = read.await.map_err(late)??;
-            let Some(authorization) = self.authorization(&text) else {
+            let heard = tokio::time::timeout(time, self.hear(socket));
+            let Some(authorization) = heard.await.map_err(late)?? else {
                 let refused = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n";
                 socket.queue(true, Opcode::Binary, refused);
                 return Err(End::Close(CloseCode::NORMAL));
@@ -191,7 +206,7 @@ impl<'v> Inner<'v> {
             let Some(access) = self.access else {
                 return Ok(());
             };
-            if access.admits(authorization.as_deref()) {
+            if access.admits(authorization.0.as_deref()) {
                 return Ok(());
             }
             socket.queue(true, Opcode::Binary, &unauthorized(access, true));
@@ -203,35 +218,18 @@ impl<'v> Inner<'v> {
         Err(End::Close(CloseCode::POLICY))
     }
 
-    /// The next message, whole.
-    async fn read(socket: &mut Socket<'_>) -> Result<Vec<u8>, End> {
-        let mut text = Vec::new();
+    /// Who the next request says that the client is; `None` for what is no request for the same thing.
+    async fn hear(&self, socket: &mut Socket<'_>) -> Result<Option<Authorization>, End> {
+        let mut asking = Asking::new(&self.path);
         loop {
             let told = socket.next().await?;
             let part = socket.part(&told);
-            if text.len() + part.payload.len() > INNER_MAX {
-                return Err(End::Close(CloseCode::TOO_BIG));
-            }
-            text.extend_from_slice(part.payload);
-            if part.last {
-                return Ok(text);
+            match asking.take(part.payload, part.last).map_err(End::Close)? {
+                Heard::More => {}
+                Heard::Good(authorization) => return Ok(Some(authorization)),
+                Heard::Bad => return Ok(None),
             }
         }
-    }
-
-    /// The value of `Authorization`, if there is one, of a request for the same thing; `None` for any other text.
-    fn authorization(&self, text: &[u8]) -> Option<Option<Vec<u8>>> {
-        let mut fields = [httparse::EMPTY_HEADER; INNER_FIELDS];
-        let mut request = httparse::Request::new(&mut fields);
-        let complete = request.parse(text).is_ok_and(|status| status.is_complete());
-        let path = request.path.unwrap_or_default().split('?').next();
-        let same = path.is_some_and(|path| path.as_bytes() == self.path);
-        if !complete || request.method != Some("GET") || !same {
-            return None;
-        }
-        let mut fields = request.headers.iter();
-        let found = fields.find(|f| f.name.eq_ignore_ascii_case("Authorization"));
-        Some(found.map(|field| field.value.to_vec()))
     }
 
     /// The answer that agrees, and the empty frame behind it.

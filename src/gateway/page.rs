@@ -1,5 +1,7 @@
 //! The short pages that say what went wrong: always one heading (spec/kaazing.md 3.1).
 
+use crate::transport::head::standard_reason;
+
 /// A page: a status, and what its heading says behind the number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Page {
@@ -28,8 +30,6 @@ impl Page {
     pub const METHOD: Page = page(405, "Method Not Allowed");
     /// The service is not run by this version.
     pub const NOT_IMPLEMENTED: Page = page(501, "Not Implemented");
-    /// WebSockets are not emulated over HTTP by this version.
-    pub const EMULATION: Page = page(501, "WebSocket Emulation Not Supported");
     /// The back end's answer cannot be used.
     pub const BAD_GATEWAY: Page = page(502, "Bad Gateway");
     /// The back end does not answer.
@@ -40,6 +40,11 @@ impl Page {
     pub const EMULATION_VERSION: Page = page(400, "WebSocket-Version not supported");
     /// Nobody is there to take it.
     pub const UNAVAILABLE: Page = page(503, "Service Unavailable");
+
+    /// The page of a status.
+    pub fn of_status(status: u16) -> Page {
+        page(status, standard_reason(status))
+    }
 
     /// The page itself.
     pub fn body(self) -> String {

@@ -5,6 +5,7 @@
 //! | ws, wss | tcp, ssl | the payload of messages goes out as bytes, bytes come back as binary messages |
 //! | ws, wss | ws, wss | the upgrade is passed on and then every byte as it is; no frame is looked at |
 //! | tcp, ssl | tcp, ssl | every byte as it is |
+//! | tcp, ssl | ws, wss | as the first one, the other way round |
 //!
 //! Of several back ends the next one is tried when one does not answer, beginning with another one for each client.
 //! With `maximum.recovery.interval` a back end that is down is not asked for a while, which grows up to that interval, and
@@ -12,16 +13,18 @@
 
 mod bridge;
 mod connections;
+mod outward;
 mod recovery;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use self::connections::Connections;
+use self::outward::Outward;
 use self::recovery::Recovery;
 use super::ServiceType;
 use super::backend;
-use super::echo::terms;
+use super::echo::{DEFLATE, terms};
 use super::forwarded::Forwarded;
 use super::greeting;
 use super::http_proxy;
@@ -53,13 +56,14 @@ pub(super) const TYPE: ServiceType = ServiceType {
             "prepared.connection.count",
             "connect.strategy",
         ],
+        own: &[DEFLATE],
         ..Shape::accepting(&[Layer::WebSocket, Layer::Stream])
     },
     make,
 };
 
 fn make(build: &mut Build<'_>) -> Option<Arc<dyn Service>> {
-    let mut terms = terms(build.def);
+    let mut terms = terms(build);
     if let Some(bytes) = build.read("maximum.pending.bytes", data_size) {
         terms.pending_bytes = usize::try_from(bytes).unwrap_or(usize::MAX).max(1);
     }
@@ -79,34 +83,20 @@ fn make(build: &mut Build<'_>) -> Option<Arc<dyn Service>> {
     let mut backends = Vec::new();
     for connect in &build.def.connects {
         let layer = connect.value.layer();
-        let streams = build
-            .def
-            .accepts
-            .iter()
-            .find(|a| a.value.layer() == Layer::Stream);
-        let (code, message, help) = match (layer, streams) {
-            (Layer::Stream, _) | (Layer::WebSocket, None) => {
-                backends.push(Backend {
-                    target: Arc::new(backend::target(&connect.value, build)),
-                    uri: connect.value.clone(),
-                    recovery: Recovery::new(interval),
-                });
-                continue;
-            }
-            (Layer::WebSocket, Some(accept)) => (
-                DiagnosticCode::NotSupportedYet,
-                format!("{} to {} is not supported yet", accept.value, connect.value),
-                "connect to tcp:// or ssl://",
-            ),
-            _ => (
-                DiagnosticCode::GatewayUri,
-                format!(
-                    "a service of type proxy cannot connect to {}",
-                    connect.value
-                ),
-                "write ws://, wss://, tcp:// or ssl://",
-            ),
-        };
+        if matches!(layer, Layer::Stream | Layer::WebSocket) {
+            backends.push(Backend {
+                target: Arc::new(backend::target(&connect.value, build)),
+                uri: connect.value.clone(),
+                recovery: Recovery::new(interval),
+            });
+            continue;
+        }
+        let code = DiagnosticCode::GatewayUri;
+        let message = format!(
+            "a service of type proxy cannot connect to {}",
+            connect.value
+        );
+        let help = "write ws://, wss://, tcp:// or ssl://";
         build
             .diagnostics
             .error_help(code, connect.span, message, help);
@@ -159,22 +149,25 @@ struct Proxy {
 
 impl Service for Proxy {
     fn greets(&self) -> bool {
-        !self.leads_to_websocket()
+        !self.leads_to(Layer::WebSocket)
     }
 
     fn websocket<'a>(&'a self, visit: &'a mut Visit<'_>) -> LocalBoxFuture<'a, ()> {
         Box::pin(async move {
-            if self.leads_to_websocket() {
-                self.relay(visit).await;
-            } else {
-                self.bridge(visit).await;
+            match self.leads_to(Layer::WebSocket) {
+                true => self.relay(visit).await,
+                false => self.bridge(visit).await,
             }
         })
     }
 
     fn stream<'a>(&'a self, worker: &'a Worker, client: &'a mut Client) -> LocalBoxFuture<'a, ()> {
         Box::pin(async move {
-            if let Some(mut io) = self.connect(worker).await {
+            if self.leads_to(Layer::WebSocket) {
+                if let Some(outward) = self.ask(worker).await {
+                    outward.run(worker, client, self.terms).await;
+                }
+            } else if let Some(mut io) = self.connect(worker).await {
                 splice::both_ways(worker, client, &mut io).await;
             }
         })
@@ -188,17 +181,37 @@ impl Service for Proxy {
 }
 
 impl Proxy {
-    fn leads_to_websocket(&self) -> bool {
-        let first = self.backends.first();
-        first.is_some_and(|b| b.uri.layer() == Layer::WebSocket)
-    }
-
     /// The back ends that may be asked, beginning with another one for each client.
     fn in_turn(&self) -> impl Iterator<Item = &Backend> {
         let first = self.next.fetch_add(1, Ordering::Relaxed);
         let count = self.backends.len();
         let turned = (0..count).map(move |at| &self.backends[(first.wrapping_add(at)) % count]);
         turned.filter(|backend| backend.recovery.may_be_asked())
+    }
+
+    /// True when that is spoken with the back ends.
+    fn leads_to(&self, layer: Layer) -> bool {
+        let first = self.backends.first();
+        first.is_some_and(|backend| backend.uri.layer() == layer)
+    }
+
+    /// A WebSocket of the first back end that agrees to one.
+    async fn ask(&self, worker: &Worker) -> Option<Outward> {
+        for backend in self.in_turn() {
+            let io = self.connections.get(worker, &backend.target).await;
+            let opened = match io {
+                Ok(io) => Outward::open(worker, io, &backend.uri).await,
+                Err(error) => Err(error),
+            };
+            match opened {
+                Ok(outward) => {
+                    backend.recovery.is_up();
+                    return Some(outward);
+                }
+                Err(_) => backend.recovery.is_down(),
+            }
+        }
+        None
     }
 
     /// A connection to the first back end that answers.
@@ -227,20 +240,24 @@ impl Proxy {
                 return self.refuse(visit).await;
             }
         }
-        let Some(mut socket) = greeting::open(visit, self.terms).await else {
+        let Some(opened) = greeting::open(visit, self.terms).await else {
             return;
         };
         if !is_known {
             io = self.connect(worker).await;
         }
-        let end = match io {
-            Some(io) => bridge::run(&mut socket, io).await,
-            None if self.refuses => End::Close(CloseCode::TRY_AGAIN),
-            None => End::Close(CloseCode::NORMAL),
-        };
-        let (received, sent) = socket.finish(end).await;
-        visit.served.bytes_in = received;
-        visit.served.bytes_out = sent;
+        let refuses = self.refuses;
+        visit.lasts(move |client, worker| {
+            Box::pin(async move {
+                let mut socket = opened.on(client, worker);
+                let end = match io {
+                    Some(io) => bridge::run(&mut socket, io).await,
+                    None if refuses => End::Close(CloseCode::TRY_AGAIN),
+                    None => End::Close(CloseCode::NORMAL),
+                };
+                socket.finish(end).await
+            })
+        });
     }
 
     /// WebSocket on both sides: the upgrade is passed on.

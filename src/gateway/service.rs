@@ -10,6 +10,7 @@ use super::origin::Origins;
 use super::page::Page;
 use super::realm::Access;
 use super::visit::Visit;
+use super::wse;
 use crate::codes::DiagnosticCode;
 use crate::config::diagnostic::Diagnostics;
 use crate::config::gateway::model::{GatewayDef, ServiceDef};
@@ -33,11 +34,7 @@ pub trait Service: Send + Sync {
 
     /// A client asks for a WebSocket that is emulated over HTTP, at one of its URIs and `/;e/...`.
     fn emulated<'a>(&'a self, visit: &'a mut Visit<'_>) -> LocalBoxFuture<'a, ()> {
-        let version = visit.head.headers.find("X-WebSocket-Version");
-        Box::pin(visit.page(match version {
-            None | Some(b"wseb-1.0") => Page::EMULATION,
-            Some(_) => Page::EMULATION_VERSION,
-        }))
+        Box::pin(wse::serve(visit))
     }
 
     /// A client connected at one of its URIs on which no HTTP is spoken.
@@ -78,6 +75,8 @@ pub(super) struct Running {
     pub origins: Origins,
     /// Who may use it; `None`: everybody.
     pub access: Option<Access>,
+    /// Largest message of its clients, in bytes.
+    pub message_bytes: u64,
     /// Its answers say `Server`.
     pub shows_server: bool,
     /// Its open WebSockets.
@@ -89,8 +88,11 @@ pub(super) struct Running {
 impl Running {
     /// Serves a request for a WebSocket and counts it for as long as it is open.
     pub async fn websocket(&self, visit: &mut Visit<'_>) {
-        let _open = self.load.one();
+        let open = self.load.one();
         self.service.websocket(visit).await;
+        if let Some(lasting) = &mut visit.served.lasting {
+            lasting.open = Some(open);
+        }
     }
 }
 
@@ -131,16 +133,6 @@ impl<'b> Build<'b> {
                 .error_help(code, self.def.span, message, help);
         }
         found
-    }
-
-    /// Tells of a property that this version does not heed; `help` is what it does instead.
-    pub fn unheeded(&mut self, name: &str, help: &str) {
-        if let Some(property) = self.property(name) {
-            let code = DiagnosticCode::NotSupportedYet;
-            let message = format!("the property {name} is not supported yet");
-            self.diagnostics
-                .unsupported(code, property.span, message, help);
-        }
     }
 
     /// A property read by a function; what it cannot read is an error at its place.

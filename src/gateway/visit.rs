@@ -19,8 +19,10 @@ use crate::transport::head::{Method, RequestHead, ResponseHead};
 use crate::transport::headers::Name;
 use crate::transport::http1::framing::Framing;
 use crate::transport::http1::write::{self, ResponseLine};
+use crate::transport::local::Calls;
 use crate::transport::reply::{ReplyBody, ReplyEnd, reply};
 use crate::transport::worker::Worker;
+use crate::util::gauge::Counted;
 use crate::util::http_date;
 
 /// What answers say in `Server`, as those of the original do.
@@ -29,8 +31,10 @@ const SERVER: &[u8] = b"Kaazing Gateway";
 const BLOCK: u64 = 256 * 1024;
 
 /// How a visit ended, for its access line.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub struct Served {
+    /// The WebSocket that goes on behind the visit.
+    pub lasting: Option<Lasting>,
     /// Name of the service that took it.
     pub service: Option<String>,
     /// Status that the client got; 0 when none.
@@ -45,6 +49,32 @@ pub struct Served {
     pub upstream: Option<String>,
 }
 
+/// Runs a WebSocket to its end and says how many bytes of messages came and went.
+type Run = Box<dyn for<'w> FnOnce(&'w mut Client, &'w Worker) -> LocalBoxFuture<'w, (u64, u64)>>;
+
+/// A WebSocket that goes on behind its visit, which needs neither the request nor the service any more.
+pub struct Lasting {
+    run: Run,
+    /// Counts it.
+    pub(super) open: Option<Counted>,
+}
+
+impl std::fmt::Debug for Lasting {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Lasting")
+    }
+}
+
+impl Lasting {
+    /// Runs it to its end: bytes of messages that came and went.
+    pub async fn run(self, client: &mut Client, worker: &Worker) -> (u64, u64) {
+        // A timer of exchanges is no use to it.
+        client.alarm = Default::default();
+        let _open = self.open;
+        (self.run)(client, worker).await
+    }
+}
+
 /// See the module.
 pub struct Visit<'v> {
     /// The worker that it is served by.
@@ -55,6 +85,8 @@ pub struct Visit<'v> {
     pub head: &'v RequestHead,
     /// All services.
     pub gateway: &'v Gateway,
+    /// Leads to the same door from inside.
+    pub inward: &'v Calls,
     /// What becomes of it.
     pub served: Served,
     running: Option<&'v Running>,
@@ -73,12 +105,14 @@ impl<'v> Visit<'v> {
         client: &'v mut Client,
         head: &'v RequestHead,
         gateway: &'v Gateway,
+        inward: &'v Calls,
     ) -> Visit<'v> {
         Visit {
             worker,
             client,
             head,
             gateway,
+            inward,
             served: Served::default(),
             running: None,
             accept: 0,
@@ -104,6 +138,11 @@ impl<'v> Visit<'v> {
     /// The accept URI that it is for.
     pub fn accept(&self) -> Option<&'v Uri> {
         self.running?.accepts.get(self.accept)
+    }
+
+    /// Largest message that its service takes, in bytes.
+    pub fn message_bytes(&self) -> u64 {
+        self.running.map_or(0, |running| running.message_bytes)
     }
 
     /// The path, as it was asked for.
@@ -266,7 +305,6 @@ impl<'v> Visit<'v> {
 
     /// Agrees to a WebSocket with this head, which is a `101`; false when the client is gone.
     pub async fn switch(&mut self, head: &ResponseHead) -> bool {
-        let mut out = self.worker.spare_bytes();
         let line = ResponseLine {
             framing: Framing::None,
             bodiless: true,
@@ -274,13 +312,41 @@ impl<'v> Visit<'v> {
             client: self.client.version,
             upgrade: true,
         };
+        self.begin(line, head).await
+    }
+
+    /// Has a WebSocket that was agreed to run behind the visit: its future holds what it needs and nothing of the request.
+    pub fn lasts(
+        &mut self,
+        run: impl for<'w> FnOnce(&'w mut Client, &'w Worker) -> LocalBoxFuture<'w, (u64, u64)> + 'static,
+    ) {
+        self.served.lasting = Some(Lasting {
+            run: Box::new(run),
+            open: None,
+        });
+    }
+
+    /// Begins an answer that lasts until the connection is closed; false when the client is gone.
+    pub async fn begin_stream(&mut self, head: &ResponseHead) -> bool {
+        let line = ResponseLine {
+            framing: Framing::UntilClose,
+            bodiless: false,
+            keep_alive: false,
+            client: self.client.version,
+            upgrade: false,
+        };
+        self.begin(line, head).await
+    }
+
+    async fn begin(&mut self, line: ResponseLine, head: &ResponseHead) -> bool {
+        let mut out = self.worker.spare_bytes();
         write::response(&mut out, line, head);
         let due = self.worker.instant() + self.worker.limits.body_progress;
         let write = self.client.io.write_all(&out);
         let written = self.client.alarm.limit(due, write).await;
         self.worker.recycle(out);
         self.client.keep_alive = false;
-        self.served.status = 101;
+        self.served.status = head.status;
         let done = matches!(written, Some(Ok(())));
         if !done {
             self.served.outcome = Some("client_abort");

@@ -52,7 +52,7 @@ pub struct OpenDoor {
 impl OpenDoor {
     /// What a person calls it.
     pub fn kind(&self) -> &'static str {
-        KINDS[usize::from(self.tls)]
+        KINDS[usize::from(self.tls.is_some())]
     }
 
     /// Ready when nothing leads to it any more.
@@ -273,7 +273,7 @@ impl Doors {
     /// TLS profile and address of those that speak TLS.
     pub fn tls_names(&self) -> Vec<(String, String)> {
         let open = self.open.lock();
-        let secure = open.iter().filter(|door| door.tls);
+        let secure = open.iter().filter(|door| door.tls.is_some());
         let names = secure.map(|door| (KEYSTORE_PROFILE.to_owned(), door.name.clone()));
         names.collect()
     }

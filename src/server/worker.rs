@@ -1,6 +1,6 @@
 //! A worker's thread: its own event loop, accepting from every listener.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::net::TcpListener;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -23,7 +23,7 @@ use crate::endpoint::dispatch::auth::TokenFetches;
 use crate::observe::{EventLog, Lines, LogFormat, RequestIds};
 use crate::transport::limits::Limits;
 use crate::transport::listener::{self, Protocol};
-use crate::transport::local;
+use crate::transport::local::{self, Calls};
 use crate::transport::worker::Worker;
 
 /// How often a worker tidies up and publishes its gauges.
@@ -145,7 +145,20 @@ impl Opener {
             }
             Some(door) => {
                 let closed = door.closed();
-                let doorman = Rc::new(Doorman { service, door });
+                let inward = Calls::default();
+                let doorman = Rc::new(Doorman {
+                    service,
+                    door,
+                    inward,
+                    lasting: Cell::default(),
+                });
+                let (inside, own, over) = (doorman.clone(), worker.clone(), doorman.door.closed());
+                tokio::task::spawn_local(async move {
+                    tokio::select! {
+                        () = local::serve(&inside.inward, own, inside.clone()) => {}
+                        () = over => {}
+                    }
+                });
                 let accept = listener::accept(socket, protocol, worker, doorman, closed);
                 tokio::task::spawn_local(accept);
             }
@@ -174,7 +187,10 @@ async fn serve(plan: Plan) {
         opener.open(listening, access);
     }
     let inside = Rc::new(opener.service("local".to_owned(), None, None));
-    tokio::task::spawn_local(local::serve(worker.clone(), inside));
+    let calling = worker.clone();
+    tokio::task::spawn_local(async move {
+        local::serve(&calling.calls, calling.clone(), inside).await;
+    });
     // What runs beside listeners, and where there are none.
     let beside = Rc::new(opener.service(String::new(), None, None));
     let mut to_open = plan.to_open;

@@ -2,6 +2,7 @@
 
 use std::future::poll_fn;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::rc::Rc;
 use std::task::Poll;
 use std::time::Duration;
@@ -19,6 +20,11 @@ const SOON: Duration = Duration::from_millis(250);
 /// How a TLS handshake begins (RFC 8446 section 5.1).
 const TLS_RECORD: &[u8] = &[0x16, 0x03];
 
+/// What a connection does behind its last exchange, without the room that exchanges take: a WebSocket is silent for hours.
+pub type GoesOn = Box<dyn for<'w> FnOnce(Box<Client>, &'w Worker) -> Lasting<'w>>;
+/// It, under way.
+pub type Lasting<'w> = Pin<Box<dyn Future<Output = ()> + 'w>>;
+
 /// Serves one request: everything between a head read and an answer written.
 pub trait Handler {
     /// Serves it and gives the connection back, with [`Client::keep_alive`] telling whether it may go on.
@@ -31,6 +37,11 @@ pub trait Handler {
     /// Takes a connection on which no HTTP is spoken and serves it to its end; any other one is given back at once.
     fn take(&self, client: Box<Client>) -> impl Future<Output = Option<Box<Client>>> {
         std::future::ready(Some(client))
+    }
+
+    /// What goes on with a connection whose last exchange was just served, if anything does.
+    fn goes_on(&self) -> Option<GoesOn> {
+        None
     }
 
     /// A head was refused before anything could be served.
@@ -73,26 +84,33 @@ async fn exchanges<H: Handler>(mut client: Box<Client>, worker: &Worker, handler
             return;
         }
         // Boxed, and freed when nothing comes for a while: an idle connection stays small.
-        let Some(idle) = Box::pin(burst(client, worker, handler)).await else {
-            return;
+        client = match Box::pin(burst(client, worker, handler)).await {
+            Behind::Idle(client) => client,
+            Behind::GoesOn(client, goes_on) => return goes_on(client, worker).await,
+            Behind::Nothing => return,
         };
-        client = idle;
         worker.look();
         patience = worker.limits.client_idle.saturating_sub(SOON);
     }
 }
 
-/// Serves the requests of a connection while they follow each other soon. Gives it back when none does; `None` when it is over.
-async fn burst<H: Handler>(
-    mut client: Box<Client>,
-    worker: &Worker,
-    handler: &H,
-) -> Option<Box<Client>> {
+/// What comes behind the requests that followed each other.
+enum Behind {
+    /// A wait.
+    Idle(Box<Client>),
+    /// Something that is no exchange.
+    GoesOn(Box<Client>, GoesOn),
+    /// The connection is over.
+    Nothing,
+}
+
+/// Serves the requests of a connection while they follow each other soon.
+async fn burst<H: Handler>(mut client: Box<Client>, worker: &Worker, handler: &H) -> Behind {
     loop {
         // Borrowed while a request is served: an idle connection holds no head.
         let mut head = worker.spare_head();
         let refused = match read_head(&mut client, worker, &mut head).await {
-            HeadRead::Gone => return None,
+            HeadRead::Gone => return Behind::Nothing,
             HeadRead::Refused(refused) => Some(refused),
             HeadRead::Request(parsed) => client.begin(parsed, &head).err(),
         };
@@ -102,7 +120,7 @@ async fn burst<H: Handler>(
             }
             handler.refused(&client, refused);
             Box::pin(refuse(&mut client, refused)).await;
-            return None;
+            return Behind::Nothing;
         }
         let busy = worker.begin_exchange();
         // Here, and not before the write itself, because from here the way back to this task is short.
@@ -111,22 +129,25 @@ async fn burst<H: Handler>(
         drop(busy);
         worker.recycle_head(head);
         if !client.end_exchange() {
+            if let Some(goes_on) = handler.goes_on() {
+                return Behind::GoesOn(client, goes_on);
+            }
             // Closing over unread bytes would reset the connection and could take the answer with it.
             if !client.body.decoder.is_done() || !client.buf.is_empty() {
                 Box::pin(client.linger()).await;
             } else {
                 client.io.say_goodbye();
             }
-            return None;
+            return Behind::Nothing;
         }
         if client.buf.is_empty() {
             let soon = worker.limits.client_idle.min(SOON);
             match wait_for_request(&mut client, worker, soon).await {
                 Waited::Request => {}
-                Waited::Nothing if soon == SOON => return Some(client),
+                Waited::Nothing if soon == SOON => return Behind::Idle(client),
                 Waited::Nothing | Waited::Over => {
                     client.io.say_goodbye();
-                    return None;
+                    return Behind::Nothing;
                 }
             }
         }

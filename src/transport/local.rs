@@ -30,14 +30,22 @@ impl Calls {
     /// # Errors
     /// Too many calls led here, or the worker ends.
     pub fn connect(&self, depth: u8) -> io::Result<Io> {
+        let here = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        self.connect_as(depth, here, here)
+    }
+
+    /// The same on behalf of a client of that address, which came in at that one.
+    ///
+    /// # Errors
+    /// As [`connect`](Self::connect).
+    pub fn connect_as(&self, depth: u8, peer: SocketAddr, local: SocketAddr) -> io::Result<Io> {
         if depth > DEPTH_MAX {
             return Err(io::Error::other(format!(
                 "more than {DEPTH_MAX} calls of services of this process lead to one another"
             )));
         }
         let (ours, theirs) = tokio::io::duplex(PIPE);
-        let here = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        let mut client = Box::new(Client::new(Io::pipe(theirs), here, here));
+        let mut client = Box::new(Client::new(Io::pipe(theirs), peer, local));
         client.calls = depth;
         match self.0.get().map(|calls| calls.send(client)) {
             Some(Ok(())) => Ok(Io::pipe(ours)),
@@ -52,9 +60,9 @@ impl Calls {
     }
 }
 
-/// Serves the calls of a worker as long as it lives.
-pub async fn serve<H: Handler + 'static>(worker: Rc<Worker>, handler: Rc<H>) {
-    let Some(mut calls) = worker.calls.taken() else {
+/// Serves calls as long as the worker lives.
+pub async fn serve<H: Handler + 'static>(calls: &Calls, worker: Rc<Worker>, handler: Rc<H>) {
+    let Some(mut calls) = calls.taken() else {
         return;
     };
     while let Some(client) = calls.recv().await {

@@ -6,8 +6,9 @@
 //!
 //! Our own codec and not tungstenite, which the dependency table names: that one owns its stream and a read buffer per
 //! connection, while [`Client`](super::downstream::Client) borrows storage only when bytes are there, so that ten
-//! thousand silent sockets hold no buffer. Extensions are not negotiated: no frame is compressed.
+//! thousand silent sockets hold no buffer. The only extension is [`deflate`].
 
+pub mod deflate;
 pub mod frame;
 pub mod handshake;
 pub mod receiver;
@@ -28,7 +29,7 @@ impl CloseCode {
     pub const GOING_AWAY: CloseCode = CloseCode(1001);
     /// The peer broke the protocol.
     pub const PROTOCOL: CloseCode = CloseCode(1002);
-    /// Text that is not UTF-8.
+    /// Text that is not UTF-8, or what is said to be compressed and is not.
     pub const NOT_UTF8: CloseCode = CloseCode(1007);
     /// The client may not do what it wants to do.
     pub const POLICY: CloseCode = CloseCode(1008);

@@ -2,9 +2,11 @@
 
 mod balancer;
 mod cluster;
+mod compression;
 mod directory;
 mod doors;
 mod echo;
+mod emulation;
 mod keystores;
 mod members;
 mod origins;

@@ -6,6 +6,8 @@ use super::CloseCode;
 pub const HEADER_MAX: usize = 14;
 /// Longest payload of a control frame (RFC 6455 section 5.5).
 pub const CONTROL_MAX: usize = 125;
+/// The first reserved bit.
+const COMPRESSED: u8 = 0x40;
 
 /// What a frame is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +51,8 @@ impl Opcode {
 pub struct Header {
     /// The last frame of its message.
     pub fin: bool,
+    /// The message that it begins is compressed (RFC 7692 section 6): the first reserved bit.
+    pub compressed: bool,
     /// What it is.
     pub opcode: Opcode,
     /// The key that its payload is masked with.
@@ -63,14 +67,18 @@ pub fn read(bytes: &[u8]) -> Result<Option<(Header, usize)>, CloseCode> {
     let [first, second, rest @ ..] = bytes else {
         return Ok(None);
     };
-    // No extension is negotiated, so that no reserved bit means anything.
-    if first & 0x70 != 0 {
+    if first & 0x30 != 0 {
         return Err(CloseCode::PROTOCOL);
     }
+    let compressed = first & COMPRESSED != 0;
     let opcode = Opcode::of(first & 0x0f).ok_or(CloseCode::PROTOCOL)?;
     let fin = first & 0x80 != 0;
     let short = usize::from(second & 0x7f);
     if opcode.is_control() && (!fin || short > CONTROL_MAX) {
+        return Err(CloseCode::PROTOCOL);
+    }
+    // Only what begins a message may say so. Whether compression was agreed on at all, the receiver knows.
+    if compressed && !matches!(opcode, Opcode::Text | Opcode::Binary) {
         return Err(CloseCode::PROTOCOL);
     }
     let (length, digits) = match short {
@@ -101,6 +109,7 @@ pub fn read(bytes: &[u8]) -> Result<Option<(Header, usize)>, CloseCode> {
     };
     let header = Header {
         fin,
+        compressed,
         opcode,
         mask,
         length,
@@ -111,8 +120,9 @@ pub fn read(bytes: &[u8]) -> Result<Option<(Header, usize)>, CloseCode> {
 /// Writes a header, with its key when there is one.
 pub fn write(header: &Header, out: &mut Vec<u8>) {
     let fin = if header.fin { 0x80 } else { 0 };
+    let compressed = if header.compressed { COMPRESSED } else { 0 };
     let masked = if header.mask.is_some() { 0x80 } else { 0 };
-    out.push(fin | header.opcode as u8);
+    out.push(fin | compressed | header.opcode as u8);
     match header.length {
         short @ 0..=125 => out.push(masked | short as u8),
         middle @ 126..=0xffff => {
@@ -131,6 +141,7 @@ pub fn write(header: &Header, out: &mut Vec<u8>) {
 pub fn write_frame(fin: bool, opcode: Opcode, payload: &[u8], out: &mut Vec<u8>) {
     let header = Header {
         fin,
+        compressed: false,
         opcode,
         mask: None,
         length: payload.len() as u64,
@@ -186,6 +197,7 @@ mod tests {
             for mask in [None, Some([1, 2, 3, 4])] {
                 let header = Header {
                     fin: length % 2 == 0,
+                    compressed: length > 125,
                     opcode: Opcode::Binary,
                     mask,
                     length,
@@ -203,7 +215,9 @@ mod tests {
     #[test]
     fn what_the_rfc_forbids_is_a_protocol_error() {
         for frame in [
-            &b"\xc1\x00"[..],                            // a reserved bit
+            &b"\xa1\x00"[..],                            // a reserved bit
+            b"\xc0\x00",                                 // a compressed continuation
+            b"\xc9\x00",                                 // a compressed ping
             b"\x83\x00",                                 // an unknown opcode
             b"\x09\x00",                                 // a fragmented ping
             b"\x89\x7e\x00\x7e",                         // a long ping

@@ -1,4 +1,4 @@
-//! The frames of a client put in order: fragments, sizes, text that is text, the close (RFC 6455 sections 5.4 to 5.6).
+//! The frames of a peer put in order: fragments, sizes, text that is text, the close (RFC 6455 sections 5.4 to 5.6).
 //!
 //! Pure: it is given the bytes that were read and says what lies in front. A frame is told whole when it fits into
 //! [`WHOLE_MAX`] bytes, else in parts as they come, so that no message has to fit into memory.
@@ -25,6 +25,12 @@ pub enum Incoming {
         first: bool,
         /// It ends the message.
         last: bool,
+        /// The message is compressed, and so are these bytes.
+        compressed: bool,
+        /// Bytes of its frame that are still to come.
+        rest: u64,
+        /// Its frame ends the message.
+        fin: bool,
         /// Where its payload lies.
         payload: Range<usize>,
     },
@@ -61,8 +67,14 @@ pub struct Receiver {
     limit: u64,
     /// Bytes of the message so far.
     size: u64,
+    /// Compressed messages may come.
+    deflates: bool,
+    /// The peer is a server, which does not mask.
+    server: bool,
     /// Of the message under way: text or bytes.
     message: Option<Opcode>,
+    /// It is compressed.
+    compressed: bool,
     /// Something of the message was told.
     begun: bool,
     utf8: Utf8,
@@ -70,16 +82,31 @@ pub struct Receiver {
 }
 
 impl Receiver {
-    /// For messages of at most so many bytes.
+    /// For messages of at most so many bytes, from a client.
     pub fn new(limit: u64) -> Receiver {
         Receiver {
             limit,
             size: 0,
+            deflates: false,
+            server: false,
             message: None,
+            compressed: false,
             begun: false,
             utf8: Utf8::default(),
             rest: None,
         }
+    }
+
+    /// Takes compressed messages too. What they stand for is for whoever inflates them to bound and to look at.
+    pub fn deflating(mut self) -> Receiver {
+        self.deflates = true;
+        self
+    }
+
+    /// For the frames of a server.
+    pub fn from_server(mut self) -> Receiver {
+        self.server = true;
+        self
     }
 
     /// Looks at the front of the bytes and unmasks what it tells. The caller forgets what [`Incoming::end`] says before it
@@ -91,7 +118,10 @@ impl Receiver {
         let Some((header, start)) = frame::read(bytes)? else {
             return Ok(Incoming::More);
         };
-        let mask = header.mask.ok_or(CloseCode::PROTOCOL)?;
+        if header.mask.is_some() == self.server {
+            return Err(CloseCode::PROTOCOL);
+        }
+        let mask = header.mask.unwrap_or_default();
         if header.opcode.is_control() {
             let end = start + header.length as usize;
             if bytes.len() < end {
@@ -108,8 +138,20 @@ impl Receiver {
         if continues != self.message.is_some() {
             return Err(CloseCode::PROTOCOL);
         }
+        if header.compressed && !self.deflates {
+            return Err(CloseCode::PROTOCOL);
+        }
         let size = if continues { self.size } else { 0 };
-        if header.length > self.limit.saturating_sub(size) {
+        let compressed = if continues {
+            self.compressed
+        } else {
+            header.compressed
+        };
+        let limit = match compressed {
+            true => deflated_max(self.limit),
+            false => self.limit,
+        };
+        if header.length > limit.saturating_sub(size) {
             return Err(CloseCode::TOO_BIG);
         }
         if header.length <= WHOLE_MAX as u64 && (bytes.len() - start) < header.length as usize {
@@ -117,6 +159,7 @@ impl Receiver {
         }
         if !continues {
             self.message = Some(header.opcode);
+            self.compressed = compressed;
             self.begun = false;
         }
         self.size = size + header.length;
@@ -138,9 +181,12 @@ impl Receiver {
         }
         let payload = start..start + length as usize;
         let part = &mut bytes[payload.clone()];
-        frame::mask(part, rest.header.mask.unwrap_or_default(), rest.told);
+        if let Some(mask) = rest.header.mask {
+            frame::mask(part, mask, rest.told);
+        }
         let text = self.message == Some(Opcode::Text);
-        if text && !self.utf8.take(part) {
+        let looked_at = text && !self.compressed;
+        if looked_at && !self.utf8.take(part) {
             return Err(CloseCode::NOT_UTF8);
         }
         rest.told += length;
@@ -151,7 +197,7 @@ impl Receiver {
         if last {
             self.message = None;
             self.size = 0;
-            if text && !self.utf8.end() {
+            if looked_at && !self.utf8.end() {
                 return Err(CloseCode::NOT_UTF8);
             }
         }
@@ -159,9 +205,17 @@ impl Receiver {
             text,
             first,
             last,
+            compressed: self.compressed,
+            rest: rest.header.length - rest.told,
+            fin: rest.header.fin,
             payload,
         })
     }
+}
+
+/// Most compressed bytes of a message that may have so many: what does not get smaller gets a little larger.
+fn deflated_max(limit: u64) -> u64 {
+    limit.saturating_add(limit / 8).saturating_add(1024)
 }
 
 /// The code of a close frame's payload (RFC 6455 section 5.5.1).
@@ -190,6 +244,7 @@ mod tests {
         let mut out = Vec::new();
         let header = Header {
             fin,
+            compressed: false,
             opcode,
             mask: Some([1, 2, 3, 4]),
             length: payload.len() as u64,

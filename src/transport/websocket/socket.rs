@@ -3,6 +3,10 @@
 //! A silent client is asked with an empty ping after half of its idle time and given up after the other half
 //! (spec/kaazing.md 3.3). Nothing is read while something waits to be written, so that a client that does not read
 //! cannot make anything grow; one that takes no byte for `[timers] body_progress_ms` is given up.
+//!
+//! A large frame of bytes that goes back where it came from keeps its shape although it is never held whole: its header
+//! promises the length and the parts follow. Until they are through no other frame can be written; where the rest
+//! does not come, the connection ends without a close frame.
 
 use std::future::poll_fn;
 use std::io::IoSlice;
@@ -11,7 +15,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::frame::{self, Opcode};
+use super::deflate::{self, Agreed, Inflation, Step};
+use super::frame::{self, Header, Opcode};
 use super::{CloseCode, Incoming, Receiver};
 use crate::transport::alarm::Alarm;
 use crate::transport::downstream::Client;
@@ -30,6 +35,8 @@ pub struct Terms {
     pub inactivity: Duration,
     /// So much may wait for a client that does not read, before nothing more is taken for it.
     pub pending_bytes: usize,
+    /// Messages are compressed where the client offers it (RFC 7692).
+    pub deflates: bool,
 }
 
 /// How a WebSocket ended.
@@ -69,12 +76,19 @@ enum Idle {
 pub struct Socket<'c> {
     client: &'c mut Client,
     receiver: Receiver,
+    message_bytes: u64,
     inactivity: Duration,
     progress: Duration,
     pending: usize,
     waiting: Waiting<'c>,
+    /// Messages may be compressed, in this way.
+    deflates: Option<Agreed>,
+    /// A compressed message on its way in.
+    inflation: Option<Box<Inflation>>,
     out: Vec<u8>,
     out_at: usize,
+    /// Bytes that the last header written has promised and that are still to follow.
+    owed: u64,
     /// Since when the client has taken no byte of what waits.
     stuck_since: Option<Instant>,
     /// Bytes at the front of the buffer that were told and are to be forgotten.
@@ -96,6 +110,10 @@ impl<'c> Socket<'c> {
         Socket {
             client,
             receiver: Receiver::new(terms.message_bytes),
+            message_bytes: terms.message_bytes,
+            deflates: None,
+            inflation: None,
+            owed: 0,
             inactivity: terms.inactivity,
             progress: worker.limits.body_progress,
             pending: terms.pending_bytes,
@@ -112,9 +130,18 @@ impl<'c> Socket<'c> {
         }
     }
 
+    /// Compresses messages, and takes compressed ones, as it was agreed in the handshake.
+    pub fn deflating(mut self, agreed: Option<Agreed>) -> Socket<'c> {
+        if agreed.is_some() {
+            self.receiver = self.receiver.deflating();
+        }
+        self.deflates = agreed;
+        self
+    }
+
     /// Adds a frame to what is written next.
     pub fn queue(&mut self, fin: bool, opcode: Opcode, payload: &[u8]) {
-        frame::write_frame(fin, opcode, payload, &mut self.out);
+        write_frame(self.deflates, fin, opcode, payload, &mut self.out);
         if !opcode.is_control() {
             self.sent += payload.len() as u64;
         }
@@ -122,14 +149,33 @@ impl<'c> Socket<'c> {
 
     /// Sends back what was told last, as the part of a message that it was.
     pub fn queue_told(&mut self, told: &Told) {
+        let payload = payload(self.client, self.inflation.as_deref(), told);
+        let length = payload.len() as u64;
+        self.sent += length;
+        if self.owed > 0 {
+            self.owed = self.owed.saturating_sub(length);
+            self.out.extend_from_slice(payload);
+            return;
+        }
         let opcode = match (told.first, told.text) {
             (false, _) => Opcode::Continuation,
             (true, true) => Opcode::Text,
             (true, false) => Opcode::Binary,
         };
-        let payload = &self.client.buf.data()[told.payload.clone()];
-        frame::write_frame(told.last, opcode, payload, &mut self.out);
-        self.sent += payload.len() as u64;
+        // Text may turn out to be none in its middle, and then the client is to be told so.
+        if told.rest == 0 || told.text || told.inflated {
+            return write_frame(self.deflates, told.last, opcode, payload, &mut self.out);
+        }
+        let header = Header {
+            fin: told.fin,
+            compressed: false,
+            opcode,
+            mask: None,
+            length: length + told.rest,
+        };
+        frame::write(&header, &mut self.out);
+        self.out.extend_from_slice(payload);
+        self.owed = told.rest;
     }
 
     /// The bytes of what was told last.
@@ -138,7 +184,7 @@ impl<'c> Socket<'c> {
             text: told.text,
             first: told.first,
             last: told.last,
-            payload: &self.client.buf.data()[told.payload.clone()],
+            payload: payload(self.client, self.inflation.as_deref(), told),
         }
     }
 
@@ -177,10 +223,19 @@ impl<'c> Socket<'c> {
 
     /// The next part of a message. Pings are answered on the way. What waits to be written is, before anything is waited for.
     pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<Told, End>> {
-        self.client.buf.consume(std::mem::take(&mut self.told));
+        // Its piece was good until now; a silent WebSocket keeps none.
+        if self.inflation.as_ref().is_some_and(|i| i.is_over()) {
+            self.inflation = None;
+        }
+        if self.inflation.as_ref().is_none_or(|i| !i.has_more()) {
+            self.client.buf.consume(std::mem::take(&mut self.told));
+        }
         loop {
             if self.is_full() {
                 ready!(self.poll_flush(cx))?;
+            }
+            if let Some(told) = self.inflate()? {
+                return Poll::Ready(Ok(told));
             }
             let incoming = match self.receiver.next(self.client.buf.data_mut()) {
                 Ok(incoming) => incoming,
@@ -192,7 +247,28 @@ impl<'c> Socket<'c> {
                     text,
                     first,
                     last,
+                    compressed: true,
                     payload,
+                    ..
+                } => {
+                    self.told = payload.end;
+                    let limit = self.message_bytes;
+                    if first {
+                        self.inflation = Some(Box::new(Inflation::new(text, limit)));
+                    }
+                    if let Some(inflation) = &mut self.inflation {
+                        inflation.feed(payload, last);
+                    }
+                    continue;
+                }
+                Incoming::Data {
+                    text,
+                    first,
+                    last,
+                    rest,
+                    fin,
+                    payload,
+                    ..
                 } => {
                     self.told = payload.end;
                     self.received += payload.len() as u64;
@@ -200,6 +276,9 @@ impl<'c> Socket<'c> {
                         text,
                         first,
                         last,
+                        inflated: false,
+                        rest,
+                        fin,
                         payload,
                     }));
                 }
@@ -238,6 +317,33 @@ impl<'c> Socket<'c> {
         }
     }
 
+    /// The next piece of a compressed message, when there is one.
+    fn inflate(&mut self) -> Result<Option<Told>, End> {
+        let Some(inflation) = self.inflation.as_mut().filter(|i| i.has_more()) else {
+            return Ok(None);
+        };
+        let step = inflation.step(self.client.buf.data());
+        match step.map_err(End::Close)? {
+            Step::More => {
+                self.client.buf.consume(std::mem::take(&mut self.told));
+                Ok(None)
+            }
+            Step::Piece { first, last } => {
+                let length = inflation.piece().len();
+                self.received += length as u64;
+                Ok(Some(Told {
+                    text: inflation.text,
+                    first,
+                    last,
+                    inflated: true,
+                    rest: 0,
+                    fin: last,
+                    payload: 0..length,
+                }))
+            }
+        }
+    }
+
     /// Pending while the client may be silent; a ping that is due is queued.
     fn poll_idle(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), End>> {
         if self.inactivity.is_zero() {
@@ -249,6 +355,8 @@ impl<'c> Socket<'c> {
         };
         ready!(self.client.alarm.poll(cx, due));
         match self.idle {
+            // It stopped in the middle of a frame, and so did what goes back.
+            _ if self.owed > 0 => Poll::Ready(Err(End::Gone)),
             Idle::Lively => {
                 self.idle = Idle::Asked;
                 frame::write_frame(true, Opcode::Ping, &[], &mut self.out);
@@ -268,8 +376,15 @@ impl<'c> Socket<'c> {
         poll_fn(|cx| self.poll_flush(cx)).await
     }
 
+    /// Lets go of the connection, with all that was queued written and all that was told forgotten, for another one to take it up.
+    pub async fn leave(mut self) -> Result<(), End> {
+        self.client.buf.consume(std::mem::take(&mut self.told));
+        self.flush().await
+    }
+
     /// Ends it: says why, when there is somebody to say it to. The connection is closed afterwards.
     pub async fn finish(mut self, end: End) -> (u64, u64) {
+        let end = if self.owed > 0 { End::Gone } else { end };
         if let End::Close(code) = end {
             frame::write_frame(true, Opcode::Close, &code.0.to_be_bytes(), &mut self.out);
         }
@@ -293,5 +408,46 @@ pub struct Told {
     text: bool,
     first: bool,
     last: bool,
+    /// It lies in the piece of a compressed message, not in what was read.
+    inflated: bool,
+    /// Bytes of its frame that are still to come.
+    rest: u64,
+    /// Its frame ends the message.
+    fin: bool,
     payload: std::ops::Range<usize>,
+}
+
+fn payload<'a>(client: &'a Client, inflation: Option<&'a Inflation>, told: &Told) -> &'a [u8] {
+    let bytes = match inflation {
+        Some(inflation) if told.inflated => inflation.piece(),
+        _ => client.buf.data(),
+    };
+    bytes.get(told.payload.clone()).unwrap_or_default()
+}
+
+/// Writes a frame; one that is a whole message is compressed where that was agreed on and pays.
+fn write_frame(
+    deflates: Option<Agreed>,
+    fin: bool,
+    opcode: Opcode,
+    payload: &[u8],
+    out: &mut Vec<u8>,
+) {
+    let is_message = fin && matches!(opcode, Opcode::Text | Opcode::Binary);
+    let mut deflated = Vec::new();
+    if let Some(agreed) = deflates.filter(|_| is_message)
+        && deflate::deflate(payload, agreed, &mut deflated)
+    {
+        let header = Header {
+            fin,
+            compressed: true,
+            opcode,
+            mask: None,
+            length: deflated.len() as u64,
+        };
+        frame::write(&header, out);
+        out.extend_from_slice(&deflated);
+    } else {
+        frame::write_frame(fin, opcode, payload, out);
+    }
 }

@@ -102,6 +102,56 @@ fn a_message_that_no_buffer_holds_flows_through() {
 }
 
 #[test]
+fn a_large_frame_of_bytes_keeps_its_shape_and_one_that_stops_in_the_middle_is_cut() {
+    let proxy = echo("<ws.maximum.message.size>4m</ws.maximum.message.size>");
+    let mut socket = open(&proxy);
+    let sent: Vec<u8> = (0..600_000_u32).map(|n| (n % 251) as u8).collect();
+    let mut writer = socket.0.stream.try_clone().unwrap();
+    let frames = [
+        masked(false, Opcode::Binary, &sent),
+        masked(true, Opcode::Continuation, &sent),
+        masked(true, Opcode::Ping, b"between"),
+    ];
+    let sending = std::thread::spawn(move || {
+        use std::io::Write;
+        writer.write_all(&frames.concat()).unwrap();
+    });
+    for (fin, opcode) in [(false, Opcode::Binary), (true, Opcode::Continuation)] {
+        let (last, found, bytes) = socket.frame().unwrap();
+        assert!((last, found) == (fin, opcode) && bytes == sent);
+    }
+    socket.expect(Opcode::Pong, b"between");
+    sending.join().unwrap();
+    // No close frame can stand in the middle of another one.
+    let mut proxy = proxy;
+    socket
+        .0
+        .send(&masked(true, Opcode::Binary, &sent)[..300_000]);
+    assert_eq!(socket.0.exactly(10).map(|head| head[1]), Some(127));
+    proxy.signal(Signal::TERM);
+    let rest = socket.0.rest();
+    assert!(rest.len() < 300_000 && sent.starts_with(&rest));
+    assert!(proxy.ended().success());
+}
+
+#[test]
+fn messages_come_back_as_often_as_is_said() {
+    let options = options("");
+    let more = format!("<properties><repeat>3</repeat></properties>{options}");
+    let proxy = run(&service("echo", &["ws://a.test:8081/echo"], "echo", &more));
+    let mut socket = open(&proxy);
+    socket.0.send(masked(false, Opcode::Text, b"one "));
+    socket.0.send(masked(true, Opcode::Continuation, b"two"));
+    socket.send(Opcode::Binary, b"x");
+    for _ in 0..3 {
+        socket.expect(Opcode::Text, b"one two");
+    }
+    for _ in 0..3 {
+        socket.expect(Opcode::Binary, b"x");
+    }
+}
+
+#[test]
 fn a_silent_client_is_asked_and_then_given_up() {
     let proxy = echo("<ws.inactivity.timeout>400ms</ws.inactivity.timeout>");
     let mut socket = open(&proxy);
@@ -135,7 +185,7 @@ fn a_request_that_cannot_become_a_websocket_is_told_why() {
             ),
             400,
         ),
-        (ask("/echo/;e/ct", HOST, "").replace(upgrade, ""), 501),
+        (ask("/echo/;e/cx", HOST, "").replace(upgrade, ""), 404),
     ] {
         let mut client = client(&proxy);
         client.send(&request);

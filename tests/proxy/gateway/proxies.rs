@@ -361,3 +361,44 @@ fn a_back_end_is_told_of_the_client_as_the_file_says() {
         ]
     );
 }
+
+#[test]
+fn bytes_of_a_stream_reach_a_websocket_and_its_payloads_come_back() {
+    let echo = run(&service(
+        "echo",
+        &["ws://a.test:8081/echo"],
+        "echo",
+        &options(""),
+    ));
+    let at = echo.listening("gateway");
+    // The name that the echo knows itself by is not that of its address: 404, so that this one is passed over.
+    let dead = format!("ws://{at}/echo");
+    let named = echo_on_its_own_name();
+    let alive = format!("ws://{}/echo", named.1);
+    let proxy = run(&proxy("tcp://a.test:8090", &[dead, alive], ""));
+    for _ in 0..3 {
+        let mut client = client(&proxy);
+        client.send("hello");
+        assert_eq!(client.exactly(5).as_deref(), Some(&b"hello"[..]));
+        let large: Vec<u8> = (0..400_000_u32).map(|n| n as u8).collect();
+        let mut writer = client.stream.try_clone().unwrap();
+        let sent = large.clone();
+        let sending = std::thread::spawn(move || writer.write_all(&sent).unwrap());
+        assert!(client.exactly(large.len()).unwrap() == large);
+        sending.join().unwrap();
+    }
+    let mut client = client(&proxy);
+    client.send("bye");
+    assert_eq!(client.exactly(3).as_deref(), Some(&b"bye"[..]));
+    drop(named);
+    assert_eq!(client.rest(), b"");
+}
+
+/// An echo whose URI is its address.
+fn echo_on_its_own_name() -> (Proxy, SocketAddr) {
+    let at = nobody();
+    let echo = format!(
+        "<service><name>echo</name><accept>ws://{at}/echo</accept><type>echo</type></service>"
+    );
+    (run(&echo), at)
+}

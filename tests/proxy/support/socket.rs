@@ -21,6 +21,7 @@ pub fn masked(fin: bool, opcode: Opcode, payload: &[u8]) -> Vec<u8> {
     let mut out = Vec::new();
     let header = Header {
         fin,
+        compressed: false,
         opcode,
         mask: Some(key),
         length: payload.len() as u64,

@@ -98,7 +98,7 @@ fn shown(view: &ClusterView) -> String {
         };
         let _ = writeln!(
             out,
-            "{} {:<8} {:<width$}  axon {}, {} WebSockets, {config}{}{}",
+            "{} {:<8} {:<width$}  axon {}, {} open, {config}{}{}",
             glyph(&member.state),
             plain(&member.state),
             plain(&member.name),
@@ -119,7 +119,7 @@ fn shown(view: &ClusterView) -> String {
         for target in &balancer.targets {
             let _ = writeln!(
                 out,
-                "    {} of {}: {} WebSockets{}",
+                "    {} of {}: {} open{}",
                 plain(&target.uri),
                 plain(&target.member),
                 target.connections,
@@ -199,11 +199,11 @@ mod tests {
         assert_eq!(
             shown(&view),
             "cluster c  asked tcp://a:1\n\
-             ● online   tcp://a:1  axon 1.0, 2 WebSockets, configuration ab, this member\n\
-             ◌ draining tcp://b:1  axon 1.0, 2 WebSockets, configured otherwise (ab), since 2026-01-02T03:04:05.678Z\n\
+             ● online   tcp://a:1  axon 1.0, 2 open, configuration ab, this member\n\
+             ◌ draining tcp://b:1  axon 1.0, 2 open, configured otherwise (ab), since 2026-01-02T03:04:05.678Z\n\
              \x20   service 'Echo', accept: ws://*:1/ here, nothing there\n\
              balance ws://p/\n\
-             \x20   ws://b/ of tcp://b:1: 2 WebSockets, not offered\n\
+             \x20   ws://b/ of tcp://b:1: 2 open, not offered\n\
              stranger who?\n"
         );
     }

@@ -292,7 +292,7 @@ impl Generation {
         let Some(gateway) = &self.gateway else { return };
         let (namespace, span) = gateway.namespace();
         let text = format!(
-            "{}: gateway-config in the namespace {namespace}, {} services",
+            "{}: gateway-config in the namespace {namespace}, services: {}",
             self.locate(span),
             gateway.service_count()
         );

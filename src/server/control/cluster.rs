@@ -18,16 +18,15 @@ pub(super) fn view(running: &Running) -> Option<ClusterView> {
         members.insert(0, joining(&plan));
     }
     // An order is shown at once; the others hear of it with the next round.
-    if running.shared.standing.draining.is_on()
-        && let Some(member) = members.iter_mut().find(|m| m.own)
-    {
+    let draining = running.shared.standing.draining.is_on();
+    if draining && let Some(member) = members.iter_mut().find(|m| m.own) {
         member.state = Presence::Draining.name().to_owned();
     }
     Some(ClusterView {
         name: plan.cluster.clone(),
         member: own,
         members,
-        balancers: balancers(&view),
+        balancers: balancers(&view, draining),
         strangers: view
             .strangers
             .iter()
@@ -89,7 +88,7 @@ fn member(member: &Member, view: &View) -> MemberView {
     }
 }
 
-fn balancers(view: &View) -> Vec<BalancerView> {
+fn balancers(view: &View, draining: bool) -> Vec<BalancerView> {
     let mut all: BTreeMap<&str, Vec<TargetView>> = BTreeMap::new();
     let there = view.members.iter().filter(|m| m.presence != Presence::Down);
     for member in there {
@@ -99,7 +98,7 @@ fn balancers(view: &View) -> Vec<BalancerView> {
                 uri: offer.uri.clone(),
                 member: member.name.clone(),
                 connections: offer.load,
-                offered: member.presence == Presence::Online,
+                offered: member.presence == Presence::Online && !(member.own && draining),
             });
         }
     }

@@ -71,7 +71,7 @@ fn the_start_says_which_namespace_was_taken_and_so_does_a_reload_that_changes_it
     let old = text.replace("2016/06", "2015/11");
     let proxy = Proxy::start(&[("gateway-config.xml", &old)]);
     let told = |release: &str| {
-        let wanted = format!("namespace http://xmlns.kaazing.org/{release}/gateway, 1 services");
+        let wanted = format!("namespace http://xmlns.kaazing.org/{release}/gateway, services: 1");
         proxy.line(&wanted, |line| {
             let text = line["text"].as_str().unwrap_or_default();
             line["evt"] == "config.gateway" && text.ends_with(&wanted)

@@ -81,6 +81,11 @@ fn a_drained_member_is_not_offered_and_its_websockets_go_on() {
         .iter()
         .find(|m| m["own"] == true);
     assert_eq!(own.unwrap()["state"], "draining");
+    let targets = view["balancers"][0]["targets"].as_array().unwrap();
+    let own = targets
+        .iter()
+        .find(|t| t["uri"].as_str().unwrap().contains("127.0.0.2"));
+    assert_eq!(own.unwrap()["offered"], false, "{view}");
     // Its own balancer knows at once.
     assert!(!is_offered(&two, &ports, "127.0.0.2"));
     until_lost(&one, &ports, "127.0.0.2");

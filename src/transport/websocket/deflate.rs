@@ -37,8 +37,8 @@ pub fn deflate(payload: &[u8], agreed: Agreed, out: &mut Vec<u8>) -> bool {
         let mut kept = kept.borrow_mut();
         let state = kept.get_or_insert_with(|| Compress::new(Compression::fast(), false));
         // A window smaller than the algorithm's own is kept by forgetting in time: no match reaches out of its piece.
-        let pieces = payload.chunks(agreed.window());
-        pieces.fold(true, |good, piece| good && squeeze(state, piece, out))
+        let mut pieces = payload.chunks(agreed.window());
+        pieces.all(|piece| squeeze(state, piece, out))
     });
     if !done || !out.ends_with(&TAIL) || out.len() - start - TAIL.len() >= payload.len() {
         out.truncate(start);

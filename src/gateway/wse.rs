@@ -12,8 +12,8 @@
 //! client <--GET--- downward --/                                  \-- at the same door
 //! ```
 //!
-//! The numbers of requests (`X-Sequence-No`) are kept; what comes out of order ends the WebSocket. So does a minute without an
-//! answer that the client could hear by.
+//! The numbers of requests (`X-Sequence-No`) are kept; what comes out of order ends the WebSocket. So do one to two minutes
+//! without an answer that the client could hear by.
 
 mod create;
 mod downstream;
@@ -31,7 +31,7 @@ pub use upward::{Taken, Upward, Wrong};
 use std::sync::Arc;
 
 use self::downstream::After;
-use self::session::{FORSAKEN, Session};
+use self::session::Session;
 use super::page::Page;
 use super::visit::Visit;
 
@@ -77,12 +77,9 @@ pub(super) async fn serve(visit: &mut Visit<'_>) {
 }
 
 async fn hear(visit: &mut Visit<'_>, id: String, session: &Session) {
-    let sessions = visit.gateway.sessions.clone();
     match downstream::downstream(visit, session).await {
-        (After::Over, _) => sessions.remove(&id),
-        (After::Waits, turn) => {
-            tokio::task::spawn_local(sessions.forsake(id, turn, FORSAKEN));
-        }
+        (After::Over, _) => visit.gateway.sessions.remove(&id),
+        (After::Waits, turn) => session.left(turn),
         (After::Replaced, _) => {}
     }
 }

@@ -72,7 +72,7 @@ pub async fn create(visit: &mut Visit<'_>, encoding: Encoding) {
     let Some(id) = sessions.add(Arc::new(session)) else {
         return unavailable(visit).await;
     };
-    tokio::task::spawn_local(sessions.forsake(id.clone(), 0, FORSAKEN));
+    tokio::task::spawn_local(sessions.watch(id.clone(), FORSAKEN));
     let mut base = accept.clone();
     base.scheme = if accept.is_secure() { "https" } else { "http" }.to_owned();
     let base = base.to_string();

@@ -18,7 +18,7 @@ use crate::transport::io::Io;
 
 /// Most sessions of the process.
 const SESSIONS_MAX: usize = 10_000;
-/// A session that no answer runs for is given up after this long (as the original does).
+/// A session that no answer runs for is given up after this long (the original's time), or up to twice as long.
 pub const FORSAKEN: Duration = Duration::from_secs(60);
 /// Largest number of a request (2^53 - 1: what a script can count to).
 const NUMBER_MAX: u64 = (1 << 53) - 1;
@@ -100,6 +100,15 @@ impl Session {
         }
     }
 
+    /// The answer of that turn has ended and none has been asked for since: from now on the session waits.
+    pub fn left(&self, turn: u64) {
+        self.turn.send_if_modified(|last| {
+            let waits = *last == turn;
+            *last += u64::from(waits);
+            waits
+        });
+    }
+
     /// True when the request has the number that is due, which is then counted.
     pub fn is_in_order(&self, way: Way, number: Option<u64>) -> bool {
         let Some(numbers) = &self.numbers else {
@@ -158,12 +167,17 @@ impl Sessions {
         }
     }
 
-    /// Gives the session up unless another answer is asked for in time.
-    pub async fn forsake(self: Arc<Self>, id: String, turn: u64, after: Duration) {
-        tokio::time::sleep(after).await;
-        let is_forsaken = self.find(&id).is_some_and(|s| *s.turn.borrow() == turn);
-        if is_forsaken {
-            self.remove(&id);
+    /// Gives a session up that no answer ran for, and none was asked for, for all of that time and at most twice as long. One
+    /// of these runs for each session.
+    pub async fn watch(self: Arc<Self>, id: String, after: Duration) {
+        while let Some(turn) = self.find(&id).map(|session| *session.turn.borrow()) {
+            tokio::time::sleep(after).await;
+            let forsaken = self.find(&id).is_some_and(|session| {
+                *session.turn.borrow() == turn && session.down.try_lock().is_ok()
+            });
+            if forsaken {
+                self.remove(&id);
+            }
         }
     }
 }
@@ -212,11 +226,27 @@ mod tests {
     async fn a_session_without_an_answer_is_given_up_and_one_with_is_not() {
         let sessions = Arc::new(Sessions::default());
         let id = sessions.add(Arc::new(session(None))).unwrap();
-        sessions.clone().forsake(id.clone(), 3, FORSAKEN).await;
-        let kept = sessions.find(&id).expect("another answer was asked for");
-        sessions.clone().forsake(id.clone(), 0, FORSAKEN).await;
+        let kept = sessions.find(&id).unwrap();
+        let watching = tokio::spawn(sessions.clone().watch(id.clone(), FORSAKEN));
+        let down = kept.down.lock().await;
+        tokio::time::sleep(FORSAKEN * 5 / 2).await;
+        assert!(sessions.find(&id).is_some(), "an answer runs");
+        drop(down);
+        kept.left(0);
+        tokio::time::sleep(FORSAKEN).await;
+        assert!(sessions.find(&id).is_some(), "it ended less than that ago");
+        watching.await.unwrap();
         assert!(sessions.find(&id).is_none());
-        assert_eq!(*kept.turn.borrow(), 1, "an answer that still runs is told");
+    }
+
+    #[test]
+    fn an_answer_that_ends_does_not_end_the_next_one() {
+        let session = session(None);
+        session.turn.send_modify(|turn| *turn = 2);
+        session.left(1);
+        assert_eq!(*session.turn.borrow(), 2);
+        session.left(2);
+        assert_eq!(*session.turn.borrow(), 3);
     }
 
     #[test]

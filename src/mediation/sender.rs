@@ -5,6 +5,7 @@ use std::future::Future;
 use std::pin::Pin;
 
 use bytes::Bytes;
+use tokio::sync::oneshot;
 
 use super::executor::Executor;
 use super::{Aside, Rest};
@@ -81,6 +82,11 @@ pub trait Sender {
     /// Takes copies on their ways, by [`Mediation::aside`](super::Mediation::aside): each beside the others, or one after the
     /// other. False when too much is under way already, and none is sent.
     fn aside(&self, copies: Vec<Aside>, in_order: bool, report: CopyReport) -> bool;
+    /// Waits a moment for a copy that was sent aside to be written, which it says itself.
+    fn departure<'a>(&'a self, _: oneshot::Receiver<()>) -> LocalBoxFuture<'a, ()> {
+        Box::pin(std::future::ready(()))
+    }
+
     /// Sends to an endpoint for a message processor, which tries again by itself: nothing is left out for a time, and what comes of
     /// it concerns no other message.
     fn deliver<'a>(

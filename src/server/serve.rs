@@ -5,9 +5,11 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use arc_swap::{ArcSwap, Cache};
 use smallvec::SmallVec;
+use tokio::sync::oneshot;
 
 use super::copies::{Beside, Home};
 use super::counters::{Counters, add};
@@ -326,6 +328,10 @@ fn answer(x: &mut Exchange) -> (ResponseHead, ReplyBody) {
     (head, body)
 }
 
+/// How long a flow waits for a message that it sends one way to be written: a back end that is slow to take it delays
+/// nobody further.
+const DEPARTURE_MAX: Duration = Duration::from_millis(20);
+
 /// The sender of one exchange.
 pub struct Bound<'a> {
     /// Sends to endpoints.
@@ -408,6 +414,12 @@ impl Sender for Bound<'_> {
     fn aside(&self, copies: Vec<Aside>, in_order: bool, report: CopyReport) -> bool {
         let beside = self.beside;
         beside.is_some_and(|beside| beside.aside(copies, in_order, report))
+    }
+
+    fn departure<'a>(&'a self, departed: oneshot::Receiver<()>) -> LocalBoxFuture<'a, ()> {
+        Box::pin(async move {
+            let _ = tokio::time::timeout(DEPARTURE_MAX, departed).await;
+        })
     }
 
     fn enqueue(&self, copy: Aside, executor: &Executor, priority: i64, report: CopyReport) -> bool {

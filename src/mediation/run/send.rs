@@ -1,9 +1,6 @@
 //! Sends the current message: to an endpoint, on to another one, back to the client.
 
-use std::time::Duration;
-
 use tokio::sync::oneshot;
-use tokio::time::timeout;
 
 use super::{After, Ended, Handlers, Run, Wait};
 use crate::codes::ErrorCode;
@@ -15,9 +12,6 @@ use crate::soap::content::Extent;
 
 /// Most times that the answer to one message is sent on.
 const HOPS_MAX: u32 = 32;
-/// How long a flow waits for a message that it sends one way to be written: a back end that is slow to take it delays
-/// nobody further.
-const DEPARTURE_MAX: Duration = Duration::from_millis(20);
 
 impl Run<'_> {
     /// Does what a `send` says.
@@ -45,7 +39,7 @@ impl Run<'_> {
             copy.departed = Some(tell);
             self.aside(vec![(copy, Way::Send(send.to))], false, x)?;
             // Messages leave in the order of their sends, and whoever is told 202 finds his on its way.
-            let _ = timeout(DEPARTURE_MAX, departed).await;
+            self.cx.sender.departure(departed).await;
             return Ok(());
         }
         if self.is_used_again() {

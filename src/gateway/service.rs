@@ -91,7 +91,7 @@ impl Running {
         let open = self.load.one();
         self.service.websocket(visit).await;
         if let Some(lasting) = &mut visit.served.lasting {
-            lasting.open = Some(open);
+            lasting.open.push(open);
         }
     }
 }

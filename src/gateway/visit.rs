@@ -3,6 +3,7 @@
 use std::io::Read;
 
 use bytes::Bytes;
+use smallvec::SmallVec;
 
 use super::greeting;
 use super::origin::{self, Verdict};
@@ -55,8 +56,8 @@ type Run = Box<dyn for<'w> FnOnce(&'w mut Client, &'w Worker) -> LocalBoxFuture<
 /// A WebSocket that goes on behind its visit, which needs neither the request nor the service any more.
 pub struct Lasting {
     run: Run,
-    /// Counts it.
-    pub(super) open: Option<Counted>,
+    /// Counts it: at its service, and at the balancer that led to it.
+    pub(super) open: SmallVec<[Counted; 2]>,
 }
 
 impl std::fmt::Debug for Lasting {
@@ -322,7 +323,7 @@ impl<'v> Visit<'v> {
     ) {
         self.served.lasting = Some(Lasting {
             run: Box::new(run),
-            open: None,
+            open: SmallVec::new(),
         });
     }
 

@@ -10,6 +10,7 @@
 
 use std::future::poll_fn;
 use std::io::IoSlice;
+use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -382,8 +383,13 @@ impl<'c> Socket<'c> {
         self.flush().await
     }
 
-    /// Ends it: says why, when there is somebody to say it to. The connection is closed afterwards.
-    pub async fn finish(mut self, end: End) -> (u64, u64) {
+    /// Ends it: says why, when there is somebody to say it to. The connection is closed afterwards. Boxed, because the way
+    /// out takes more room than a WebSocket that is open.
+    pub fn finish(self, end: End) -> Pin<Box<dyn Future<Output = (u64, u64)> + 'c>> {
+        Box::pin(self.close(end))
+    }
+
+    async fn close(mut self, end: End) -> (u64, u64) {
         let end = if self.owed > 0 { End::Gone } else { end };
         if let End::Close(code) = end {
             frame::write_frame(true, Opcode::Close, &code.0.to_be_bytes(), &mut self.out);

@@ -40,6 +40,11 @@ const PROTOCOL: &str = "X-WebSocket-Protocol";
 /// Where a client says that it knows pings.
 const ACCEPT_COMMANDS: &str = "X-Accept-Commands";
 
+/// True for the rest of a path that names an emulated WebSocket, not for that which makes one.
+pub(super) fn is_of_session(rest: &[u8]) -> bool {
+    matches!(rest.strip_prefix(b"/;e/"), Some([b'u' | b'd', ..]))
+}
+
 /// Serves a request whose path goes on with `/;e/`.
 pub(super) async fn serve(visit: &mut Visit<'_>) {
     let rest = visit.rest().strip_prefix(b"/;e/").unwrap_or_default();

@@ -126,6 +126,36 @@ fn basic_lets_in_who_has_every_role_and_challenges_all_others() {
     }
 }
 
+#[test]
+fn an_emulated_websocket_is_for_who_has_its_id_once_it_was_made() {
+    let proxy = run(&echo("echo", &only("basic", &["ADMIN"])));
+    let post = |path: &str, lines: &str, body: &str| {
+        let length = body.len();
+        answer(
+            &proxy,
+            &format!(
+                "POST {path} HTTP/1.1\r\nHost: {HOST}\r\n{lines}Content-Length: {length}\r\n\r\n{body}"
+            ),
+        )
+    };
+    let create = "X-WebSocket-Version: wseb-1.0\r\nX-Sequence-No: 1\r\n";
+    assert_eq!(post("/echo/;e/ct", create, "").status, 401);
+    let made = post("/echo/;e/ct", &format!("{create}{ADA}"), "");
+    assert_eq!(made.status, 201, "{}", made.head);
+    let text = made.text();
+    let up = text.lines().next().unwrap();
+    let up = up.strip_prefix(&format!("http://{HOST}")).unwrap();
+    let next = "X-Sequence-No: 2\r\nContent-Type: text/plain; charset=utf-8\r\n";
+    // A frame of text that is `a`, and the command that the client will send more.
+    assert_eq!(
+        post(up, next, "\u{81}\u{1}a\u{1}\u{30}\u{31}\u{ff}").status,
+        200
+    );
+    let (_, id) = up.rsplit_once('/').unwrap();
+    let other = up.replace(id, "0000000000000000");
+    assert_eq!(post(&other, next, "").status, 404);
+}
+
 /// What a KAAZING client says inside.
 fn inner(path: &str, lines: &str) -> String {
     format!("GET {path} HTTP/1.1\r\nWebSocket-Protocol:\r\n{lines}\r\n")

@@ -26,6 +26,7 @@ use crate::soap::content::Content;
 use crate::soap::envelope::Format;
 use crate::transport::downstream::Client;
 use crate::transport::head::{RequestHead, ResponseHead};
+use crate::transport::http1::strict::Refused;
 use crate::transport::target::Target;
 use crate::transport::upstream::Upstream;
 use crate::util::clock::Tick;
@@ -416,14 +417,25 @@ impl Exchange {
         self.content = None;
     }
 
+    /// What has come of the client's body and was not sent on, and whether it is all; `None` where some has left.
+    ///
+    /// # Errors
+    /// What is wrong with its framing.
+    pub fn request_prefix(&mut self) -> Result<Option<(&[u8], bool)>, Refused> {
+        match self.client.as_mut() {
+            Some(client) if client.body.is_untouched() => client.prefix().map(Some),
+            _ => Ok(None),
+        }
+    }
+
     /// The request's body up to the end of its SOAP header, when it was read that far and is still here.
     pub fn read_header(&mut self) -> Option<&[u8]> {
         let end = self.header_end? as usize;
-        match (&self.request_body, self.client.as_mut()) {
-            (Body::Incoming, Some(client)) if client.body.is_untouched() => {
-                client.prefix().ok()?.0.get(..end)
-            }
-            (Body::Whole(bytes), _) => bytes.get(..end),
+        if self.request_body == Body::Incoming {
+            return self.request_prefix().ok()??.0.get(..end);
+        }
+        match &self.request_body {
+            Body::Whole(bytes) => bytes.get(..end),
             _ => None,
         }
     }

@@ -31,7 +31,7 @@ use crate::transport::websocket::handshake::Asked;
 use crate::transport::websocket::socket::Terms;
 
 /// When a client may ask again that found no member.
-const RETRY_AFTER_S: &[u8] = b"1";
+const RETRY_AFTER_S: u64 = 1;
 /// Longest message of the second handshake.
 const MESSAGE_BYTES: u64 = 16 * 1024;
 /// What waits for a client at most.
@@ -141,7 +141,7 @@ impl Service for Balancer {
                 Plain::Relay => true,
             };
             match chosen {
-                None => unavailable(visit).await,
+                None => visit.unavailable(RETRY_AFTER_S).await,
                 Some(at) if relay => self.relay(visit, members, at).await,
                 Some(at) => {
                     let member = members.swap_remove(at);
@@ -223,7 +223,7 @@ impl Balancer {
             }
             match candidates::pick(self.choice, &members, visit.worker.random()) {
                 Some(next) => at = next,
-                None => return unavailable(visit).await,
+                None => return visit.unavailable(RETRY_AFTER_S).await,
             }
         }
     }
@@ -275,12 +275,6 @@ impl Balancer {
         let (there, location) = (there.as_deref(), location.as_deref());
         greeting::send_there(visit, asked, kind, terms, there, location).await;
     }
-}
-
-async fn unavailable(visit: &mut Visit<'_>) {
-    let mut head = visit.new_head(Page::UNAVAILABLE.status);
-    head.headers.append(b"Retry-After", RETRY_AFTER_S);
-    visit.page_with(Page::UNAVAILABLE, head).await;
 }
 
 /// A WebSocket URI as a redirect names it.

@@ -296,11 +296,8 @@ impl Proxy {
     }
 
     async fn refuse(&self, visit: &mut Visit<'_>) {
-        let mut head = visit.new_head(Page::UNAVAILABLE.status);
         let wait = self.backends.iter().map(|b| b.recovery.wait_s()).min();
-        let wait = wait.unwrap_or_default().max(1).to_string();
-        head.headers.append(b"Retry-After", wait.as_bytes());
         visit.served.outcome = Some("connect_failed");
-        visit.page_with(Page::UNAVAILABLE, head).await;
+        visit.unavailable(wait.unwrap_or_default().max(1)).await;
     }
 }

@@ -272,6 +272,14 @@ impl<'v> Visit<'v> {
         self.page_with(page, head).await;
     }
 
+    /// Nobody is there; the client may ask again after so many seconds.
+    pub async fn unavailable(&mut self, retry_after_s: u64) {
+        let mut head = self.new_head(Page::UNAVAILABLE.status);
+        let wait = retry_after_s.to_string();
+        head.headers.append(b"Retry-After", wait.as_bytes());
+        self.page_with(Page::UNAVAILABLE, head).await;
+    }
+
     /// Answers with a page under that head.
     pub async fn page_with(&mut self, page: Page, mut head: ResponseHead) {
         head.set_reason(page.reason.as_bytes());

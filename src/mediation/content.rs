@@ -45,12 +45,8 @@ pub(super) fn beginning(x: &mut Exchange, most: usize) -> Option<&[u8]> {
     {
         return None;
     }
-    let client = x.client.as_mut()?;
-    if !client.body.is_untouched() {
-        return None;
-    }
     // What is wrong with the body is told to who reads it.
-    let (bytes, _) = client.prefix().ok()?;
+    let (bytes, _) = x.request_prefix().ok()??;
     Some(&bytes[..bytes.len().min(most)])
 }
 

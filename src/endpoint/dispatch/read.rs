@@ -101,12 +101,12 @@ async fn header(worker: &Worker, x: &mut Exchange) -> Result<Looked, Fault> {
 
 /// What was read of the current message and not sent on, and whether it is all.
 fn prefix(x: &mut Exchange) -> Result<Option<(&[u8], bool)>, Refused> {
-    match (x.direction, x.client.as_mut(), x.upstream.as_mut()) {
-        (Direction::Request, Some(client), _) if client.body.is_untouched() => {
-            client.prefix().map(Some)
-        }
-        (Direction::Response, _, Some((upstream, _))) => upstream.prefix().map(Some),
-        _ => Ok(None),
+    if x.direction == Direction::Request {
+        return x.request_prefix();
+    }
+    match x.upstream.as_mut() {
+        Some((upstream, _)) => upstream.prefix().map(Some),
+        None => Ok(None),
     }
 }
 

@@ -4,7 +4,7 @@
 //! rules of the service, its limits, its counts and its access line are those of any WebSocket.
 
 use std::future::poll_fn;
-use std::io::{self, IoSlice};
+use std::io;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -40,26 +40,24 @@ pub async fn create(visit: &mut Visit<'_>, encoding: Encoding) {
         return visit.page(Page::BAD_REQUEST).await;
     }
     let commands = visit.head.headers.find(ACCEPT_COMMANDS);
-    let sequence = sequence(visit);
-    let wrong = sequence.is_some_and(|text| number(&text).is_none());
-    if commands.is_some_and(|commands| commands != b"ping") || wrong {
+    let sequence = sequence(visit).map(|text| number(&text));
+    if commands.is_some_and(|commands| commands != b"ping") || sequence == Some(None) {
         return visit.page(Page::BAD_REQUEST).await;
     }
     let sessions = visit.gateway.sessions.clone();
     let room = sessions.has_room();
     let opened = match room {
         true => open(visit).await,
-        false => return unavailable(visit).await,
+        false => return visit.unavailable(1).await,
     };
     let (io, buf, protocol) = match opened {
         Ok(Opened::Socket(io, buf, protocol)) => (io, buf, protocol),
         Ok(Opened::Refused(status, fields)) => return refused(visit, status, fields).await,
-        Err(_) => return unavailable(visit).await,
+        Err(_) => return visit.unavailable(1).await,
     };
     let Some(accept) = visit.accept() else {
         return visit.page(Page::NOT_FOUND).await;
     };
-    let sequence = super::sequence(visit);
     let session = Session::new(
         accept.to_string(),
         encoding,
@@ -67,10 +65,10 @@ pub async fn create(visit: &mut Visit<'_>, encoding: Encoding) {
         visit.message_bytes(),
         io,
         buf,
-        sequence.and_then(|text| number(&text)),
+        sequence.flatten(),
     );
     let Some(id) = sessions.add(Arc::new(session)) else {
-        return unavailable(visit).await;
+        return visit.unavailable(1).await;
     };
     tokio::task::spawn_local(sessions.watch(id.clone(), FORSAKEN));
     let mut base = accept.clone();
@@ -119,10 +117,7 @@ async fn open(visit: &Visit<'_>) -> io::Result<Opened> {
     let limits = &visit.worker.limits;
     let mut buf = Buf::default();
     let handshake = async {
-        let mut at = 0;
-        while at < out.len() {
-            at += poll_fn(|cx| io.poll_write(cx, &[IoSlice::new(&out[at..])])).await?;
-        }
+        io.write_all(&out).await?;
         loop {
             if poll_fn(|cx| io.poll_fill(cx, &mut buf)).await? == 0 {
                 return Err(io::Error::from(io::ErrorKind::UnexpectedEof));
@@ -228,10 +223,4 @@ async fn refused(visit: &mut Visit<'_>, status: u16, fields: Vec<(&'static str, 
         head.headers.append(name.as_bytes(), &value);
     }
     visit.page_with(page, head).await;
-}
-
-async fn unavailable(visit: &mut Visit<'_>) {
-    let mut head = visit.new_head(Page::UNAVAILABLE.status);
-    head.headers.append(b"Retry-After", b"1");
-    visit.page_with(Page::UNAVAILABLE, head).await;
 }

@@ -13,30 +13,32 @@ const PAYLOAD_NS: &str = "http://ws.apache.org/commons/ns/payload";
 /// its own (`request/symbol=IBM`). Empty when there is no payload.
 pub fn from_payload(outline: &Outline<'_>) -> Result<String, Unreadable> {
     let mut query = Query::default();
-    let mut around = vec![&outline.root];
-    match &outline.envelope {
-        Some(envelope) => {
-            let Some(child) = envelope.body.children.first() else {
-                return Ok(String::new());
-            };
-            around.extend([&envelope.body.element, child]);
-            query.add(outline, &around, "")?;
-        }
-        None => query.add(outline, &around, "")?,
+    if let Some(around) = payload(outline) {
+        query.add(outline, &around, "")?;
     }
     Ok(query.text)
+}
+
+/// The payload and the elements around it; `None` for an envelope without one.
+fn payload<'o, 't>(outline: &'o Outline<'t>) -> Option<Vec<&'o Element<'t>>> {
+    let mut around = vec![&outline.root];
+    if let Some(envelope) = &outline.envelope {
+        let child = envelope.body.children.first()?;
+        around.extend([&envelope.body.element, child]);
+    }
+    Some(around)
+}
+
+fn holds_elements(content: &str) -> bool {
+    content.contains("</") || content.contains("/>")
 }
 
 /// The payload's children as the originals send them with a GET: a form of the first level only, in which an element
 /// with others inside has no value (recorded). Percent-encoded is what would not be read back.
 pub fn form_of(outline: &Outline<'_>) -> Result<String, Unreadable> {
-    let mut around = vec![&outline.root];
-    if let Some(envelope) = &outline.envelope {
-        let Some(child) = envelope.body.children.first() else {
-            return Ok(String::new());
-        };
-        around.extend([&envelope.body.element, child]);
-    }
+    let Some(around) = payload(outline) else {
+        return Ok(String::new());
+    };
     let mut form = String::new();
     for (count, child) in outline.children(&around)?.iter().enumerate() {
         if count >= PARAMETERS_MAX {
@@ -48,7 +50,7 @@ pub fn form_of(outline: &Outline<'_>) -> Result<String, Unreadable> {
         form.push_str(child.local());
         form.push('=');
         let content = outline.slice(&child.inner);
-        if content.contains("</") || content.contains("/>") {
+        if holds_elements(content) {
             continue;
         }
         for c in text(content).chars() {
@@ -82,7 +84,7 @@ impl Query {
             let content = outline.slice(&child.inner);
             let mut inside = around.to_vec();
             inside.push(&child);
-            if content.contains("</") || content.contains("/>") {
+            if holds_elements(content) {
                 name.push('/');
                 self.add(outline, &inside, &name)?;
                 continue;

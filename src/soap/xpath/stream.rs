@@ -381,7 +381,9 @@ impl<'p, 't> Run<'p, 't> {
                     .next(parent, namespace.as_bytes(), local.as_bytes())
             }
         };
-        let soap = root.then(|| namespace.to_owned());
+        // Only who starts at a part of the envelope asks for it.
+        let parts = matches!(self.path.anchor, Anchor::Header | Anchor::Body);
+        let soap = (root && parts).then(|| namespace.to_owned());
         self.parted |= part;
         self.soap = soap.or(self.soap.take());
         let found = match (&self.path.end, self.path.is_end(states)) {
